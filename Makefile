@@ -1,0 +1,97 @@
+# The two commands of a newcomer are `make demo` and `make test`; `make` alone lists the rest.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# The interpreter that makes .venv (3.11 or newer).
+PYTHON3 ?= python3
+# The name of the lab that the lab targets and e2e tests use; several live side by side.
+LAB ?= dev
+# What the lab is for: demo leaves out what only tests need.
+FOR ?= tests
+# What pytest is given by the test targets, for example ARGS='-k steps -x'.
+ARGS ?=
+
+VENV := $(CURDIR)/.venv
+PYTHON := $(VENV)/bin/python
+PREPARE := $(PYTHON3) tests/toolchain/prepare.py
+
+# Every recipe but set-up finds our tools and collections first, and nothing installed elsewhere in front of them.
+export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.build/tree
+IN_VENV := PATH="$(VENV)/bin:$$PATH"
+LAB_TOOL := $(IN_VENV) python3 tests/lab/lab.py
+STAGE := $(IN_VENV) $(PYTHON) tests/toolchain/stages.py --lab "$(LAB)"
+
+.PHONY: help setup setup-runtime demo demo-down test \
+  test-unit test-lint test-sanity test-integration test-e2e test-docs \
+  lab-build lab-up lab-down lab-status lab-shell lab-env bench mutants clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## /{printf "  make %-18s %s\n", $$1, $$2} /^##@ /{printf "\n%s\n", substr($$0, 5)}' $(firstword $(MAKEFILE_LIST))
+
+##@ First steps
+demo: setup-runtime  ## a good and a bad release of a real app, live, on a cluster of its own
+	@$(IN_VENV) $(PYTHON) tests/demo/demo.py
+
+demo-down:  ## remove all that the demo made
+	@python3 tests/demo/demo.py --down
+
+test: setup  ## everything that CI runs
+	@$(STAGE) all
+
+##@ Set-up
+setup:  ## virtual environment, kubernetes.core and the collection tree
+	@$(PREPARE) tests
+
+setup-runtime:
+	@$(PREPARE) runtime
+
+clean:  ## remove what was built here (the caches outside the checkout stay)
+	@rm -rf .venv .build .ansible .mypy_cache .pytest_cache .hypothesis tests/output
+	@find plugins tests -name __pycache__ -prune -exec rm -rf {} +
+
+##@ Tests, one stage at a time (ARGS='...' goes to pytest)
+test-lint: setup  ## yamllint and ansible-lint
+	@$(STAGE) yamllint ansible-lint
+
+test-sanity: setup  ## ansible-test sanity
+	@$(STAGE) sanity
+
+test-unit: setup  ## unit tests in the checkout, by plain pytest
+	@$(IN_VENV) $(PYTHON) -m pytest $(ARGS)
+
+test-integration: setup  ## ansible-test integration against the lab
+	@$(STAGE) integration
+
+test-e2e: setup  ## whole releases in the lab
+	@$(STAGE) e2e -- $(ARGS)
+
+test-docs: setup  ## module documentation and changelog fragments
+	@$(STAGE) docs
+
+bench: setup  ## every budget of the design, measured in the lab
+	@$(IN_VENV) $(PYTHON) tests/bench/bench.py
+
+mutants: setup  ## wrong versions of the pure code that the unit tests must notice
+	@$(IN_VENV) $(PYTHON) tests/mutants/run.py
+
+##@ The lab: a real one-node Kubernetes (LAB=name, FOR=demo|tests)
+lab-build:  ## build its binaries (cached outside the checkout)
+	@$(LAB_TOOL) build --name "$(LAB)" --for "$(FOR)"
+
+lab-up: setup-runtime  ## start it
+	@$(LAB_TOOL) up --name "$(LAB)" --for "$(FOR)"
+
+lab-down:  ## stop it and remove what it made
+	@$(LAB_TOOL) down --name "$(LAB)"
+
+lab-status:  ## what runs, and where
+	@$(LAB_TOOL) status --name "$(LAB)"
+
+lab-shell:  ## a shell inside its network
+	@$(LAB_TOOL) shell --name "$(LAB)"
+
+lab-env:  ## shell exports for scripts: eval "$(make -s lab-env)"
+	@$(LAB_TOOL) env --name "$(LAB)"
