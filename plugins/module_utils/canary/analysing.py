@@ -1,0 +1,233 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The analysis: readiness, gates, checks, and the way up."""
+
+from __future__ import annotations
+
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.going_down import go_down, promote
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import FAIL, PASS, UNKNOWN, Outcome
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import EVIDENCE_KEPT, Pinned, order_key
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import (
+    CONFIRM_PROMOTION,
+    CONFIRM_TRAFFIC_INCREASE,
+    PRE_ROLLOUT,
+    ROLLBACK,
+    ROLLOUT,
+)
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.stage import evidence_due
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.steps import at_top, next_weight
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn import ACT, CLOCK, KUBERNETES, PERSON, Decision, Turn
+
+LONG_ABSENCE = 150.0        # seconds; SAFETY 12
+
+
+def reverted(turn: Turn) -> Decision:
+    """The target was set back to what is promoted: the walk ends, nothing is promoted (WS 6)."""
+    turn.end("superseded", "the target was set back to the promoted revision")
+    return go_down(turn)
+
+
+def restarted(turn: Turn) -> Decision:
+    """Another revision came: it starts from the beginning, and no traffic reaches it before that (SAFETY 9)."""
+    turn.begin_analysis(states.PROGRESSING, f"{turn.seen.target.revision[:8]}-{int(turn.now)}")
+    turn.tell(f"New revision detected! Restarting analysis for {turn.target_label}")
+    if turn.weight > 0 or turn.record.canary_weight > 0:
+        return turn.lower("a new revision arrived: all traffic to the primary, the analysis starts again")
+    return turn.wait(ACT, "a new revision arrived: the analysis starts again")
+
+
+def canary_gone(turn: Turn) -> Decision:
+    """It has weight and nobody answers for it: users see errors now (SAFETY 16)."""
+    turn.end("rolled_back", f"{turn.canary.target} has no ready endpoint while it has {turn.weight}% of the traffic: {turn.seen.target.why}")
+    return go_down(turn)
+
+
+def scaled_away(turn: Turn) -> Decision:
+    replicas = max(1, turn.seen.primary.replicas if turn.seen.primary else 1)
+    turn.set(ready_since=0.0)
+    return turn.scale(replicas, f"{turn.canary.target} has no replicas: scale it to {replicas}")
+
+
+def unready(turn: Turn) -> Decision:
+    """Pods are coming, or never will: the deadline decides (WS 9). Rollback hooks are read here too (WS 13)."""
+    target, deadline = turn.seen.target, turn.canary.progress_deadline
+    if not turn.record.unready_since:
+        turn.set(unready_since=turn.now, ready_since=0.0)
+    requested = turn.rollback_requested()
+    if requested:
+        turn.end("rolled_back", requested)
+        return go_down(turn)
+    why = target.why or "none of its pods is a ready endpoint"
+    if target.stuck or turn.now - turn.record.unready_since > deadline:
+        turn.end("rolled_back", f"{turn.canary.target} did not become ready within its progress deadline: {why}")
+        return go_down(turn)
+    if turn.canary.analysis.of_type(ROLLBACK) and turn.now >= turn.record.due:
+        turn.set(due=turn.now + turn.canary.analysis.interval)
+    return turn.wait(KUBERNETES, f"{turn.canary.target} is not ready: {why}")
+
+
+def primary_unready(turn: Turn) -> Decision:
+    why = turn.seen.primary.why if turn.seen.primary else "it does not exist"
+    turn.warn(f"{turn.canary.primary}.{turn.canary.namespace} not ready: {why}", once="primary")
+    return turn.wait(KUBERNETES, f"{turn.canary.primary} is not ready: {why}")
+
+
+def settling(turn: Turn) -> Decision:
+    """Ready pods get a moment before the first traffic (SAFETY 10); the ReplicaSet is pinned now that it exists."""
+    target = turn.seen.target
+    if not turn.record.ready_since:
+        turn.set(ready_since=turn.now, unready_since=0.0, pinned=Pinned(target.revision, target.replicaset, target.replicaset_uid))
+    return turn.wait(CLOCK, f"{turn.canary.target} is ready, it settles", due=turn.record.ready_since + turn.canary.options.settle)
+
+
+def start(turn: Turn) -> Decision:
+    """Pre-rollout hooks, once (WS 12), then the first weight: it rests on readiness alone (SAFETY 12)."""
+    requested = turn.rollback_requested()
+    if requested:
+        turn.end("rolled_back", requested)
+        return go_down(turn)
+    if not turn.record.pre_rollout_done:
+        verdict, why = turn.hooks(PRE_ROLLOUT)
+        if verdict == "fail" or (verdict == "unknown" and _policy(turn, why) == FAIL):
+            return _failed(turn, why)
+        if verdict == "unknown":
+            return _hold(turn, why)
+        turn.set(pre_rollout_done=True, hold_since=0.0)
+        turn.tell(f"Starting canary analysis for {turn.target_label}", once="starting")
+    return _raise(turn, "ready")
+
+
+def judge(turn: Turn) -> Decision:
+    """The present weight has an interval of its own: what do the hooks and checks say of it?"""
+    requested = turn.rollback_requested()
+    if requested:
+        turn.end("rolled_back", requested)
+        return go_down(turn)
+    late = turn.now - evidence_due(turn.canary, turn.record)
+    _keep_evidence(turn)
+    failed, unknown = _verdict(turn)
+    if failed:
+        return _failed(turn, failed)
+    if unknown:
+        return _hold(turn, unknown)
+    turn.set(hold_since=0.0)
+    if late > max(2 * turn.canary.analysis.interval, LONG_ABSENCE):
+        return turn.next_interval(CLOCK, f"nobody looked for {int(late)} s: this tick may only hold or lower")
+    if at_top(turn.canary.analysis, turn.record.canary_weight):
+        return _confirm_promotion(turn)
+    return _raise(turn, "all checks passed")
+
+
+def _keep_evidence(turn: Turn) -> None:
+    entry = {
+        "at": turn.now, "weight": turn.record.canary_weight,
+        "checks": [{"name": o.name, "outcome": o.outcome, "value": o.value, "why": o.why} for o in turn.outcomes],
+        "hooks": [{"name": a.name, "type": a.type, "outcome": a.outcome, "status": a.status} for a in turn.answers],
+    }
+    turn.set(evidence=(turn.record.evidence + (entry,))[-EVIDENCE_KEPT:])
+
+
+def _verdict(turn: Turn) -> tuple[str, str]:
+    """The first failure and the first thing that cannot be told, in words. What is missing is never a pass (ANSIBLE 13)."""
+    failed, unknown = "", ""
+    hook_verdict, why = turn.hooks(ROLLOUT)
+    results = [(hook_verdict, why)]
+    for check in turn.canary.analysis.checks:
+        outcome = next((item for item in turn.outcomes if item.index == check.index), None)
+        if outcome is None:
+            unknown = unknown or f"check {check.name} was not run"
+            continue
+        results.append((outcome.outcome, _said(outcome)))
+        if outcome.outcome == UNKNOWN and outcome.why.startswith("no_data") and turn.now - turn.record.confirmed_at < check.interval:
+            results[-1] = ("early", f"{check.name}: no data yet, its first interval of {int(check.interval)} s is not over")
+    results += [(item.outcome, _said(item)) for item in turn.outcomes if item.index < 0]
+    results += [("fail" if item.outcome == "refused" else item.outcome, f"{item.name}: {item.body or item.status}")
+                for item in turn.answers if item.index < 0 and item.outcome != "allowed"]
+    for verdict, text in results:
+        if verdict == FAIL:
+            failed = failed or text
+        elif verdict == "early":
+            unknown = unknown or text
+        elif verdict != PASS:
+            policy = _policy(turn, text)
+            failed = failed or (text if policy == FAIL else "")
+            unknown = unknown or (text if policy == "hold" else "")
+    return failed, unknown
+
+
+def _said(outcome: Outcome) -> str:
+    return outcome.why or outcome.name
+
+
+def _policy(turn: Turn, why: str) -> str:
+    """What the options say about something that cannot be told: fail, hold or pass (each its own: DESIGN rule 6)."""
+    options = turn.canary.options
+    if why.startswith("no_data"):
+        return options.on_no_data
+    if why.startswith("query_error"):
+        return options.on_query_error
+    return options.on_no_answer
+
+
+def _failed(turn: Turn, why: str) -> Decision:
+    reached = turn.count_failure()
+    count = f"{turn.record.failed_checks} of {turn.canary.analysis.threshold} failed checks"
+    turn.warn(f"Halt {turn.label} advancement {why}")
+    if reached:
+        turn.end("rolled_back", f"failed checks threshold reached {turn.canary.analysis.threshold}: {why}")
+        return go_down(turn)
+    return turn.next_interval(CLOCK, f"{why} ({count})")
+
+
+def _hold(turn: Turn, why: str) -> Decision:
+    """Cannot tell: wait; but not for ever with users on an unjudged canary."""
+    if not turn.record.hold_since:
+        turn.set(hold_since=turn.now)
+    if turn.now - turn.record.hold_since > turn.canary.progress_deadline:
+        return _failed(turn, f"{why}, for {int(turn.now - turn.record.hold_since)} s")
+    return turn.next_interval(CLOCK, f"cannot tell: {why}")
+
+
+def _raise(turn: Turn, why: str) -> Decision:
+    is_open, closed = turn.gate(CONFIRM_TRAFFIC_INCREASE)
+    weight = next_weight(turn.canary.analysis, turn.record.canary_weight)
+    if not is_open:
+        turn.warn(f"Halt {turn.label} advancement waiting for traffic increase approval {closed}", once=f"increase-{weight}")
+        return turn.next_interval(PERSON, closed)
+    if turn.record.phase == states.WAITING_PROMOTION:
+        turn.enter(states.PROGRESSING)
+    turn.tell(f"Advance {turn.label} canary weight {weight}", once=f"advance-{weight}")
+    return turn.raise_to(weight, f"{why}: canary to {weight}%")
+
+
+def _confirm_promotion(turn: Turn) -> Decision:
+    is_open, closed = turn.gate(CONFIRM_PROMOTION)
+    if not is_open:
+        turn.enter(states.WAITING_PROMOTION)
+        turn.warn(f"Halt {turn.label} advancement waiting for promotion approval {closed}", once=CONFIRM_PROMOTION)
+        return turn.next_interval(PERSON, closed)
+    return promote(turn, "all checks passed at the last weight")
+
+
+def promote_now(turn: Turn) -> Decision:
+    """skipAnalysis, or a person's order: promote what is ready, and only that (SAFETY 16, 31)."""
+    if turn.seen.orders.promote:
+        turn.obeyed.append(order_key("promote"))
+    if not turn.record.pinned.replicaset:
+        target = turn.seen.target
+        turn.set(pinned=Pinned(target.revision, target.replicaset, target.replicaset_uid))
+    return promote(turn, "analysis is skipped" if turn.canary.skip_analysis else "promoted by a person's order")
+
+
+def lowered_by_hand(turn: Turn) -> Decision:
+    """Somebody lowered the canary: their hand wins until they say resume (SAFETY 14)."""
+    live = turn.weight
+    if turn.seen.orders.resume:
+        turn.obeyed.append(order_key("resume"))
+        turn.set(canary_weight=live, confirmed_at=turn.now, due=turn.now + turn.canary.analysis.interval)
+        return turn.wait(ACT, f"resumed at {live}%")
+    turn.warn(f"{turn.label} canary weight was lowered to {live} by somebody, waiting for resume", once=f"lowered-{live}")
+    return turn.next_interval(PERSON, f"somebody lowered the canary to {live}%: waiting for progressive.delivery.resume")

@@ -1,0 +1,172 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Everything that ends a walk: rollback, abort, promotion and its failure, finalising."""
+
+from __future__ import annotations
+
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Split, TrafficOrder, WorkloadOrder
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Ending, order_key
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import POST_ROLLOUT
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.steps import next_promotion
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn import ACT, CLOCK, KUBERNETES, Decision, Turn
+
+
+def go_down(turn: Turn) -> Decision:
+    """Traffic first, confirmed; drained; then the workload; then the phase (SAFETY 9, 11)."""
+    ending = turn.record.ending
+    if turn.weight > 0 or turn.record.canary_weight > 0:
+        return turn.lower(f"{ending.outcome.replace('_', ' ')}: all traffic to the primary, {ending.why}")
+    if turn.now < turn.record.drain_until:
+        return turn.wait(CLOCK, f"the canary drains, {ending.why}", due=turn.record.drain_until)
+    if turn.seen.target and turn.seen.target.replicas > 0:
+        return turn.scale(0, f"scale {turn.canary.target} to 0, {ending.why}")
+    return _ended(turn, ending)
+
+
+def _ended(turn: Turn, ending: Ending) -> Decision:
+    pinned = turn.record.pinned.revision if turn.record.pinned else ""
+    if ending.outcome == "superseded":
+        turn.enter(states.SUCCEEDED)
+        turn.set(last_applied=turn.record.last_promoted)
+        turn.tell(f"Analysis ended for {turn.target_label}: {ending.why}")
+    else:
+        turn.enter(states.FAILED)
+        turn.set(last_applied=pinned)
+        turn.warn(f"Canary failed! Scaling down {turn.label}")
+    _finish(turn, ending.outcome, ending.why, pinned)
+    return turn.wait(ACT, f"{ending.outcome.replace('_', ' ')}: {ending.why}")
+
+
+def _finish(turn: Turn, outcome: str, why: str, revision: str) -> None:
+    turn.set(ending=None, restoring=None, canary_weight=0, failed_checks=0 if outcome != "rolled_back" else turn.record.failed_checks,
+             iterations=0, due=0.0, due_why="", ready_since=0.0, hold_since=0.0, settled=True,
+             post_rollout=bool(turn.canary.analysis.of_type(POST_ROLLOUT)),
+             outcome=outcome, outcome_why=why, outcome_revision=revision, outcome_at=turn.now)
+
+
+def promote(turn: Turn, why: str) -> Decision:
+    """Copy exactly the analysed ReplicaSet's template to the primary (SAFETY 17)."""
+    pinned, primary = turn.record.pinned, turn.seen.primary
+    if not pinned.replicaset or pinned.replicaset not in turn.seen.replicasets:
+        turn.end("rolled_back", f"ReplicaSet {pinned.replicaset or 'of the analysed revision'} is gone, so what was analysed cannot be promoted")
+        return go_down(turn)
+    if turn.record.phase != states.PROMOTING:
+        turn.enter(states.PROMOTING)
+        turn.set(previous={"replicaset": primary.replicaset, "revision": primary.promoted}, due=0.0, due_why="", hold_since=0.0)
+        turn.tell(f"Copying {turn.target_label} template spec to {turn.canary.primary}.{turn.canary.namespace}")
+    order = {"replicaset": pinned.replicaset, "uid": pinned.replicaset_uid, "revision": pinned.revision}
+    return turn.act(f"{why}: promote {pinned.replicaset}", lowers=False, workload=WorkloadOrder(promote=order))
+
+
+def promoting(turn: Turn) -> Decision:
+    """The primary rolls to the analysed revision; when it is ready, traffic returns to it."""
+    primary, target, pinned = turn.seen.primary, turn.seen.target, turn.record.pinned
+    requested = turn.rollback_requested()
+    if requested:
+        turn.set(restoring=Ending("rolled_back", requested, turn.now))
+        return restoring(turn)
+    if primary is None:
+        turn.warn(f"Promotion of {turn.target_label} failed, {turn.canary.primary} does not exist", once="no-primary")
+        return turn.wait(KUBERNETES, f"{turn.canary.primary} does not exist; the canary goes on serving")
+    if primary.promoted != pinned.revision:
+        return promote(turn, "promotion")
+    foreign = target is None or target.revision != pinned.revision or target.endpoints == 0
+    if turn.weight > 0 and foreign and primary.endpoints > 0:
+        return turn.lower("the canary no longer runs the analysed revision: all traffic to the primary")
+    if not primary.ready or primary.endpoints == 0:
+        if not turn.record.unready_since:
+            turn.set(unready_since=turn.now)
+        if primary.stuck or turn.now - turn.record.unready_since > turn.canary.progress_deadline:
+            turn.warn(f"Promotion of {turn.target_label} failed, primary not ready: {primary.why}")
+            turn.set(restoring=Ending("rolled_back", f"promotion failed, primary not ready: {primary.why}", turn.now))
+            return restoring(turn)
+        return turn.wait(KUBERNETES, f"{turn.canary.primary} rolls out: {primary.why}")
+    if turn.weight > 0:
+        return _return_traffic(turn)
+    turn.enter(states.FINALISING)
+    return finalising(turn)
+
+
+def _return_traffic(turn: Turn) -> Decision:
+    if not turn.canary.analysis.step_weight_promotion:
+        turn.tell("Routing all traffic to primary", once="all-to-primary")
+        return turn.lower("the primary runs the new revision: all traffic to it")
+    if turn.now < turn.record.due:
+        return turn.wait(CLOCK, "traffic returns to the primary step by step", due=turn.record.due)
+    weight = next_promotion(turn.canary.analysis, turn.weight)
+    turn.tell(f"Advance {turn.label} primary weight {100 - weight}", once=f"primary-{100 - weight}")
+    return turn.lower(f"primary to {100 - weight}%", canary=weight)
+
+
+def finalising(turn: Turn) -> Decision:
+    """All traffic is on the new primary: drain the canary, scale it down, done."""
+    target, pinned = turn.seen.target, turn.record.pinned
+    if turn.weight > 0:
+        return turn.lower("all traffic to the primary")
+    if turn.now < turn.record.drain_until:
+        return turn.wait(CLOCK, "all traffic is on the primary; the canary drains", due=turn.record.drain_until)
+    if target and target.replicas > 0 and target.revision == pinned.revision:
+        return turn.scale(0, f"scale {turn.canary.target} to 0: the primary serves the new revision")
+    turn.enter(states.SUCCEEDED)
+    turn.set(last_applied=pinned.revision, last_promoted=pinned.revision)
+    turn.tell(f"Promotion completed! Scaling down {turn.target_label}")
+    _finish(turn, "promoted", "analysis was skipped" if turn.canary.skip_analysis else "analysis completed", pinned.revision)
+    return turn.wait(ACT, "promoted")
+
+
+def restoring(turn: Turn) -> Decision:
+    """A promotion is taken back: the primary gets its previous template, and when it is ready the walk goes down (SAFETY 16, 30)."""
+    why, previous, primary = turn.record.restoring, turn.record.previous, turn.seen.primary
+    if primary is None or not previous.get("replicaset"):
+        turn.warn(f"{turn.canary.primary} cannot be restored: its previous ReplicaSet is not known", once="not-restored")
+        return turn.done("held", f"{why.why}; the previous template of {turn.canary.primary} is not known, the canary goes on serving")
+    if primary.promoted != previous["revision"]:
+        return turn.act(f"restore {turn.canary.primary}: {why.why}", lowers=True, workload=WorkloadOrder(restore=dict(previous)))
+    if not primary.ready or primary.endpoints == 0:
+        if primary.stuck or turn.now - why.at > 2 * turn.canary.progress_deadline:
+            turn.warn(f"{turn.canary.primary} did not become ready after it was restored: {primary.why}", once="restore-stuck")
+            return turn.done("held", f"{why.why}; the restored primary is not ready ({primary.why}), the canary goes on serving")
+        return turn.wait(KUBERNETES, f"{turn.canary.primary} is being restored: {primary.why}")
+    turn.set(restoring=None)
+    turn.end(why.outcome, why.why)
+    return go_down(turn)
+
+
+def abort(turn: Turn) -> Decision:
+    """A person's abort, phase by phase (SAFETY 30). It works while suspended and needs no metrics."""
+    record, text = turn.record, turn.seen.orders.abort
+    why = "aborted by a person" + (f": {text}" if text not in ("yes", "true", "1") else "")
+    turn.obeyed.append(order_key("abort"))
+    if record.ending:
+        return go_down(turn)
+    if record.restoring:
+        return restoring(turn)
+    if record.phase in ("", states.INITIALIZING):
+        turn.set(outcome="aborted", outcome_why=why, outcome_at=turn.now)
+        return turn.done("aborted", f"{why}; {turn.canary.target} serves as before")
+    if record.phase in states.IDLE:
+        return turn.done("unchanged", f"{record.phase}: nothing to abort")
+    if record.phase == states.FINALISING:
+        return finalising(turn)
+    if record.phase == states.PROMOTING and turn.seen.primary and turn.seen.primary.promoted == record.pinned.revision:
+        turn.set(restoring=Ending("aborted", why, turn.now))
+        return restoring(turn)
+    turn.end("aborted", why)
+    return go_down(turn)
+
+
+def repair_route(turn: Turn) -> Decision:
+    """The route vanished under a walk: it comes back with everything on the primary, and the walk climbs again."""
+    turn.warn(f"The route of {turn.label} was missing or held other backends", once="route-gone")
+    return turn.act("the route is gone: make it again with all traffic to the primary", lowers=True,
+                    traffic=TrafficOrder(split=Split(100, 0)))
+
+
+def stray_weight(turn: Turn) -> Decision:
+    """The live object gives the canary more than was confirmed: lower it back (SAFETY 14)."""
+    confirmed = turn.record.canary_weight if turn.record.phase in states.ANALYSING else 0
+    turn.warn(f"{turn.label} canary weight was {turn.weight}, not the confirmed {confirmed}")
+    return turn.lower(f"the live canary weight {turn.weight}% is above the confirmed {confirmed}%: lower it back", canary=confirmed)

@@ -1,0 +1,223 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The state machine: ``decide`` is the only place that thinks, and it is one pure call.
+
+``read_back`` closes intents by looking, ``asks`` says which gates and checks a tick needs, ``glance`` tells cheaply
+that there is nothing to do. All are functions over plain data; the time comes with the observation.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import analysing, going_down, record as states, stage as stages, starting
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Answer, Observation, Orders, Outcome, TrafficOrder, WorkloadOrder
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Intent, Record, order_key
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import (
+    CONFIRM_PROMOTION,
+    CONFIRM_ROLLOUT,
+    CONFIRM_TRAFFIC_INCREASE,
+    POST_ROLLOUT,
+    PRE_ROLLOUT,
+    ROLLBACK,
+    ROLLOUT,
+    Canary,
+)
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.steps import at_top
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn import CLOCK, KUBERNETES, PERSON, Decision, Turn
+
+
+def _suspended(turn: Turn) -> Decision:
+    orders = turn.seen.orders
+    said = "spec.suspend" if turn.seen.suspended else "a person" + (f": {orders.suspend or orders.halt}" if (orders.suspend or orders.halt) != "yes" else "")
+    turn.tell(f"Skipping canary run of {turn.label} as it is suspended", once="suspended")
+    return turn.next_interval(PERSON, f"suspended by {said}")
+
+
+def _no_target(turn: Turn) -> Decision:
+    return turn.wait(KUBERNETES, f"Deployment {turn.target_label} does not exist")
+
+
+def _early(turn: Turn) -> Decision:
+    due = stages.evidence_due(turn.canary, turn.record) if turn.record.canary_weight else turn.record.due
+    return turn.wait(CLOCK, turn.record.due_why or f"gathering evidence at {turn.record.canary_weight}%", due=due)
+
+
+_HANDLERS: dict[str, Callable[[Turn], Decision]] = {
+    stages.ABORT: going_down.abort,
+    stages.INITIALISE: starting.initialise,
+    stages.ENDING: going_down.go_down,
+    stages.RESTORING: going_down.restoring,
+    stages.SUSPENDED: _suspended,
+    stages.NO_TARGET: _no_target,
+    stages.STRAY_WEIGHT: going_down.stray_weight,
+    stages.LOWERED_BY_HAND: analysing.lowered_by_hand,
+    stages.ROUTE_GONE: going_down.repair_route,
+    stages.POST_ROLLOUT: starting.post_rollout,
+    stages.SETTLE_TARGET: starting.settle_target,
+    stages.UNCHANGED: starting.unchanged,
+    stages.NEW_REVISION: starting.new_revision,
+    stages.REVERTED: analysing.reverted,
+    stages.RESTARTED: analysing.restarted,
+    stages.CANARY_GONE: analysing.canary_gone,
+    stages.SCALED_AWAY: analysing.scaled_away,
+    stages.UNREADY: analysing.unready,
+    stages.PRIMARY_UNREADY: analysing.primary_unready,
+    stages.PROMOTE_NOW: analysing.promote_now,
+    stages.SETTLING: analysing.settling,
+    stages.START: analysing.start,
+    stages.EARLY: _early,
+    stages.JUDGE: analysing.judge,
+    stages.PROMOTING: going_down.promoting,
+    stages.FINALISING: going_down.finalising,
+}
+
+
+def decide(canary: Canary, record: Record, seen: Observation, answers: Sequence[Answer] = (), outcomes: Sequence[Outcome] = ()) -> Decision:
+    """The next record, its intent and the orders, from everything that was seen, answered and measured."""
+    turn = Turn(canary, record, seen, answers, outcomes)
+    where = stages.stage(canary, record, seen)
+    if seen.orders.resume and where != stages.LOWERED_BY_HAND:
+        turn.obeyed.append(order_key("resume"))
+    return _HANDLERS[where](turn)
+
+
+@dataclass(frozen=True)
+class Asks:
+    """What a tick has to ask, by index into the document."""
+
+    before: tuple[int, ...] = ()
+    checks: tuple[int, ...] = ()
+    after: tuple[int, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.before or self.checks or self.after)
+
+
+def asks(canary: Canary, record: Record, seen: Observation) -> Asks:
+    """The gates and checks whose answers ``decide`` will need at this stage; nothing before the tick is due."""
+    where = stages.stage(canary, record, seen)
+    if where == stages.POST_ROLLOUT:
+        return Asks(before=_indexes(canary, POST_ROLLOUT))
+    if where == stages.JUDGE:
+        last = at_top(canary.analysis, record.canary_weight)
+        return Asks(_indexes(canary, ROLLBACK, ROLLOUT), tuple(check.index for check in canary.analysis.checks),
+                    _indexes(canary, CONFIRM_PROMOTION if last else CONFIRM_TRAFFIC_INCREASE))
+    if seen.now < record.due and not seen.orders.approvals:
+        return Asks()
+    if where == stages.NEW_REVISION:
+        return Asks(before=_indexes(canary, CONFIRM_ROLLOUT) + (_indexes(canary, ROLLBACK) if record.phase == states.WAITING else ()))
+    if where == stages.START:
+        return Asks(_indexes(canary, ROLLBACK) + (() if record.pre_rollout_done else _indexes(canary, PRE_ROLLOUT)),
+                    after=_indexes(canary, CONFIRM_TRAFFIC_INCREASE))
+    if where in (stages.UNREADY, stages.PROMOTING):
+        return Asks(before=_indexes(canary, ROLLBACK))
+    return Asks()
+
+
+def _indexes(canary: Canary, *hook_types: str) -> tuple[int, ...]:
+    return tuple(hook.index for hook_type in hook_types for hook in canary.analysis.of_type(hook_type))
+
+
+@dataclass(frozen=True)
+class ReadBack:
+    """What looking at the cluster said about the open intent."""
+
+    record: Record
+    traffic: TrafficOrder | None = None     # still open: to be done (again) now
+    workload: WorkloadOrder | None = None
+    note: str = ""
+
+
+def read_back(canary: Canary, record: Record, seen: Observation) -> ReadBack:
+    """Close the open intent if the cluster shows it done, void it if it is too old to be right, else hand its orders out again."""
+    intent = record.intent
+    if intent is None:
+        return ReadBack(record)
+    traffic = None if _traffic_done(canary, intent.traffic, seen) else intent.traffic
+    workload = None if _workload_done(intent.workload, seen) else intent.workload
+    if traffic is None and workload is None:
+        return ReadBack(_closed(canary, record, intent, seen.now))
+    why = _void(canary, record, intent, seen)
+    if why:
+        return ReadBack(dataclasses.replace(record, intent=None), note=f"voided: {why}")
+    return ReadBack(record, traffic, workload)
+
+
+def _closed(canary: Canary, record: Record, intent: Intent, now: float) -> Record:
+    split = intent.traffic.split if intent.traffic else None
+    if split is None:
+        return dataclasses.replace(record, intent=None)
+    due = now + canary.analysis.interval if split.canary else 0.0
+    # What had traffic until now drains from now on; a canary that never had any has nothing to drain.
+    drain_until = now + canary.options.drain if split.canary == 0 and (record.canary_weight or record.phase == states.INITIALIZING) else record.drain_until
+    return dataclasses.replace(record, intent=None, canary_weight=split.canary, confirmed_at=now, due=due, due_why="", drain_until=drain_until)
+
+
+def _traffic_done(canary: Canary, order: TrafficOrder | None, seen: Observation) -> bool:
+    if order is None:
+        return True
+    if order.services and {canary.service.primary_name, canary.service.canary_name} & set(seen.services):
+        return False
+    if order.apex and canary.service.name in seen.services:
+        return False
+    return order.split is None or bool(seen.route and seen.route.split == order.split and seen.route.accepted)
+
+
+def _workload_done(order: WorkloadOrder | None, seen: Observation) -> bool:
+    if order is None:
+        return True
+    if order.create_primary is not None:
+        return seen.primary is not None
+    if order.scale_target is not None:
+        return seen.target is None or seen.target.replicas == order.scale_target
+    wanted = order.promote or order.restore
+    return seen.primary is not None and seen.primary.promoted == wanted["revision"]
+
+
+def _void(canary: Canary, record: Record, intent: Intent, seen: Observation) -> str:
+    """Why an open intent may no longer be carried out; empty when it may (SAFETY 13)."""
+    if intent.lowers:
+        unaccepted = intent.traffic and seen.route and seen.route.split == intent.traffic.split and not seen.route.accepted
+        if record.phase == states.INITIALIZING and unaccepted:
+            return "the route is written, its acceptance is waited for"
+        if intent.traffic and (seen.primary is None or seen.primary.endpoints == 0):
+            return "the primary has no ready endpoint"
+        return ""
+    if seen.orders.halt or seen.orders.suspend or seen.orders.abort or seen.suspended:
+        return "a person said halt"
+    if intent.revision and (seen.target is None or seen.target.revision != intent.revision):
+        return "the target has another revision now"
+    age = seen.now - intent.at
+    if age > max(canary.analysis.interval, canary.options.max_time_to_accept if record.phase == states.INITIALIZING else 0):
+        return f"it is {int(age)} s old"
+    return ""
+
+
+def is_due(canary: Canary, record: Record, seen: Observation) -> tuple[bool, Decision]:
+    """Whether a tick has something to ask, to order or to record now; and what deciding without answers would say."""
+    decision = decide(canary, record, seen)
+    if asks(canary, record, seen):
+        return True, decision
+    changed = dataclasses.replace(decision.record, due=record.due, due_why=record.due_why) != record
+    return bool(decision.traffic or decision.workload or decision.obeyed or changed), decision
+
+
+UNCHANGED = "unchanged"
+NOT_DUE = "not_due"
+
+
+def glance(record: Record, revision: str, orders: Orders, now: float, grace: float = 0.0) -> str:
+    """Cheap look for a run that may have nothing to do: "unchanged", "not_due", or "" when a real look is needed."""
+    if record.intent or record.ending or record.restoring or record.untold or record.post_rollout or orders != Orders():
+        return ""
+    if record.phase in states.IDLE and (record.settled or record.phase != states.INITIALIZED):
+        rejected_forgotten = revision == record.last_promoted and record.last_applied != record.last_promoted
+        return UNCHANGED if revision in (record.last_promoted, record.last_applied) and not rejected_forgotten else ""
+    if record.phase in states.ANALYSING and record.pinned and revision == record.pinned.revision and record.canary_weight and now + grace < record.due:
+        return NOT_DUE
+    return ""

@@ -1,0 +1,177 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What travels between the rooms: what was seen, what was answered, what is ordered.
+
+Times are seconds since the epoch on the API server's clock (SAFETY 27); weights are percent 0-100.
+Every class here becomes a plain mapping by ``dump`` and comes back by ``load``: it crosses Ansible tasks as JSON.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+PASS = "pass"
+FAIL = "fail"
+UNKNOWN = "unknown"                     # cannot tell: no data, or the query was not answered
+
+ALLOWED = "allowed"
+REFUSED = "refused"
+NO_ANSWER = "no_answer"
+
+
+@dataclass(frozen=True)
+class Split:
+    """Percent of the traffic to each side; the two add up to 100."""
+
+    primary: int
+    canary: int
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One Deployment as the cluster shows it now."""
+
+    name: str
+    uid: str
+    resource_version: str
+    replicas: int                       # spec.replicas
+    running: int                        # status.replicas: pods that exist
+    available: int                      # status.availableReplicas
+    ready: bool                         # rolled out (observedGeneration current, enough available), and at least one replica
+    why: str                            # why it is not ready, in words; "" when it is
+    stuck: bool                         # past the Deployment's own progress deadline
+    revision: str                       # revision.py's hash of spec.template
+    replicaset: str = ""                # the ReplicaSet of exactly this template, "" when there is none yet
+    replicaset_uid: str = ""
+    endpoints: int = 0                  # ready addresses in the EndpointSlices of the Service that routes to it
+    promoted: str = ""                  # primary only: annotation progressive.delivery/promoted, the revision it runs by our hand
+
+
+@dataclass(frozen=True)
+class Route:
+    """The routing object as it is now."""
+
+    split: Split | None                 # None: it exists, but does not hold our two backends
+    accepted: bool                      # by every parent, for the present generation
+    why: str = ""                       # why it is not accepted
+    owned: bool = True                  # made by us for this canary
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What people asked for, by annotations on the record (SAFETY 4). Texts say who and why."""
+
+    halt: str = ""
+    suspend: str = ""
+    abort: str = ""
+    promote: str = ""                   # the revision to promote now
+    resume: str = ""
+    approvals: tuple[Mapping[str, str], ...] = ()  # {gate, revision, run, by}
+
+
+@dataclass(frozen=True)
+class Observation:
+    """Everything that a decision may rest on, read in one tick."""
+
+    now: float
+    target: Workload | None
+    primary: Workload | None
+    same_as_primary: bool               # the target's template means what the primary's template says (SAFETY 19)
+    services: tuple[str, ...]           # of -primary, -canary and apex: the names that are missing or differ from what is wanted
+    apex_on_primary: bool               # the apex selects the primary, and its slices hold only pods of the primary
+    route: Route | None
+    orders: Orders = field(default_factory=Orders)
+    suspended: bool = False             # the document says so (spec.suspend)
+    replicasets: tuple[str, ...] = ()   # names of the target's ReplicaSets, to know whether the pinned one still exists
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One gate's or hook's answer."""
+
+    index: int                          # of the hook in the document; -1 for a user's own task
+    name: str
+    type: str
+    outcome: str                        # ALLOWED | REFUSED | NO_ANSWER
+    status: int = 0                     # HTTP status, 0 without an answer
+    body: str = ""                      # excerpt of the answer, at most 200 characters
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One check's outcome."""
+
+    index: int                          # of the metric in the document; -1 for a user's own task
+    name: str
+    outcome: str                        # PASS | FAIL | UNKNOWN
+    value: float | None = None          # null when there is none or it is not finite
+    minimum: float | None = None
+    maximum: float | None = None
+    why: str = ""                       # "no_data: ..." or "query_error: ..." when UNKNOWN; the comparison in words when FAIL
+    unit: str = ""                      # "%", "ms" or ""
+    window: float = 0.0                 # seconds of evidence the query looked at
+
+
+@dataclass(frozen=True)
+class TrafficOrder:
+    """A desired state of Services and route. Doing it twice is doing it once."""
+
+    split: Split | None = None          # the route with these weights; None leaves the route alone
+    services: bool = False              # the -primary and -canary Services
+    apex: bool = False                  # the apex Service, selecting the primary
+
+
+@dataclass(frozen=True)
+class WorkloadOrder:
+    """A desired state of workloads; exactly one field is set."""
+
+    create_primary: int | None = None   # replicas of the primary to make from the target's template
+    scale_target: int | None = None     # replicas
+    promote: Mapping[str, str] | None = None   # {replicaset, uid, revision}: copy exactly this template to the primary
+    restore: Mapping[str, str] | None = None   # {replicaset, revision}: put the primary back to this template
+
+
+def dump(value: Any) -> Any:
+    """A dataclass, or a container of them, as plain JSON-able data; None fields stay (readers need the keys)."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {item.name: dump(getattr(value, item.name)) for item in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): dump(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [dump(item) for item in value]
+    return value
+
+
+def load(kind: type[T], data: Mapping[str, Any]) -> T:
+    """The dataclass ``kind`` from what ``dump`` gave. Unknown keys are refused, missing ones take their defaults.
+
+    Raises TypeError for a key that the class does not have or lacks a value for.
+    """
+    hints = typing.get_type_hints(kind)
+    return kind(**{key: _load_as(hints.get(key, Any), value) for key, value in data.items()})
+
+
+def _load_as(hint: Any, value: Any) -> Any:
+    if value is None:
+        return None
+    origin = typing.get_origin(hint)
+    arguments = typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return _load_as(next(item for item in arguments if item is not type(None)), value)
+    if origin is tuple:
+        return tuple(_load_as(arguments[0], item) for item in value)
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type) and isinstance(value, Mapping):
+        return load(hint, value)
+    if hint is float:
+        return float(value)
+    return value

@@ -1,0 +1,232 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The state of one canary: what is remembered between ticks, and nothing that can be looked up.
+
+It is stored as one JSON document in the ConfigMap ``<name>-canary``; ``status`` inside it has Flagger's field names,
+so that it can be projected into the ``.status`` of a Canary object.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import RecordError
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Orders, TrafficOrder, WorkloadOrder, dump, load
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import GATES
+
+SCHEMA = 1
+
+INITIALIZING = "Initializing"
+INITIALIZED = "Initialized"
+WAITING = "Waiting"
+PROGRESSING = "Progressing"
+WAITING_PROMOTION = "WaitingPromotion"
+PROMOTING = "Promoting"
+FINALISING = "Finalising"
+SUCCEEDED = "Succeeded"
+FAILED = "Failed"
+IDLE = (INITIALIZED, SUCCEEDED, FAILED)
+ANALYSING = (PROGRESSING, WAITING_PROMOTION)
+
+PREFIX = "progressive.delivery/"
+ORDER_WORDS = ("halt", "suspend", "abort", "promote", "resume")
+EVIDENCE_KEPT = 10
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who walks the canary now. ``renewed`` and ``until`` are the API server's clock; the rest tells whether it is alive."""
+
+    run: str                            # id of the ansible-playbook run
+    host: str = ""
+    boot: str = ""                      # the kernel's boot id
+    pid_namespace: str = ""
+    pid: int = 0                        # of the playbook's own process; 0 = not known
+    started: int = 0                    # its start time in clock ticks since boot, against reuse of the pid
+    since: float = 0.0
+    renewed: float = 0.0
+    until: float = 0.0                  # leased until; a verb that cannot renew needs longer than one lease
+
+
+@dataclass(frozen=True)
+class Intent:
+    """What a decision ordered and nobody has yet seen done (SAFETY 13)."""
+
+    at: float
+    revision: str
+    lowers: bool                        # lowering is always redone; raising only while it is young
+    traffic: TrafficOrder | None = None
+    workload: WorkloadOrder | None = None
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """The revision under analysis: what is promoted is exactly this ReplicaSet's template (SAFETY 17)."""
+
+    revision: str
+    replicaset: str = ""
+    replicaset_uid: str = ""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """The walk goes down: traffic to the primary, drain, canary to 0."""
+
+    outcome: str                        # rolled_back | aborted | superseded
+    why: str
+    at: float
+
+
+@dataclass(frozen=True)
+class Told:
+    """One message for people: a Kubernetes Event and a line. ``kind`` is Normal or Warning."""
+
+    message: str
+    kind: str = "Normal"
+
+
+@dataclass(frozen=True)
+class Record:
+    name: str
+    namespace: str
+    identity: Mapping[str, str] = field(default_factory=dict)
+    # Flagger's status
+    phase: str = ""
+    canary_weight: int = 0              # confirmed by the router's controller, never merely ordered
+    failed_checks: int = 0
+    iterations: int = 0
+    last_applied: str = ""
+    last_promoted: str = ""
+    last_transition: float = 0.0
+    condition_since: float = 0.0        # since when the condition Promoted has its present status
+    # the walk
+    epoch: int = 0
+    holder: Holder | None = None
+    run: str = ""                       # id of this analysis; an approval names it
+    pinned: Pinned | None = None
+    previous: Mapping[str, str] = field(default_factory=dict)  # {replicaset, revision} of the primary before promotion
+    intent: Intent | None = None
+    ending: Ending | None = None
+    restoring: Ending | None = None     # a failed or aborted promotion: the primary is put back before anything else
+    confirmed_at: float = 0.0           # when the present weight was seen accepted
+    due: float = 0.0                    # earliest next tick
+    due_why: str = ""
+    drain_until: float = 0.0
+    ready_since: float = 0.0            # the canary, of the pinned revision
+    unready_since: float = 0.0
+    hold_since: float = 0.0             # cannot tell since
+    pre_rollout_done: bool = False
+    settled: bool = False               # the target was drained and scaled to 0 after initialisation
+    started_at: float = 0.0             # of this analysis, or of the initialisation
+    announced: tuple[str, ...] = ()     # what was told once and is not told again every tick
+    untold: tuple[Told, ...] = ()       # messages not yet written as Events
+    post_rollout: bool = False          # post-rollout hooks are still to be called
+    outcome: str = ""                   # of the last walk
+    outcome_why: str = ""
+    outcome_revision: str = ""
+    outcome_at: float = 0.0
+    primary_replicas: int = 0           # at the start of the walk (SAFETY 15)
+    inventory: tuple[str, ...] = ()     # "Kind/name" of what we made
+    evidence: tuple[Mapping[str, Any], ...] = ()
+    report: str = ""                    # what the last decision found and why, not yet said to people
+
+
+_STATUS_FIELDS = {
+    "phase": "phase",
+    "canaryWeight": "canary_weight",
+    "failedChecks": "failed_checks",
+    "iterations": "iterations",
+    "lastAppliedSpec": "last_applied",
+    "lastPromotedSpec": "last_promoted",
+}
+
+
+def rfc3339(seconds: float) -> str:
+    """Epoch seconds as Kubernetes writes times; the empty text for 0."""
+    return datetime.fromtimestamp(seconds, tz=timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ") if seconds else ""
+
+
+_CONDITIONS = {
+    INITIALIZING: ("Unknown", "New Deployment detected, starting initialization."),
+    INITIALIZED: ("True", "Deployment initialization completed."),
+    WAITING: ("Unknown", "Waiting for approval."),
+    WAITING_PROMOTION: ("Unknown", "Waiting for approval."),
+    PROGRESSING: ("Unknown", "New revision detected, progressing canary analysis."),
+    PROMOTING: ("Unknown", "Canary analysis completed, starting primary rolling update."),
+    FINALISING: ("Unknown", "Canary analysis completed, routing all traffic to primary."),
+    SUCCEEDED: ("True", "Canary analysis completed successfully, promotion finished."),
+    FAILED: ("False", "Canary analysis failed, Deployment scaled to zero."),
+}
+
+
+def condition_status(phase: str) -> str:
+    """True, False or Unknown: what the condition Promoted says in a phase."""
+    return _CONDITIONS.get(phase, ("Unknown", ""))[0]
+
+
+def flagger_status(record: Record) -> dict[str, Any]:
+    """The record as the ``.status`` of a Canary object, with the one condition that ``kubectl wait`` reads."""
+    status: dict[str, Any] = {key: getattr(record, attribute) for key, attribute in _STATUS_FIELDS.items()}
+    if record.last_transition:
+        status["lastTransitionTime"] = rfc3339(record.last_transition)
+    if record.phase:
+        state, message = _CONDITIONS[record.phase]
+        status["conditions"] = [{
+            "type": "Promoted", "status": state, "reason": record.phase, "message": message,
+            "lastUpdateTime": rfc3339(record.last_transition), "lastTransitionTime": rfc3339(record.condition_since or record.last_transition),
+        }]
+    return status
+
+
+def dumps(record: Record) -> str:
+    """The stored text. Keys are sorted, so that equal records are equal texts."""
+    body = dump(record)
+    for attribute in _STATUS_FIELDS.values():
+        del body[attribute]
+    return json.dumps({"schema": SCHEMA, "status": flagger_status(record), "walk": body}, sort_keys=True, allow_nan=False, separators=(",", ":"))
+
+
+def loads(text: str) -> Record:
+    """The record in a stored text. Raises RecordError when it is damaged or of a newer schema (SAFETY 6)."""
+    try:
+        body = json.loads(text)
+        schema = int(body["schema"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise RecordError(f"the record is damaged ({type(error).__name__}): it is not a JSON document with a schema number") from None
+    if schema > SCHEMA:
+        raise RecordError(f"the record has schema {schema}, this version knows {SCHEMA}: use the version of the collection that wrote it, or a newer one")
+    try:
+        fields = dict(body["walk"])
+        fields.update({attribute: body["status"][key] for key, attribute in _STATUS_FIELDS.items()})
+        return load(Record, fields)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RecordError(f"the record is damaged ({type(error).__name__}: {error})") from None
+
+
+def orders_of(annotations: Mapping[str, str]) -> Orders:
+    """People's orders from the record's annotations. An approval is ``approve.<gate>: "<revision> <run> <by>"`` or JSON."""
+    words = {word: annotations.get(PREFIX + word, "") for word in ORDER_WORDS}
+    # An annotation without text is still an order.
+    words = {word: (text or "yes") if PREFIX + word in annotations else "" for word, text in words.items()}
+    approvals = []
+    for gate in GATES:
+        text = annotations.get(f"{PREFIX}approve.{gate}")
+        if text is None:
+            continue
+        try:
+            parsed = json.loads(text) if text.startswith("{") else {"revision": text}
+        except ValueError:
+            parsed = {}
+        approvals.append({"gate": gate, **{str(key): str(value) for key, value in parsed.items()}})
+    return Orders(approvals=tuple(approvals), **words)
+
+
+def order_key(word: str, gate: str = "") -> str:
+    """The annotation of one order."""
+    return f"{PREFIX}{word}.{gate}" if gate else f"{PREFIX}{word}"

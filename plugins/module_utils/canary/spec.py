@@ -1,0 +1,188 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The parsed Canary document. ``document.py`` makes it from YAML and refuses what is wrong; everybody else only reads it.
+
+Units: durations are seconds, weights are percent 0-100, thresholds are in the unit of their query (percent for
+request-success-rate, milliseconds for request-duration).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+# Hook types in Flagger's spelling; "" in a document means ROLLOUT.
+CONFIRM_ROLLOUT = "confirm-rollout"
+PRE_ROLLOUT = "pre-rollout"
+ROLLOUT = "rollout"
+CONFIRM_TRAFFIC_INCREASE = "confirm-traffic-increase"
+CONFIRM_PROMOTION = "confirm-promotion"
+POST_ROLLOUT = "post-rollout"
+ROLLBACK = "rollback"
+EVENT = "event"
+HOOK_TYPES = (CONFIRM_ROLLOUT, PRE_ROLLOUT, ROLLOUT, CONFIRM_TRAFFIC_INCREASE, CONFIRM_PROMOTION, POST_ROLLOUT, ROLLBACK, EVENT)
+GATES = (CONFIRM_ROLLOUT, CONFIRM_TRAFFIC_INCREASE, CONFIRM_PROMOTION)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What people set as variables of the role, beside the document. Seconds, unless said."""
+
+    min_interval: float = 10.0          # shorter intervals of the document are raised to this, as Flagger does
+    settle: float = 3.0                 # after readiness, before the first weight above 0 (SAFETY 10)
+    drain: float = 10.0                 # after weight 0 is confirmed, before pods go (SAFETY 11)
+    lease: float = 30.0                 # a record not renewed for so long is stale (SAFETY 3)
+    on_no_data: str = "fail"            # fail | hold | pass: a check without data after the first metric interval
+    on_query_error: str = "hold"        # hold | fail: a check whose query could not be answered
+    on_no_answer: str = "hold"          # hold | fail: a rollout or pre-rollout hook that did not answer
+    manual_gates: tuple[str, ...] = ()  # gates that wait for a person (canary_order), without any webhook
+    metrics_server: str = ""            # Prometheus for built-in checks and inline queries when the document names none
+    selector_labels: tuple[str, ...] = ("app", "name", "app.kubernetes.io/name")
+    label_prefixes: tuple[str, ...] = ()  # labels and annotations copied to the primary; "*" copies all
+    max_time_to_accept: float = 30.0    # how long the gateway's controller may take to accept a route
+
+
+@dataclass(frozen=True)
+class Hook:
+    """One webhook of ``analysis.webhooks``. ``index`` is its place in the document, by which it travels."""
+
+    index: int
+    type: str
+    name: str
+    url: str
+    timeout: float = 10.0
+    retries: int = 0
+    disable_tls: bool = False
+    mute_alert: bool = False
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def waits(self) -> tuple[float, ...]:
+        """Seconds between the attempts: 1, 2, 4 ... 30, one for each retry (as Flagger's retrying client)."""
+        return tuple(min(2.0 ** attempt, 30.0) for attempt in range(self.retries))
+
+    @property
+    def longest(self) -> float:
+        """Seconds that the whole call takes at most: every attempt and the waits between them (SAFETY 3)."""
+        return self.timeout * (self.retries + 1) + sum(self.waits)
+
+
+@dataclass(frozen=True)
+class MetricProvider:
+    """Where a query goes. ``secret`` names a Secret in ``namespace``; its content is read only by the verb that asks."""
+
+    type: str = "prometheus"
+    address: str = ""
+    headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    secret: str = ""
+    namespace: str = ""
+    insecure_skip_verify: bool = False
+
+
+@dataclass(frozen=True)
+class Check:
+    """One entry of ``analysis.metrics``, resolved: a built-in name, or a query template with its provider."""
+
+    index: int
+    name: str
+    builtin: bool
+    interval: float
+    minimum: float | None
+    maximum: float | None
+    query: str = ""                     # Go-template text as in the document; empty for a built-in
+    variables: Mapping[str, str] = field(default_factory=dict)
+    provider: MetricProvider = field(default_factory=MetricProvider)
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """Labels and annotations that the document adds to a generated object."""
+
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Service:
+    """``spec.service``: the apex, its ports, and what the route says besides weights (raw, in the document's shape)."""
+
+    name: str
+    port: int
+    port_name: str = "http"
+    target_port: int | str = 0          # 0 = same as port
+    app_protocol: str = ""
+    port_discovery: bool = False
+    headless: bool = False
+    traffic_distribution: str = ""
+    timeout: str = ""
+    backend_timeout: str = ""
+    hosts: tuple[str, ...] = ()
+    gateway_refs: tuple[Mapping[str, Any], ...] = ()
+    match: tuple[Mapping[str, Any], ...] = ()
+    rewrite: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, Any] = field(default_factory=dict)
+    mirror: tuple[Mapping[str, Any], ...] = ()
+    cors_policy: Mapping[str, Any] = field(default_factory=dict)
+    apex: Metadata = field(default_factory=Metadata)
+    primary: Metadata = field(default_factory=Metadata)
+    canary: Metadata = field(default_factory=Metadata)
+    unmanaged_metadata: Metadata = field(default_factory=Metadata)  # keys only, values empty
+
+    @property
+    def primary_name(self) -> str:
+        return f"{self.name}-primary"
+
+    @property
+    def canary_name(self) -> str:
+        return f"{self.name}-canary"
+
+
+@dataclass(frozen=True)
+class Analysis:
+    interval: float                     # as it is used: the document's, raised to Options.min_interval
+    threshold: int
+    max_weight: int = 100
+    step_weight: int = 0
+    step_weights: tuple[int, ...] = ()
+    step_weight_promotion: int = 0
+    primary_ready_threshold: int = 100
+    canary_ready_threshold: int = 100
+    checks: tuple[Check, ...] = ()
+    hooks: tuple[Hook, ...] = ()
+
+    def of_type(self, hook_type: str) -> tuple[Hook, ...]:
+        """The hooks of one type, in the document's order."""
+        return tuple(hook for hook in self.hooks if hook.type == hook_type)
+
+
+@dataclass(frozen=True)
+class Canary:
+    """A document that passed validation."""
+
+    name: str
+    namespace: str
+    provider: str                       # "gatewayapi:v1" ...
+    target: str                         # name of the Deployment
+    target_kind: str
+    service: Service
+    analysis: Analysis
+    options: Options = field(default_factory=Options)
+    metrics_server: str = ""            # document's, else Options.metrics_server
+    progress_deadline: float = 600.0
+    skip_analysis: bool = False
+    suspend: bool = False
+    source: str = "spec"                # object | file | spec
+    uid: str = ""                       # of the Canary object, when there is one
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def primary(self) -> str:
+        return f"{self.target}-primary"
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What may not change while a walk is under way (SAFETY 8)."""
+        return {"provider": self.provider, "target": f"{self.target_kind}/{self.target}", "service": self.service.name}

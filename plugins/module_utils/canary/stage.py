@@ -1,0 +1,122 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where a canary stands: the one classification that both asking and deciding rest on."""
+
+from __future__ import annotations
+
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Observation
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.promql import hard_window
+
+ABORT = "abort"
+INITIALISE = "initialise"
+ENDING = "ending"
+RESTORING = "restoring"
+SUSPENDED = "suspended"
+NO_TARGET = "no target"
+STRAY_WEIGHT = "stray weight"           # the live object gives the canary more than was confirmed
+LOWERED_BY_HAND = "lowered by hand"
+ROUTE_GONE = "route gone"
+POST_ROLLOUT = "post rollout"
+SETTLE_TARGET = "settle target"
+UNCHANGED = "unchanged"
+NEW_REVISION = "new revision"
+REVERTED = "reverted"
+RESTARTED = "restarted"
+CANARY_GONE = "canary gone"             # it has weight and no ready endpoint
+SCALED_AWAY = "scaled away"
+UNREADY = "unready"
+PRIMARY_UNREADY = "primary unready"
+PROMOTE_NOW = "promote now"
+SETTLING = "settling"
+START = "start"
+EARLY = "early"
+JUDGE = "judge"
+PROMOTING = "promoting"
+FINALISING = "finalising"
+
+
+def stage(canary: Canary, record: Record, seen: Observation) -> str:
+    """The stage of a canary; people's abort and what is already going down come before everything else."""
+    if seen.orders.abort:
+        return ABORT
+    if record.phase in ("", states.INITIALIZING):
+        return INITIALISE
+    if record.ending:
+        return ENDING
+    if record.restoring:
+        return RESTORING
+    if seen.suspended or seen.orders.suspend or seen.orders.halt:
+        return SUSPENDED
+    if record.phase == states.PROMOTING:
+        return PROMOTING
+    if record.phase == states.FINALISING:
+        return FINALISING
+    if seen.target is None:
+        return NO_TARGET
+    if record.phase in states.ANALYSING:
+        return _analysing(canary, record, seen)
+    return _idle(record, seen)
+
+
+def _idle(record: Record, seen: Observation) -> str:
+    if seen.route and seen.route.split and seen.route.split.canary > 0:
+        return STRAY_WEIGHT
+    if record.post_rollout:
+        return POST_ROLLOUT
+    if record.phase == states.INITIALIZED and not record.settled:
+        return SETTLE_TARGET
+    revision = seen.target.revision
+    if revision == record.last_promoted or seen.same_as_primary:
+        return UNCHANGED
+    if revision == record.last_applied and record.phase != states.WAITING:
+        return UNCHANGED
+    return NEW_REVISION
+
+
+def _analysing(canary: Canary, record: Record, seen: Observation) -> str:
+    target = seen.target
+    if target.revision == record.last_promoted or seen.same_as_primary:
+        return REVERTED
+    if record.pinned is None or target.revision != record.pinned.revision:
+        return RESTARTED
+    if seen.route is None or seen.route.split is None:
+        return ROUTE_GONE
+    if seen.route.split.canary > record.canary_weight:
+        return STRAY_WEIGHT
+    if seen.route.split.canary < record.canary_weight:
+        return LOWERED_BY_HAND
+    if record.canary_weight > 0 and target.endpoints == 0:
+        return CANARY_GONE
+    if target.replicas == 0:
+        return SCALED_AWAY
+    if not target.ready or target.endpoints == 0:
+        return UNREADY
+    if seen.primary is None or not seen.primary.ready or seen.primary.endpoints == 0:
+        return PRIMARY_UNREADY
+    if seen.orders.promote and record.pinned.revision.startswith(seen.orders.promote):
+        return PROMOTE_NOW
+    if record.canary_weight == 0:
+        if not record.ready_since or seen.now < record.ready_since + canary.options.settle:
+            return SETTLING
+        if canary.skip_analysis:
+            return PROMOTE_NOW
+        return START if seen.now >= record.due or seen.orders.approvals else EARLY
+    if canary.skip_analysis:
+        return PROMOTE_NOW
+    return JUDGE if seen.now >= evidence_due(canary, record) else EARLY
+
+
+def evidence_due(canary: Canary, record: Record) -> float:
+    """When the present weight has an interval of evidence of its own, and every hard-written window fits (SAFETY 12)."""
+    windows = [hard_window(check.query) or 0.0 for check in canary.analysis.checks]
+    return max(record.due, record.confirmed_at + max([canary.analysis.interval, *windows]))
+
+
+def window(record: Record, interval: float, now: float) -> float:
+    """Seconds of evidence that a query may look at: never back beyond the present weight (SAFETY 12)."""
+    return max(1.0, min(interval, now - record.confirmed_at))

@@ -1,0 +1,135 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From nothing to Initialized, and the idle phases: no release is under way."""
+
+from __future__ import annotations
+
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.going_down import go_down
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import ALLOWED, Split, TrafficOrder, WorkloadOrder
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import CONFIRM_ROLLOUT
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn import ACT, CLOCK, KUBERNETES, PERSON, Decision, Turn
+
+ALL_TO_PRIMARY = Split(100, 0)
+
+
+def initialise(turn: Turn) -> Decision:
+    """One step of SAFETY 28 a call; the original is not touched before the primary serves everything.
+
+    A lost record takes the same way (SAFETY 5): what is there already is kept, the revision that the primary says it runs
+    is the promoted one, and a canary that still has weight loses it before anything else happens to it.
+    """
+    if not turn.record.phase:
+        turn.enter(states.INITIALIZING)
+        turn.set(started_at=turn.now)
+    seen, late = turn.seen, turn.now - turn.record.started_at
+    if seen.suspended or seen.orders.suspend or seen.orders.halt:
+        return turn.next_interval(PERSON, "suspended before the initialisation")
+    if seen.target is None:
+        return turn.wait(KUBERNETES, f"Deployment {turn.target_label} does not exist")
+    if seen.primary is None:
+        replicas = max(1, seen.target.replicas)
+        return turn.act(f"create {turn.canary.primary} with {replicas} replicas", lowers=False, workload=WorkloadOrder(create_primary=replicas))
+    service = turn.canary.service
+    if service.primary_name in seen.services or service.canary_name in seen.services:
+        return turn.act(f"create the Services {service.primary_name} and {service.canary_name}", lowers=False, traffic=TrafficOrder(services=True))
+    if not _as_available_as_target(turn):
+        why = seen.primary.why or f"{seen.primary.endpoints} of its pods are ready endpoints"
+        if seen.primary.stuck or late > turn.canary.progress_deadline:
+            return turn.done("held", f"{turn.canary.primary} did not become ready: {why}; {turn.canary.target} serves as before")
+        return turn.wait(KUBERNETES, f"{turn.canary.primary} is not ready: {why}")
+    if seen.route is None or seen.route.split != ALL_TO_PRIMARY:
+        return turn.act("route all traffic to the primary", lowers=True, traffic=TrafficOrder(split=ALL_TO_PRIMARY))
+    if not seen.route.accepted:
+        if late > turn.canary.options.max_time_to_accept + turn.canary.analysis.interval:
+            return turn.done("held", f"the gateway's controller has not accepted the route: {seen.route.why}; {turn.canary.target} serves as before")
+        return turn.wait(KUBERNETES, f"the route is not accepted yet: {seen.route.why}")
+    if service.name in seen.services:
+        return turn.act(f"point Service {service.name} at the primary", lowers=False, traffic=TrafficOrder(apex=True))
+    if not seen.apex_on_primary:
+        return turn.wait(KUBERNETES, f"Service {service.name} still holds pods of {turn.canary.target}")
+    return _initialised(turn)
+
+
+def _as_available_as_target(turn: Turn) -> bool:
+    primary, target = turn.seen.primary, turn.seen.target
+    return primary.ready and primary.endpoints >= max(1, min(target.available, primary.replicas))
+
+
+def _initialised(turn: Turn) -> Decision:
+    revision = turn.seen.primary.promoted or turn.seen.target.revision
+    turn.enter(states.INITIALIZED)
+    turn.set(last_applied=revision, last_promoted=revision, canary_weight=0, failed_checks=0, pinned=None, settled=False, outcome="promoted",
+             outcome_why="initialised: the primary serves", outcome_revision=revision, outcome_at=turn.now,
+             drain_until=max(turn.record.drain_until, turn.now + turn.canary.options.drain))
+    turn.tell(f"Initialization done! {turn.label}")
+    return turn.wait(CLOCK, "initialised; the target drains", due=turn.record.drain_until)
+
+
+def settle_target(turn: Turn) -> Decision:
+    """After initialisation the original goes to 0, drained, as an intent of its own (SAFETY 28)."""
+    target = turn.seen.target
+    if target.replicas == 0:
+        turn.set(settled=True, due=0.0)
+        return turn.wait(ACT, "initialised")
+    if turn.now < turn.record.drain_until:
+        return turn.wait(CLOCK, "initialised; the target drains", due=turn.record.drain_until)
+    return turn.scale(0, f"scale {turn.canary.target} to 0: the primary serves")
+
+
+def post_rollout(turn: Turn) -> Decision:
+    """Report what the post-rollout hooks said. They are called at least once, and never decide anything."""
+    for answer in turn.answers:
+        if answer.type == "post-rollout":
+            verdict = "passed" if answer.outcome == ALLOWED else f"failed {answer.body or answer.status}"
+            turn.tell(f"Post-rollout hook {answer.name} {verdict}", "Normal" if answer.outcome == ALLOWED else "Warning")
+    turn.set(post_rollout=False)
+    return turn.wait(ACT, "post-rollout hooks were called")
+
+
+def unchanged(turn: Turn) -> Decision:
+    """The target runs what is promoted, or what was already rejected: nothing to do."""
+    record, target = turn.record, turn.seen.target
+    if record.phase == states.WAITING:
+        turn.enter(states.SUCCEEDED)
+        turn.set(outcome="superseded", outcome_why="the target was set back while it waited for approval", outcome_at=turn.now,
+                 outcome_revision=record.pinned.revision if record.pinned else "")
+    if turn.seen.same_as_primary and target.revision != record.last_promoted:
+        turn.set(last_applied=target.revision, last_promoted=target.revision)   # SAFETY 19: another hash, the same meaning
+    elif target.revision == record.last_promoted and record.last_applied != record.last_promoted:
+        turn.set(last_applied=record.last_promoted)     # a later return of the rejected revision is a new release
+    record = turn.record
+    began = record.holder.since if record.holder else turn.now
+    if record.outcome and record.outcome_at >= began:
+        return turn.done(record.outcome, record.outcome_why)
+    return turn.done("unchanged", f"{record.phase}: nothing changed")
+
+
+def new_revision(turn: Turn) -> Decision:
+    """The target has a template that was neither promoted nor rejected: ask, then scale it up."""
+    target, record = turn.seen.target, turn.record
+    if not (record.phase == states.WAITING and record.pinned and record.pinned.revision == target.revision):
+        turn.begin_analysis(record.phase, f"{target.revision[:8]}-{int(turn.now)}")
+    requested = turn.rollback_requested()
+    if requested:
+        turn.end("rolled_back", requested)
+        return go_down(turn)
+    is_open, why = turn.gate(CONFIRM_ROLLOUT)
+    if not is_open:
+        turn.enter(states.WAITING)
+        turn.warn(f"Halt {turn.label} advancement waiting for approval {why}", once=CONFIRM_ROLLOUT)
+        return turn.next_interval(PERSON, why)
+    if turn.seen.primary is None or not turn.seen.primary.ready:
+        why = turn.seen.primary.why if turn.seen.primary else "it does not exist"
+        turn.warn(f"{turn.canary.primary}.{turn.canary.namespace} not ready: {why}", once="primary")
+        turn.obeyed.clear()             # the approval is still needed when the primary is back
+        return turn.wait(KUBERNETES, f"a new revision waits for {turn.canary.primary}: {why}")
+    turn.enter(states.PROGRESSING)
+    turn.set(started_at=turn.now, due=0.0, due_why="")
+    turn.tell(f"New revision detected! Scaling up {turn.target_label}")
+    replicas = max(1, turn.seen.primary.replicas)
+    if target.replicas == 0:
+        return turn.scale(replicas, f"new revision: scale {turn.canary.target} to {replicas}")
+    return turn.wait(ACT, "new revision: analysis begins")

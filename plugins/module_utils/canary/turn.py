@@ -1,0 +1,213 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One turn of the state machine: the record as it evolves while a decision is made, and the words for it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import (
+    ALLOWED,
+    NO_ANSWER,
+    REFUSED,
+    Answer,
+    Observation,
+    Outcome,
+    Split,
+    TrafficOrder,
+    WorkloadOrder,
+)
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Ending, Intent, Pinned, Record, Told
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
+
+# What a decision waits for: a walker polls, sleeps until the due, or ends.
+ACT = "act"                 # nothing: do the orders, then look at once
+KUBERNETES = "kubernetes"   # pods, slices, a route's acceptance
+CLOCK = "clock"             # evidence, drain, settle
+PERSON = "person"           # a closed gate, suspend, halt: asked again at the due
+DONE = "done"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the brain says: the next record with its intent, the orders to carry out now, and what to wait for."""
+
+    record: Record
+    waits: str
+    why: str
+    traffic: TrafficOrder | None = None
+    workload: WorkloadOrder | None = None
+    outcome: str = ""
+    obeyed: tuple[str, ...] = ()        # annotations of people's orders that are done with
+
+    @property
+    def due(self) -> float:
+        return self.record.due
+
+
+@dataclass
+class Turn:
+    """The only mutable thing of the brain; it lives for one call of ``decide``."""
+
+    canary: Canary
+    record: Record
+    seen: Observation
+    answers: Sequence[Answer] = ()
+    outcomes: Sequence[Outcome] = ()
+    gates_asked: bool = False           # answers were gathered for this tick (dry looks have none)
+    obeyed: list[str] = field(default_factory=list)
+
+    @property
+    def now(self) -> float:
+        return self.seen.now
+
+    @property
+    def weight(self) -> int:
+        """The canary's weight on the live object, the confirmed one where the object says nothing."""
+        route = self.seen.route
+        return route.split.canary if route and route.split else self.record.canary_weight
+
+    @property
+    def label(self) -> str:
+        return f"{self.canary.name}.{self.canary.namespace}"
+
+    @property
+    def target_label(self) -> str:
+        return f"{self.canary.target}.{self.canary.namespace}"
+
+    # -- the record --
+
+    def set(self, **changes: Any) -> None:
+        self.record = dataclasses.replace(self.record, **changes)
+
+    def enter(self, phase: str) -> None:
+        """A phase begins; the condition keeps its time while its status stays the same."""
+        if phase == self.record.phase:
+            return
+        changed = states.condition_status(phase) != states.condition_status(self.record.phase)
+        self.set(phase=phase, last_transition=self.now, unready_since=0.0,
+                 condition_since=self.now if changed or not self.record.condition_since else self.record.condition_since)
+
+    def tell(self, message: str, kind: str = "Normal", once: str = "") -> None:
+        """Say it by an Event; ``once`` names what is said only one time in an analysis."""
+        if once:
+            if once in self.record.announced:
+                return
+            self.set(announced=self.record.announced + (once,))
+        self.set(untold=self.record.untold + (Told(message, kind),))
+
+    def warn(self, message: str, once: str = "") -> None:
+        self.tell(message, "Warning", once)
+
+    def count_failure(self) -> bool:
+        """One more failed check; True when the threshold is reached."""
+        self.set(failed_checks=self.record.failed_checks + 1)
+        return self.record.failed_checks >= self.canary.analysis.threshold
+
+    def begin_analysis(self, phase: str, run: str) -> None:
+        """A new revision is taken up: counters at zero, the revision pinned."""
+        target = self.seen.target
+        self.enter(phase)
+        self.set(
+            run=run, pinned=Pinned(target.revision, target.replicaset, target.replicaset_uid), failed_checks=0, iterations=0,
+            ready_since=0.0, unready_since=0.0, hold_since=0.0, pre_rollout_done=False, announced=(), ending=None, restoring=None,
+            previous={}, started_at=self.now, due=0.0, due_why="", evidence=(),
+            primary_replicas=self.seen.primary.replicas if self.seen.primary else 0)
+
+    # -- decisions --
+
+    def act(self, why: str, *, lowers: bool, traffic: TrafficOrder | None = None, workload: WorkloadOrder | None = None) -> Decision:
+        """Order a change: recorded as an intent before anything is touched."""
+        revision = self.record.pinned.revision if self.record.pinned else ""
+        self.set(intent=Intent(self.now, revision, lowers, traffic, workload))
+        return Decision(self.record, ACT, why, traffic, workload, obeyed=tuple(self.obeyed))
+
+    def lower(self, why: str, canary: int = 0) -> Decision:
+        """Traffic down, and only traffic (SAFETY 9). The primary must be able to answer (SAFETY 16)."""
+        primary = self.seen.primary
+        if primary is None or primary.endpoints == 0:
+            self.warn(f"Halt {self.label}: traffic cannot go back to the primary, it has no ready endpoint", once="no-primary")
+            return self.wait(KUBERNETES, f"{why}; but the primary has no ready endpoint, so traffic stays where it is")
+        return self.act(why, lowers=True, traffic=TrafficOrder(split=Split(100 - canary, canary)))
+
+    def raise_to(self, weight: int, why: str) -> Decision:
+        return self.act(why, lowers=False, traffic=TrafficOrder(split=Split(100 - weight, weight)))
+
+    def scale(self, replicas: int, why: str) -> Decision:
+        return self.act(why, lowers=replicas == 0, workload=WorkloadOrder(scale_target=replicas))
+
+    def wait(self, what: str, why: str, due: float | None = None) -> Decision:
+        if due is not None:
+            self.set(due=due, due_why=why)
+        return Decision(self.record, what, why, obeyed=tuple(self.obeyed))
+
+    def next_interval(self, what: str, why: str) -> Decision:
+        """Look again one interval from now."""
+        return self.wait(what, why, due=self.now + self.canary.analysis.interval)
+
+    def done(self, outcome: str, why: str) -> Decision:
+        self.set(due=0.0, due_why="")
+        return Decision(self.record, DONE, why, outcome=outcome, obeyed=tuple(self.obeyed))
+
+    def end(self, outcome: str, why: str) -> None:
+        """Decide that the walk goes down; what follows is the same for every reason. The first reason stays."""
+        if self.record.ending is None:
+            self.set(ending=Ending(outcome, why, self.now), due=0.0, due_why="", hold_since=0.0)
+            self.warn(f"Rolling back {self.label} {why}")
+
+    # -- gates and hooks --
+
+    def approval(self, gate: str) -> bool:
+        """A person opened this gate, for this revision (and run, where the approval names one; SAFETY 4)."""
+        revision = self.record.pinned.revision if self.record.pinned else ""
+        for order in self.seen.orders.approvals:
+            names_revision = bool(order.get("revision")) and revision.startswith(order["revision"]) and len(order["revision"]) >= 8
+            names_run = not order.get("run") or order["run"] == self.record.run
+            if order["gate"] == gate and names_revision and names_run:
+                return True
+        return False
+
+    def gate(self, gate: str) -> tuple[bool, str]:
+        """Whether a gate is open, and in words why not. A gate without hook and without a person's duty is open."""
+        key = states.order_key("approve", gate)
+        if self.approval(gate):
+            self.obeyed.append(key)
+            return True, "approved by a person"
+        if gate in self.canary.options.manual_gates:
+            return False, f"{gate} waits for a person: progressive.delivery.approve"
+        hooks = self.canary.analysis.of_type(gate)
+        missing = [hook.name for hook in hooks if not any(answer.index == hook.index for answer in self.answers)]
+        for answer in self.answers:
+            if answer.type == gate and answer.outcome != ALLOWED:
+                said = "did not answer" if answer.outcome == NO_ANSWER else f"answered {answer.status}"
+                return False, f"{gate} {answer.name} {said}" + (f": {answer.body}" if answer.body and answer.outcome == NO_ANSWER else "")
+        if missing:
+            return False, f"{gate} {missing[0]} was not asked"
+        return True, ""
+
+    def hooks(self, hook_type: str) -> tuple[str, str]:
+        """Rollout and pre-rollout hooks as one verdict: pass, fail or unknown, and in words which one and why."""
+        unknown = ""
+        for answer in self.answers:
+            if answer.type != hook_type or answer.outcome == ALLOWED:
+                continue
+            if answer.outcome == REFUSED:
+                return "fail", f"{hook_type} check {answer.name} failed: {answer.body or answer.status}"
+            unknown = unknown or f"no_answer: {hook_type} check {answer.name} did not answer: {answer.body}"
+        missing = [hook.name for hook in self.canary.analysis.of_type(hook_type) if not any(a.index == hook.index for a in self.answers)]
+        if not unknown and missing:
+            unknown = f"no_answer: {hook_type} check {missing[0]} was not asked"
+        return ("unknown", unknown) if unknown else ("pass", "")
+
+    def rollback_requested(self) -> str:
+        """The rollback hook that signals a rollback, in words; empty when none does (WS 13: read in every phase)."""
+        for answer in self.answers:
+            if answer.type == "rollback" and answer.outcome == ALLOWED:
+                return f"manual webhook {answer.name} invoked"
+        return ""

@@ -1,0 +1,60 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The line for people: what happened in a tick, why, and what comes next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timezone
+
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import ALLOWED, FAIL, PASS, Answer, Outcome
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import ROLLBACK
+
+BAR = 20
+
+
+def weight_bar(weight: int) -> str:
+    """``[####................]  20%``"""
+    filled = round(weight * BAR / 100)
+    return f"[{'#' * filled}{'.' * (BAR - filled)}] {weight:3d}%"
+
+
+def number(value: float | None) -> str:
+    """A number as people write it: at most two decimals, none where they say nothing."""
+    return "-" if value is None else f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def check_text(outcome: Outcome) -> str:
+    """``request-success-rate 99.8% (>= 99%) ok``"""
+    value = f"{number(outcome.value)}{outcome.unit}" if outcome.value is not None else "no value"
+    limits = [f">= {number(outcome.minimum)}{outcome.unit}"] if outcome.minimum is not None else []
+    limits += [f"<= {number(outcome.maximum)}{outcome.unit}"] if outcome.maximum is not None else []
+    verdict = {PASS: "ok", FAIL: "FAIL"}.get(outcome.outcome, "cannot tell")
+    reason = f": {outcome.why}" if outcome.outcome not in (PASS, FAIL) and outcome.why else ""
+    return f"{outcome.name} {value}" + (f" ({', '.join(limits)})" if limits else "") + f" {verdict}{reason}"
+
+
+def answer_text(answer: Answer) -> str:
+    """``confirm-promotion gate: refused (403)``"""
+    return f"{answer.type} {answer.name}: {answer.outcome.replace('_', ' ')}" + (f" ({answer.status})" if answer.status else "")
+
+
+def clock(now: float) -> str:
+    """Time of day in UTC, as Kubernetes shows its times."""
+    return datetime.fromtimestamp(now, tz=timezone.utc).strftime("%H:%M:%S")
+
+
+def report(why: str, answers: Sequence[Answer] = (), outcomes: Sequence[Outcome] = ()) -> str:
+    """What a decision rests on and what it says: checks and gates, then why."""
+    judged = [check_text(outcome) for outcome in outcomes]
+    judged += [answer_text(answer) for answer in answers if answer.outcome != ALLOWED or answer.type != ROLLBACK]
+    return " | ".join([text for text in (", ".join(judged), why) if text])
+
+
+def line(record: Record, now: float, text: str, due: float = 0.0) -> str:
+    """One tick in one line: time, phase, weight bar, the report, when the next tick is due."""
+    head = f"{clock(now)} {record.phase or 'new':<16} {weight_bar(record.canary_weight)}"
+    return " | ".join([head, text] + ([f"next in {max(1, round(due - now))} s"] if due > now else []))
