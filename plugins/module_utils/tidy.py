@@ -1,0 +1,113 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What leaves a verb: plain JSON data, one-line texts, and no secrets (ANSIBLE 4, 5, 6, 23)."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
+from traceback import walk_tb
+from typing import Any
+
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import model
+
+# Colours and cursor movements as terminals understand them; an application under test may answer with some.
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -~])")
+
+_BREAKS = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
+
+# The keys of a kubeconfig whose values are secret. Every other text in it ("default", "v1") is also in our results.
+_SECRET_KEYS = frozenset(
+    ("token", "password", "client-key-data", "client-certificate-data", "access-token", "id-token", "refresh-token", "client-secret")
+)
+
+_OURS = re.compile(r"progressive/delivery/(plugins/.*)$")
+
+
+def plain(result: Mapping[str, Any], warn: Callable[[str], None]) -> dict[str, Any]:
+    """The result as JSON would give it back: dataclasses and tuples become mappings and lists.
+
+    A number that is not finite becomes null, and ``warn`` is told which one: a bare NaN is no JSON, and job databases refuse it.
+    Raises TypeError for what has no JSON form.
+    """
+    return json.loads(json.dumps(_finite(model.dump(result), "result", warn), allow_nan=False))
+
+
+def _finite(value: Any, path: str, warn: Callable[[str], None]) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(item, f"{path}.{key}", warn) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item, f"{path}[{index}]", warn) for index, item in enumerate(value)]
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    if isinstance(value, Decimal):
+        value = float(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        warn(f"{path} is {value}, which is not a finite number: given as null")
+        return None
+    return value
+
+
+def one_line(text: str) -> str:
+    """Text without escape sequences and control characters; line breaks and tabs become spaces.
+
+    What a gate or a metric server answered ends up on terminals and in job logs, where it must not be able to forge a line.
+    """
+    text = _BREAKS.sub(" ", _ESCAPES.sub("", text)).strip()
+    return "".join(char for char in text if unicodedata.category(char) not in ("Cc", "Cf", "Cs"))
+
+
+def unexpected(verb: str, error: BaseException) -> str:
+    """What is said of an error that nobody foresaw: its type and the place in our code, never its text, which may hold a token."""
+    return (
+        f"{verb} met an unexpected {type(error).__name__} at {_place(error)}. This is a defect of progressive.delivery: "
+        "please report this line and what the task was given. The state is in the cluster; running again goes on from there."
+    )
+
+
+def _place(error: BaseException) -> str:
+    """File and line of the innermost frame that is ours."""
+    place = "an unknown place"
+    for frame, line in walk_tb(error.__traceback__):
+        ours = _OURS.search(frame.f_code.co_filename)
+        if ours:
+            place = f"{ours.group(1)}:{line}"
+    return place
+
+
+def secrets(found: set[str], kubeconfig: Any) -> set[str]:
+    """The values to be hidden from results: those that Ansible found by ``no_log``, with a kubeconfig looked at more closely.
+
+    Ansible takes every text of a kubeconfig for a secret. Hiding "v1", "default" or the path of the file everywhere would
+    change names and addresses that the next task reads; so of a kubeconfig only what is secret is hidden.
+    """
+    if kubeconfig is None:
+        return set(found)
+    everything = {str(value) for _key, value in _leaves(kubeconfig, "")}
+    hidden = {str(value) for key, value in _leaves(kubeconfig, "") if key in _SECRET_KEYS and value}
+    return (set(found) - everything) | hidden
+
+
+def _leaves(value: Any, key: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from _leaves(item, str(name))
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _leaves(item, key)
+    else:
+        yield key, value
+
+
+def shown(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The options as ``invocation`` shows them: those that were given, and a kubeconfig mapping only by its being there."""
+    given = {key: value for key, value in params.items() if value is not None}
+    if isinstance(given.get("kubeconfig"), Mapping):
+        given["kubeconfig"] = "(a mapping)"
+    return given
