@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What every verb says of itself under ``attributes``. A module overrides ``support`` where it differs."""
+"""What every verb says of itself. A module states an attribute again where it differs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,12 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options: {}
 attributes:
+  action_group:
+    description: Takes the defaults that C(module_defaults) sets for these groups.
+    support: full
+    membership:
+      - progressive.delivery.canary
+      - kubernetes.core.k8s
   check_mode:
     description: Can run in check mode and says what would happen without changing anything.
     support: full
@@ -18,24 +24,14 @@ attributes:
     description: Shows in diff mode what it changed, or would change.
     support: none
   async:
-    description: Can be run with the C(async) keyword. It then runs as a module.
+    description: Can be run with the C(async) keyword. It then runs as an ordinary module.
     support: full
-"""
-
-    # For the verbs that talk to the API server: they take the options of kubernetes.core and are in its group too.
-    CLUSTER = r"""
-options: {}
-attributes:
-  action_group:
-    description: Takes the defaults that C(module_defaults) sets for these groups.
-    support: full
-    membership:
-      - progressive.delivery.canary
-      - kubernetes.core.k8s
-notes:
-  - With a local connection, without C(become) and C(async), and with the Python that runs the playbook, the task runs inside the
-    process of the playbook, which takes a few milliseconds. Otherwise it runs as an ordinary module, which takes longer and gives the same result.
 requirements:
   - python >= 3.11
   - kubernetes >= 31
+  - requests
+notes:
+  - With a local connection, without C(become) and C(async), and with the Python that runs the playbook, the task runs inside the process
+    of the playbook, which takes a few milliseconds. Otherwise it runs as an ordinary module, which takes longer and gives the same result.
+    With C(-vvv) the task says which way it ran, and why.
 """
