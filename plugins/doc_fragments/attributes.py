@@ -11,12 +11,6 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options: {}
 attributes:
-  action_group:
-    description: Takes the defaults that C(module_defaults) sets for these groups.
-    support: full
-    membership:
-      - progressive.delivery.canary
-      - kubernetes.core.k8s
   check_mode:
     description: Can run in check mode and says what would happen without changing anything.
     support: full
@@ -26,12 +20,23 @@ attributes:
   async:
     description: Can be run with the C(async) keyword. It then runs as an ordinary module.
     support: full
-requirements:
-  - python >= 3.11
-  - kubernetes >= 31
-  - requests
 notes:
   - With a local connection, without C(become) and C(async), and with the Python that runs the playbook, the task runs inside the process
     of the playbook, which takes a few milliseconds. Otherwise it runs as an ordinary module, which takes longer and gives the same result.
     With C(-vvv) the task says which way it ran, and why.
+"""
+
+    # For the verbs that take the options of kubernetes.core, which say which cluster is meant.
+    CLUSTER = r"""
+options: {}
+attributes:
+  action_group:
+    description: Takes the defaults that C(module_defaults) sets for these groups.
+    support: full
+    membership:
+      - progressive.delivery.canary
+      - kubernetes.core.k8s
+requirements:
+  - python >= 3.11
+  - kubernetes >= 31
 """
