@@ -1,0 +1,44 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What of a foreign server may be shown to people and kept in results: short lines, and no credentials (DESIGN 8)."""
+
+from __future__ import annotations
+
+import urllib.parse
+from collections.abc import Iterable
+
+from ansible_collections.progressive.delivery.plugins.module_utils.tidy import one_line
+
+EXCERPT = 200
+HIDDEN = "***"
+# Shorter values are words of ordinary text: hiding them garbles a message and protects nothing (ANSIBLE 10).
+SHORTEST_SECRET = 4
+
+
+def excerpt(text: str, limit: int = EXCERPT) -> str:
+    """One line of at most ``limit`` characters, without control characters and runs of spaces."""
+    line = " ".join(one_line(text).split())
+    return line if len(line) <= limit else line[:limit - 3].rstrip() + "..."
+
+
+def url(text: str) -> str:
+    """The URL without userinfo and fragment, and with the values of its query hidden."""
+    try:
+        parts = urllib.parse.urlsplit(text)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return "(not a URL)"
+    place = f"[{host}]" if ":" in host else host
+    place += f":{port}" if port is not None else ""
+    query = "&".join(f"{key.partition('=')[0]}={HIDDEN}" for key in parts.query.split("&") if key)
+    return excerpt(urllib.parse.urlunsplit((parts.scheme, place, parts.path, query, "")))
+
+
+def without(text: str, secrets: Iterable[str]) -> str:
+    """The text with every one of the secrets hidden, for what a foreign server answered."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        if len(secret) >= SHORTEST_SECRET:
+            text = text.replace(secret, HIDDEN)
+    return text
