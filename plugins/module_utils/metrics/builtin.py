@@ -1,0 +1,73 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The two built-in checks, by observer: which series tell of the canary's requests.
+
+The next observer is one more row of OBSERVERS, and its provider's name one more in OBSERVED_BY. All of them measure the
+canary alone (``{{ target }}``), never the primary. Queries are templates of canary/templates.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import SpecError
+
+SUCCESS_RATE = "request-success-rate"
+DURATION = "request-duration"
+
+_WINDOW = "[{{ interval }}]"
+
+
+@dataclass(frozen=True)
+class Builtin:
+    """A built-in check's query; ``factor`` brings its value to ``unit``."""
+
+    query: str
+    unit: str
+    factor: float = 1.0
+    traffic: str = ""                   # requests per second of any kind: tells "only failures" from "no traffic"
+
+
+def _success_rate(metric: str, selector: str, success: str) -> Builtin:
+    """Percent 0-100 of the counted requests that match the label filter ``success``."""
+    good = f"sum(rate({metric}{{{selector},{success}}}{_WINDOW}))"
+    every = f"sum(rate({metric}{{{selector}}}{_WINDOW}))"
+    return Builtin(query=f"{good} / {every} * 100", unit="%", traffic=every)
+
+
+def _p99(metric: str, selector: str, factor: float) -> Builtin:
+    """The 99th percentile of a histogram; ``factor`` is how many milliseconds its buckets count in."""
+    return Builtin(query=f"histogram_quantile(0.99, sum(rate({metric}{{{selector}}}{_WINDOW})) by (le))", unit="ms", factor=factor)
+
+
+# The target's pods are <target>-<hash>-<id>; those of <target>-primary have one part more and do not match.
+_HTTP = 'kubernetes_namespace="{{ namespace }}",kubernetes_pod_name=~"{{ target }}-[0-9a-zA-Z]+(-[0-9a-zA-Z]+)"'
+
+OBSERVERS: Mapping[str, Mapping[str, Builtin]] = {
+    # The application's own metric, under the name that Flagger expects it.
+    "http": {
+        SUCCESS_RATE: _success_rate("http_request_duration_seconds_count", _HTTP, 'status!~"5.*"'),
+        DURATION: _p99("http_request_duration_seconds_bucket", _HTTP, factor=1000.0),
+    },
+}
+
+# The document's provider, without its version, to the observer.
+OBSERVED_BY: Mapping[str, str] = {
+    "gatewayapi": "http",
+}
+
+
+def builtin(provider: str, name: str) -> Builtin:
+    """The built-in check ``name`` for a document's provider such as ``gatewayapi:v1``.
+
+    Raises SpecError when there are no built-in checks for the provider, or none of that name.
+    """
+    observer = OBSERVED_BY.get(provider.partition(":")[0])
+    if observer is None:
+        raise SpecError("spec.provider", f"there are no built-in checks for {provider}", f"there are for {', '.join(OBSERVED_BY)}")
+    if name not in OBSERVERS[observer]:
+        raise SpecError("spec.analysis.metrics.name", f"{name} is not a built-in check", f"built in are {', '.join(OBSERVERS[observer])}")
+    return OBSERVERS[observer][name]

@@ -1,0 +1,107 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From a check of the document to its outcome: which query, rendered for which window, asked of whom."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Outcome
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.promql import hard_window
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary, Check, MetricProvider
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.templates import names, render
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.verdict.threshold import judge
+from ansible_collections.progressive.delivery.plugins.module_utils.metrics import PROVIDERS
+from ansible_collections.progressive.delivery.plugins.module_utils.metrics.builtin import Builtin, builtin
+from ansible_collections.progressive.delivery.plugins.module_utils.metrics.sample import Sample
+
+# More at a time would not make two cores faster, and would look like an attack to a small Prometheus.
+AT_ONCE = 8
+
+Secrets = Mapping[tuple[str, str], Mapping[str, str]]
+"""Content of the Secrets that the providers name, by namespace and name."""
+
+
+def window_of(check: Check, confirmed_for: float | None = None) -> float:
+    """Seconds of evidence to ask for: the metric's interval, but nothing from before the weight was confirmed (SAFETY 12)."""
+    return max(1.0, check.interval if confirmed_for is None else min(check.interval, confirmed_for))
+
+
+def evaluate_all(canary: Canary, checks: Sequence[Check], *, confirmed_for: float | None = None,
+                 secrets: Secrets | None = None) -> tuple[Outcome, ...]:
+    """The outcomes of all checks, asked at the same time and given in the order of ``checks``.
+
+    ``confirmed_for`` is how many seconds ago the live weight was confirmed; None leaves every check its own interval.
+    """
+    def one(check: Check) -> Outcome:
+        secret = (secrets or {}).get((check.provider.namespace, check.provider.secret))
+        return evaluate(canary, check, window=window_of(check, confirmed_for), secret=secret)
+
+    if len(checks) < 2:
+        return tuple(map(one, checks))
+    with ThreadPoolExecutor(max_workers=min(AT_ONCE, len(checks))) as pool:
+        return tuple(pool.map(one, checks))
+
+
+def evaluate(canary: Canary, check: Check, *, window: float, secret: Mapping[str, str] | None = None) -> Outcome:
+    """The outcome of one check over the last ``window`` seconds; what cannot be asked is an outcome too, never an exception."""
+    return measure(check, values_of(canary), window=window, secret=secret, provider=canary.provider, metrics_server=canary.metrics_server)
+
+
+def measure(check: Check, values: Mapping[str, str], *, window: float, secret: Mapping[str, str] | None = None, provider: str = "",
+            metrics_server: str = "") -> Outcome:
+    """As ``evaluate``, without a document: ``values`` are the template functions, ``interval`` is added."""
+    try:
+        source = builtin(provider, check.name) if check.builtin else Builtin(query=check.query, unit="")
+        seen = looks_back(source.query, window)
+        target = _provider(check, metrics_server)
+        texts = {**values, "interval": f"{max(1, int(window))}s"}
+        sample = _ask(source, check, texts, target, secret)
+    except CanaryError as error:
+        return judge(check, None, error=str(error), window=window)
+    outcome = judge(check, sample.value, series=sample.series, error=sample.error, unit=source.unit, window=seen)
+    return dataclasses.replace(outcome, why="; ".join(filter(None, (outcome.why, *_noted(target, sample)))))
+
+
+def looks_back(query: str, window: float) -> float:
+    """Seconds of the past that the query looks at, when ``{{ interval }}`` stands for ``window`` seconds."""
+    hard = hard_window(query)
+    return max(hard or 0.0, window) if hard is None or "interval" in names(query) else hard
+
+
+def values_of(canary: Canary) -> dict[str, str]:
+    """What the template functions give for a canary, but ``interval``. Without an ingress or a route object of its own,
+    ``ingress`` and ``route`` are the target's name, as in Flagger."""
+    return {"name": canary.name, "namespace": canary.namespace, "target": canary.target, "service": canary.service.name,
+            "ingress": canary.target, "route": canary.target}
+
+
+def _provider(check: Check, metrics_server: str) -> MetricProvider:
+    address = check.provider.address or metrics_server
+    if not address:
+        raise CanaryError("there is no Prometheus to ask: set spec.metricsServer or canary_metrics_server")
+    if check.provider.type not in PROVIDERS:
+        raise CanaryError(f"provider type {check.provider.type} is not supported; accepted: {', '.join(PROVIDERS)}")
+    return dataclasses.replace(check.provider, address=address)
+
+
+def _ask(source: Builtin, check: Check, texts: Mapping[str, str], provider: MetricProvider, secret: Mapping[str, str] | None) -> Sample:
+    ask = PROVIDERS[provider.type].ask
+    sample = ask(render(source.query, texts, check.variables), provider, secret)
+    if source.traffic and not sample.error and not sample.series:
+        # Where nothing but failures were ever counted there is no series of successes, and no quotient either.
+        traffic = ask(render(source.traffic, texts, check.variables), provider, secret)
+        if traffic.value:
+            return Sample(0.0, 1, warnings=traffic.warnings)
+    if sample.value is not None:
+        return dataclasses.replace(sample, value=sample.value * source.factor)
+    return sample
+
+
+def _noted(provider: MetricProvider, sample: Sample) -> tuple[str, ...]:
+    return tuple(f"{provider.type} warns: {warning}" for warning in sample.warnings)
