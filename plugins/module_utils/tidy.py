@@ -59,8 +59,8 @@ def one_line(text: str) -> str:
 
     What a gate or a metric server answered ends up on terminals and in job logs, where it must not be able to forge a line.
     """
-    text = _BREAKS.sub(" ", _ESCAPES.sub("", text)).strip()
-    return "".join(char for char in text if unicodedata.category(char) not in ("Cc", "Cf", "Cs"))
+    text = _BREAKS.sub(" ", _ESCAPES.sub("", text))
+    return "".join(char for char in text if unicodedata.category(char) not in ("Cc", "Cf", "Cs")).strip()
 
 
 def unexpected(verb: str, error: BaseException) -> str:

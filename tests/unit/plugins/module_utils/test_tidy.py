@@ -1,0 +1,85 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What leaves a verb is plain, in one line where it is for people, and holds no secret."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, strategies as st
+
+from ansible_collections.progressive.delivery.plugins.module_utils import tidy
+
+KUBECONFIG = {
+    "apiVersion": "v1",
+    "kind": "Config",
+    "current-context": "default",
+    "clusters": [{"name": "default", "cluster": {"server": "https://10.0.0.1:6443", "certificate-authority-data": "Q0E="}}],
+    "users": [{"name": "default", "user": {"token": "s3cret-token", "client-key-data": "S0VZ"}}],
+}
+
+FLOATS = st.floats(allow_nan=True, allow_infinity=True)
+DATA = st.recursive(
+    st.none() | st.booleans() | st.integers() | FLOATS | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner) | st.tuples(inner, inner),
+    max_leaves=20,
+)
+
+
+@given(st.dictionaries(st.text(), DATA))
+def test_ansible_04_any_data_becomes_json_without_nan(result: dict[str, Any]) -> None:
+    plain = tidy.plain(result, lambda text: None)
+    assert json.loads(json.dumps(plain, allow_nan=False)) == plain
+    assert tidy.plain(plain, pytest.fail) == plain
+
+
+def test_ansible_04_decimals_and_sets_become_numbers_and_lists() -> None:
+    assert tidy.plain({"value": Decimal("0.5"), "names": {"b", "a"}}, pytest.fail) == {"value": 0.5, "names": ["a", "b"]}
+
+
+@given(st.text())
+def test_ansible_23_no_control_character_is_left_in_a_line(text: str) -> None:
+    line = tidy.one_line(text)
+    assert not {"Cc", "Cf", "Cs", "Zl", "Zp"} & {unicodedata.category(char) for char in line}
+    assert tidy.one_line(line) == line
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("[####      ]  40%", "[####      ]  40%"),
+        ("a\r\nb\tc", "a b c"),
+        ("\x1b[1;31mred\x1b[0m", "red"),
+        ("\x1b]0;title\x07text", "text"),
+        ("\x1b]8;;http://elsewhere\x1b\\link\x1b]8;;\x1b\\", "link"),
+        ("\x9b31mred", "31mred"),
+        ("right\u202eleft", "rightleft"),
+        ("line\u2028next", "line next"),
+        ("\x00nul\x7f", "nul"),
+    ],
+)
+def test_ansible_23_what_terminals_obey_is_taken_out(text: str, line: str) -> None:
+    assert tidy.one_line(text) == line
+
+
+def test_ansible_10_of_a_kubeconfig_only_what_is_secret_is_hidden() -> None:
+    found = {"v1", "Config", "default", "https://10.0.0.1:6443", "Q0E=", "s3cret-token", "S0VZ", "of another option"}
+    assert tidy.secrets(found, KUBECONFIG) == {"s3cret-token", "S0VZ", "of another option"}
+
+
+def test_ansible_10_the_path_of_a_kubeconfig_is_no_secret() -> None:
+    assert tidy.secrets({"/home/me/.kube/config", "token"}, "/home/me/.kube/config") == {"token"}
+
+
+def test_without_a_kubeconfig_everything_that_ansible_found_is_hidden() -> None:
+    assert tidy.secrets({"token"}, None) == {"token"}
+
+
+def test_options_are_shown_without_those_left_out_and_without_a_kubeconfigs_content() -> None:
+    assert tidy.shown({"name": "podinfo", "context": None, "kubeconfig": KUBECONFIG}) == {"name": "podinfo", "kubeconfig": "(a mapping)"}
