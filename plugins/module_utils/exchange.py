@@ -21,6 +21,7 @@ import ssl
 import threading
 import time
 import urllib.parse
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -127,8 +128,7 @@ def _send(request: Request, deadline: float) -> Reply:
 
 def _expect_unverified() -> None:
     """Somebody decided so in the document: no warning for each request, in the middle of a playbook's output."""
-    urllib3 = third_party.requests.packages.urllib3
-    urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+    warnings.filterwarnings("ignore", message="Unverified HTTPS request")
 
 
 def _keep(prepared: Any) -> Any:
