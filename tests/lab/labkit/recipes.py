@@ -1,0 +1,100 @@
+# Copyright (c) 2026 The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What has to be made for a demo and what for tests."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from labkit import cache, images
+from labkit.cache import Recipe, Workshop
+from labkit.layout import SOURCE
+from labkit.progress import Report
+from labkit.versions import FLAGGER, GATEWAY_API, HEY, KUBERNETES, PODINFO
+
+DEMO = "demo"
+TESTS = "tests"
+PURPOSES = (DEMO, TESTS)
+
+VERSION_FLAGS = " ".join(
+    f"-X k8s.io/component-base/version.{name}={value}"
+    for name, value in (("gitVersion", f"v{KUBERNETES}"), ("gitMajor", KUBERNETES.split(".")[0]), ("gitMinor", KUBERNETES.split(".")[1]), ("gitTreeState", "clean"))
+)
+PODINFO_MODULE = "github.com/stefanprodan/podinfo"
+FLAGGER_MODULE = "github.com/fluxcd/flagger"
+GATEWAY_API_MODULE = "sigs.k8s.io/gateway-api"
+
+
+def _files(folder: str, *patterns: str) -> tuple[Path, ...]:
+    return tuple(path for pattern in patterns for path in (SOURCE / folder).rglob(pattern))
+
+
+def _kube(workshop: Workshop, folder: Path) -> None:
+    workshop.go_build(".", folder / "kube", SOURCE / "kube", VERSION_FLAGS)
+
+
+def _testapp(workshop: Workshop, folder: Path) -> None:
+    workshop.go_build(".", folder / "testapp", SOURCE / "app")
+    workshop.go_build("./pause", folder / "pause", SOURCE / "app")
+
+
+def _podinfo(workshop: Workshop, folder: Path) -> None:
+    for program in ("podinfo", "podcli"):
+        workshop.go_install(f"{PODINFO_MODULE}/cmd/{program}", PODINFO, folder)
+
+
+def _images(workshop: Workshop, folder: Path) -> None:
+    made = workshop.made
+    programs = images.of_the_lab(made["testapp"] / "pause", made["podinfo"] / "podinfo", made["testapp"] / "testapp")
+    images.write_archive(programs, folder / "images.tar")
+
+
+def _gateway_api(workshop: Workshop, folder: Path) -> None:
+    source = workshop.go_module_files(GATEWAY_API_MODULE, GATEWAY_API) / "config" / "crd" / "experimental"
+    for path in sorted(source.glob("gateway.networking*.yaml")):
+        shutil.copyfile(path, folder / path.name)
+
+
+def _hey(workshop: Workshop, folder: Path) -> None:
+    workshop.go_install("github.com/rakyll/hey", HEY, folder)
+
+
+def _flagger(workshop: Workshop, folder: Path) -> None:
+    source = workshop.go_module_files(FLAGGER_MODULE, FLAGGER)
+    shutil.copyfile(source / "artifacts" / "flagger" / "crd.yaml", folder / "crd.yaml")
+
+
+def _loadtester(workshop: Workshop, folder: Path) -> None:
+    workshop.go_install(f"{FLAGGER_MODULE}/cmd/loadtester", FLAGGER, folder)
+
+
+KUBE = Recipe("kube", _kube, (VERSION_FLAGS,), _files("kube", "*.go", "go.mod", "go.sum"), gibibytes=5)
+TESTAPP = Recipe("testapp", _testapp, (), _files("app", "*.go", "go.mod", "go.sum"))
+PODINFO_PROGRAMS = Recipe("podinfo", _podinfo, (PODINFO,))
+IMAGES = Recipe("images", _images, (PODINFO,), (SOURCE / "labkit" / "images.py", *TESTAPP.sources))
+GATEWAY_CRDS = Recipe("gateway-api", _gateway_api, (GATEWAY_API,), uses_go=False)
+HEY_PROGRAM = Recipe("hey", _hey, (HEY,))
+FLAGGER_CRDS = Recipe("flagger-crds", _flagger, (FLAGGER,), uses_go=False)
+LOADTESTER = Recipe("loadtester", _loadtester, (FLAGGER,))
+
+FOR_DEMO = (KUBE, TESTAPP, PODINFO_PROGRAMS, IMAGES)
+FOR_TESTS = (*FOR_DEMO, HEY_PROGRAM, FLAGGER_CRDS, LOADTESTER)
+
+
+def wanted(purpose: str) -> tuple[Recipe, ...]:
+    """The recipes of a purpose, in the order of making, gateways apart."""
+    return FOR_TESTS if purpose == TESTS else FOR_DEMO
+
+
+def make_all(recipes: tuple[Recipe, ...], workshop: Workshop, report: Report, quiet: bool) -> dict[str, Path]:
+    """Make what is missing; recipe name -> folder. ``quiet`` says nothing of the steps, for when all is there."""
+    for number, recipe in enumerate(recipes, 1):
+        if quiet:
+            workshop.made[recipe.name], _fresh = cache.obtain(recipe, workshop)
+            continue
+        with report.step(number, len(recipes), recipe.name) as made_now:
+            workshop.made[recipe.name], fresh = cache.obtain(recipe, workshop)
+            made_now(fresh)
+    return dict(workshop.made)
