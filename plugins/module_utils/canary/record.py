@@ -134,6 +134,7 @@ class Record:
     primary_replicas: int = 0           # at the start of the walk (SAFETY 15)
     inventory: tuple[str, ...] = ()     # "Kind/name" of what we made
     evidence: tuple[Mapping[str, Any], ...] = ()
+    judged_by: str = ""                 # the run that judged the checks last; a tick-mode run judges once
     report: str = ""                    # what the last decision found and why, not yet said to people
 
 

@@ -1,0 +1,31 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The document as it travels between the tasks of the role: frozen once by preflight, read by every verb (ANSIBLE 16)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import parse, parse_options
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
+
+
+def freeze(canary: Mapping[str, Any], *, templates: list[Mapping[str, Any]], options: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """The frozen mapping: the document as given, its MetricTemplates (name, namespace and spec), the options, and where it came from."""
+    metadata = canary.get("metadata") or {}
+    kept = {key: metadata[key] for key in ("name", "namespace") if key in metadata}
+    return {
+        "canary": {**{key: value for key, value in canary.items() if key != "status"}, "metadata": kept},
+        "templates": [{"metadata": {key: item["metadata"][key] for key in ("name", "namespace")}, "spec": item.get("spec") or {}} for item in templates],
+        "options": {key: value for key, value in options.items() if value not in (None, "")},
+        "source": source,
+    }
+
+
+def thaw(document: Mapping[str, Any]) -> Canary:
+    """The parsed document. Raises SpecError; a frozen document was valid when it was frozen."""
+    return parse(document["canary"], templates=document.get("templates") or (), options=parse_options(document.get("options") or {}),
+                 source=document.get("source") or "spec")

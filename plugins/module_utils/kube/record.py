@@ -1,0 +1,175 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The record in the cluster: one ConfigMap that is the state and the lock (SAFETY 1-6)."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import KubeError, LostLock, RecordError
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Orders
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import (
+    PREFIX,
+    Holder,
+    Record,
+    dumps,
+    loads,
+    orders_of,
+    rfc3339,
+)
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.client import Api
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref, config_map
+
+KEY = "record"
+DOCUMENT_KEY = "document"
+LABEL = f"{PREFIX}canary"
+MOST_TRIES = 5
+
+
+def record_ref(namespace: str, name: str) -> Ref:
+    return config_map(namespace, f"{name}-canary")
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The record as read, with the resourceVersion that its next write must carry; ``record`` None = there is none yet."""
+
+    namespace: str
+    name: str
+    record: Record | None = None
+    orders: Orders = field(default_factory=Orders)
+    resource_version: str = ""
+    document: Mapping[str, Any] | None = None
+
+    @property
+    def exists(self) -> bool:
+        return bool(self.resource_version)
+
+
+def read(api: Api, namespace: str, name: str) -> Stored:
+    """Raises RecordError for a foreign ConfigMap of that name, a damaged record or a newer schema (SAFETY 6)."""
+    return _stored(namespace, name, api.get(record_ref(namespace, name)))
+
+
+def from_object(namespace: str, name: str, body: Mapping[str, Any] | None) -> Stored:
+    """The same from an object that a watch delivered."""
+    return _stored(namespace, name, body)
+
+
+def _stored(namespace: str, name: str, body: Mapping[str, Any] | None) -> Stored:
+    if body is None:
+        return Stored(namespace, name)
+    metadata, data = body["metadata"], body.get("data") or {}
+    if LABEL not in (metadata.get("labels") or {}) or KEY not in data:
+        raise RecordError(f"ConfigMap {namespace}/{name}-canary is not a record of this collection (it has no label {LABEL} or no key {KEY}): "
+                          "rename or delete it, or give the canary another name")
+    record = loads(data[KEY])
+    if (record.namespace, record.name) != (namespace, name):
+        raise RecordError(f"ConfigMap {namespace}/{name}-canary holds the record of {record.namespace}/{record.name}")
+    try:
+        document = json.loads(data[DOCUMENT_KEY]) if data.get(DOCUMENT_KEY) else None
+    except ValueError:
+        document = None
+    return Stored(namespace, name, record, orders_of(metadata.get("annotations") or {}), metadata["resourceVersion"], document)
+
+
+def write(api: Api, stored: Stored, record: Record, *, obeyed: Iterable[str] = (), document: Mapping[str, Any] | None = None) -> Stored:
+    """Store ``record`` if nobody but people's orders changed the ConfigMap since ``stored`` was read.
+
+    Raises LostLock when another run holds the record by now, or it was made or deleted meanwhile (SAFETY 2).
+    """
+    data = {KEY: dumps(record)}
+    if document is not None:
+        data[DOCUMENT_KEY] = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    if not stored.exists:
+        return _create(api, stored, data)
+    ref = record_ref(stored.namespace, stored.name)
+    for _try in range(MOST_TRIES):
+        metadata: dict[str, Any] = {"resourceVersion": stored.resource_version}
+        if obeyed:
+            metadata["annotations"] = {key: None for key in obeyed}
+        try:
+            return _stored(stored.namespace, stored.name, api.patch(ref, {"metadata": metadata, "data": data}))
+        except KubeError as error:
+            if error.status == 404:
+                raise LostLock(f"the record {stored.namespace}/{stored.name} was deleted while it was walked: run again") from None
+            if error.status != 409:
+                raise
+        now = read(api, stored.namespace, stored.name)
+        if now.record is not None and dumps(now.record) == dumps(record):
+            return now                      # our own write had landed, only its answer was lost
+        stored = _still_ours(stored, now)
+    raise LostLock(f"the record {stored.namespace}/{stored.name} is being changed all the time: run again")
+
+
+def _still_ours(before: Stored, now: Stored) -> Stored:
+    """The fresh read, if the walk in it is as we knew it (only people's annotations differ)."""
+    if now.record is None:
+        raise LostLock(f"the record {before.namespace}/{before.name} was deleted while it was walked: run again")
+    if dumps(now.record) != dumps(before.record):
+        raise LostLock(held_by(now.record))
+    return now
+
+
+def _create(api: Api, stored: Stored, data: Mapping[str, str]) -> Stored:
+    ref = record_ref(stored.namespace, stored.name)
+    body = {
+        "apiVersion": "v1", "kind": "ConfigMap", "data": dict(data),
+        "metadata": {"name": ref.name, "namespace": stored.namespace, "labels": {LABEL: stored.name}},
+    }
+    try:
+        return _stored(stored.namespace, stored.name, api.create(ref, body))
+    except KubeError as error:
+        if error.status != 409:
+            raise
+    raise LostLock(f"the record {stored.namespace}/{stored.name} was made by somebody else just now: run again")
+
+
+def held_by(record: Record) -> str:
+    """Who holds a record since when, in words."""
+    holder = record.holder
+    if holder is None:
+        return f"{record.name}.{record.namespace} was taken over by another run that has ended since"
+    place = f"run {holder.run[:8]}" + (f" on {holder.host}" if holder.host else "") + (f", process {holder.pid}" if holder.pid else "")
+    return f"{record.name}.{record.namespace} is held by {place} since {rfc3339(holder.since)}, last renewed {rfc3339(holder.renewed)}"
+
+
+def is_ours(record: Record, run: str) -> bool:
+    return record.holder is not None and record.holder.run == run
+
+
+def held(record: Record, holder: Holder, now: float, lease: float, until: float = 0.0) -> Record:
+    """The record with a renewed lease; ``until`` for verbs that cannot renew themselves."""
+    since = record.holder.since if is_ours(record, holder.run) else now
+    return dataclasses.replace(record, holder=dataclasses.replace(holder, since=since, renewed=now, until=max(now + lease, until)))
+
+
+def claimed(record: Record, holder: Holder, now: float, lease: float) -> Record:
+    """The record with a new holder: one epoch on, so that whatever the old one still sends is refused (SAFETY 1)."""
+    return dataclasses.replace(held(record, holder, now, lease), epoch=record.epoch + 1)
+
+
+def released(record: Record) -> Record:
+    """The last write of a run gives the claim back."""
+    return dataclasses.replace(record, holder=None)
+
+
+def annotate(api: Api, namespace: str, name: str, wanted: Mapping[str, str | None], *, check_mode: bool = False) -> bool:
+    """Put people's orders beside the record (None takes one away); True when that changes anything (SAFETY 4).
+
+    Annotations of their own need no resourceVersion: they never collide with what the walker writes.
+    """
+    ref = record_ref(namespace, name)
+    body = api.get(ref) or {"metadata": {}}
+    present = body["metadata"].get("annotations") or {}
+    if all(present.get(key) == value for key, value in wanted.items()):
+        return False
+    if not check_mode:
+        api.patch(ref, {"metadata": {"annotations": dict(wanted)}})
+    return True

@@ -1,0 +1,318 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One observation of a run: claim, read back, tell, wait until something is due (DESIGN 4, step 1)."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states, stage as stages, words
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import LostLock, SpecError
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.machine import Asks, ReadBack, asks, is_due, read_back
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Observation, Orders, dump
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Holder, Record, Told, flagger_status
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import checksum
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn import CLOCK, DONE, KUBERNETES, PERSON, Decision
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import documents, events, look, record as store
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.client import Api
+from ansible_collections.progressive.delivery.plugins.module_utils.walker import is_gone
+
+POLL = 0.4                  # seconds between looks while Kubernetes works
+RENEW = 10.0                # seconds after which a waiting holder renews its lease
+TICK_GRACE = 15.0           # seconds that tick mode may wait for a near due, or for Kubernetes (SAFETY 12)
+STALE_MARGIN = 15.0         # seconds beyond the lease that tick mode wants, since it cannot watch a renewal stand still
+REPEAT = 30.0               # seconds after which a wait says again what it waits for
+
+
+@dataclass
+class Round:
+    """What one call of canary_observe does, from the first read to what is due or how the run ends."""
+
+    api: Api
+    canary: Canary
+    holder: Holder
+    say: Callable[[str], None]
+    announce: Callable[[Record, Sequence[Told]], None]      # event hooks
+    mode: str = "walk"
+    on_wait: str = "wait"
+    take_over: bool = False
+    asked: str = ""                     # the revision that this run was started for
+    impatient: Callable[[str], bool] = lambda why: False    # whether this call has to return now instead of waiting on (ANSIBLE 7)
+    document: dict[str, Any] | None = None
+    # state of the call
+    stored: store.Stored = field(init=False)
+    record: Record = field(init=False)
+    canary_object: dict[str, Any] | None = field(init=False, default=None)
+    began: float = field(init=False, default_factory=time.monotonic)
+    _said: tuple[str, float] = field(init=False, default=("", 0.0))
+    changed: bool = field(init=False, default=False)
+
+    # -- the whole --
+
+    def run(self) -> dict[str, Any]:
+        """The mapping ``tick``; ``tick.outcome`` is set when the run is over."""
+        self._read()
+        self._stop_if_held()
+        while True:
+            quiet = self._confirmed_by_route()
+            seen = None if quiet else self._look()
+            if seen is not None:
+                back = read_back(self.canary, self.record, seen)
+                self.record = back.record
+                if back.traffic or back.workload:
+                    return self._open(seen, back)
+                due, decision = is_due(self.canary, self.record, seen)
+            else:
+                due, decision = False, Decision(self.record, CLOCK, self.record.due_why or f"gathering evidence at {self.record.canary_weight}%")
+            self._tell(decision.due)
+            if due and not (self._ticked() and self._judges(seen)):
+                return self._due(seen, decision)
+            if decision.waits == DONE:
+                return self._end(*self._outcome(decision))
+            over = self._over(decision)
+            if over:
+                return self._end(over, decision.why)
+            if self.impatient(decision.why):
+                self._save()
+                return {"again": True}
+            self._wait(decision)
+
+    # -- reading --
+
+    def _read(self) -> None:
+        self.stored = store.read(self.api, self.canary.namespace, self.canary.name)
+        self._adopt()
+        if self.canary.source == "object":
+            self.canary_object = documents.read_canary(self.api, self.canary.namespace, self.canary.name)
+
+    def _adopt(self) -> None:
+        """Take the stored record as the present one; what a document may not change in a walk is held against it (SAFETY 8)."""
+        if self.stored.record is None:
+            self.record = Record(self.canary.name, self.canary.namespace, identity=self.canary.identity)
+            return
+        self.record = self.stored.record
+        if self.record.phase in states.IDLE or self.record.identity == self.canary.identity:
+            self.record = dataclasses.replace(self.record, identity=self.canary.identity)
+            return
+        for key, value in self.record.identity.items():
+            if self.canary.identity.get(key) != value:
+                raise SpecError(f"{key} of the document", f"changed from {value} to {self.canary.identity.get(key)} while {self.canary.name} is {self.record.phase}",
+                                "it is frozen until the walk has ended: set it back, or abort first")
+
+    def _orders(self) -> Orders:
+        return self.stored.orders
+
+    def _look(self) -> Observation:
+        seen = look.look(self.api, self.canary, self.record)
+        suspended = bool(self.canary_object and self.canary_object.get("spec", {}).get("suspend")) if self.canary.source == "object" else self.canary.suspend
+        return dataclasses.replace(seen, orders=self._orders(), suspended=suspended)
+
+    def _confirmed_by_route(self) -> bool:
+        """The common case after a raise, by one read: the route says what was ordered, and evidence is gathered from now on."""
+        intent = self.record.intent
+        if intent is None or intent.workload or not intent.traffic or not intent.traffic.split or intent.traffic.services or intent.traffic.apex:
+            return False
+        if self.record.phase not in states.ANALYSING or not intent.traffic.split.canary or self._orders() != Orders():
+            return False
+        route = look.read_route(self.api, self.canary)
+        if route is None or route.split != intent.traffic.split or not route.accepted:
+            return False
+        seen = Observation(self.api.now(), None, None, False, (), True, route)
+        self.record = read_back(self.canary, self.record, seen).record
+        return True
+
+    # -- the lock --
+
+    def _is_ours(self) -> bool:
+        return store.is_ours(self.record, self.holder.run)
+
+    def _stop_if_held(self) -> None:
+        """Somebody alive holds it: say so at once and touch nothing. Somebody dead: take over, and fence (SAFETY 1, 3)."""
+        other = self.record.holder
+        if other is None or self._is_ours():
+            return
+        if not self.take_over and not is_gone(other):
+            now = self.api.now()
+            margin = STALE_MARGIN if self.mode == "tick" else 0.0
+            if now < other.until + margin or (self.mode != "tick" and not self._stands_still()):
+                raise LostLock(store.held_by(self.record))
+        self._claim()
+
+    def _stands_still(self) -> bool:
+        """Whether nobody renews the record for a whole lease time on our own clock."""
+        until = time.monotonic() + self.canary.options.lease
+        self.say(f"{store.held_by(self.record)}; its lease is over, watching {int(self.canary.options.lease)} s whether it is renewed")
+        while time.monotonic() < until:
+            for event in self.api.watch(store.record_ref(self.canary.namespace, self.canary.name), min(RENEW, until - time.monotonic()),
+                                        resource_version=self.stored.resource_version):
+                if event.get("type") in ("MODIFIED", "DELETED"):
+                    self._read()
+                    return self.record.holder is None
+        return True
+
+    def _claim(self) -> None:
+        """Become the holder. With an intent open, whatever the old holder still has in flight is fenced off first."""
+        if self._is_ours():
+            return
+        taken_over = self.record.holder is not None
+        self._store(store.claimed(self.record, self.holder, self.api.now(), self.canary.options.lease))
+        if taken_over or self.record.intent:
+            look.fence(self.api, self.canary, self.record.epoch)
+
+    def _store(self, record: Record, obeyed: Sequence[str] = ()) -> None:
+        document = self.document if self.document is not None and self.document != self.stored.document else None
+        self.stored = store.write(self.api, self.stored, record, obeyed=obeyed, document=document)
+        self.record = self.stored.record
+        self.changed = True
+
+    def _save(self, until: float = 0.0) -> None:
+        """Write what changed since the last read, or renew a lease that has grown old; else write nothing."""
+        self._claim()
+        held = self.record.holder
+        old = held is None or self.api.now() - held.renewed > RENEW or until > held.until
+        if self.record != self.stored.record or old:
+            self._store(store.held(self.record, self.holder, self.api.now(), self.canary.options.lease, until))
+
+    # -- results --
+
+    def _tick(self, seen: Observation, wanted: Asks, **more: Any) -> dict[str, Any]:
+        return {
+            "due": True, "outcome": "", "phase": self.record.phase, "weight": self.record.canary_weight, "epoch": self.record.epoch,
+            "asks": {"before": list(wanted.before), "checks": list(wanted.checks), "after": list(wanted.after)},
+            "window": max(1.0, seen.now - self.record.confirmed_at) if self.record.confirmed_at else 0.0,
+            "checksum": checksum({}, self.record.pinned.revision if self.record.pinned else self.record.last_applied),
+            "seen": dump(seen), "open": {}, **more,
+        }
+
+    def _open(self, seen: Observation, back: ReadBack) -> dict[str, Any]:
+        """An intent is still open: its orders are carried out (again), and nothing is asked."""
+        self._save()
+        return self._tick(seen, Asks(), open={"traffic": dump(back.traffic), "workload": dump(back.workload)})
+
+    def _due(self, seen: Observation, decision: Decision) -> dict[str, Any]:
+        wanted = asks(self.canary, self.record, seen)
+        hooks = {hook.index: hook for hook in self.canary.analysis.hooks}
+        slow = sum(hooks[index].timeout * (hooks[index].retries + 1) for index in wanted.before + wanted.after) + 5.0 * len(wanted.checks)
+        now = self.api.now()
+        self._save(until=now + slow + self.canary.options.lease if slow > self.canary.options.lease / 2 else 0.0)
+        return self._tick(seen, wanted)
+
+    def _judges(self, seen: Observation | None) -> bool:
+        return seen is not None and stages.stage(self.canary, self.record, seen) == stages.JUDGE
+
+    def _ticked(self) -> bool:
+        return self.mode == "tick" and self.record.judged_by == self.holder.run
+
+    def _outcome(self, decision: Decision) -> tuple[str, str]:
+        """How the run ends, in the words of ANSIBLE 20."""
+        outcome, why = decision.outcome, decision.why
+        record = self.record
+        if outcome == "unchanged" and self.mode == "walk" and record.phase == states.FAILED and record.outcome in ("rolled_back", "aborted"):
+            return record.outcome, f"this revision was {record.outcome.replace('_', ' ')} before ({record.outcome_why}); change the pod template to try again"
+        if outcome == "promoted" and self.asked and record.outcome_revision not in ("", self.asked):
+            return "superseded", f"revision {record.outcome_revision[:8]} was promoted instead of {self.asked[:8]}: the target changed during the walk"
+        return outcome, why
+
+    def _over(self, decision: Decision) -> str:
+        """The outcome of a run that does not wait for what comes next; empty when it does."""
+        if decision.waits == PERSON and (self.on_wait == "end" or self.mode == "tick"):
+            return "waiting"
+        if self.mode != "tick":
+            return ""
+        spent = time.monotonic() - self.began
+        if decision.waits == KUBERNETES and spent > TICK_GRACE:
+            return "waiting"
+        if decision.waits == CLOCK and (self._ticked() or decision.due - self.api.now() > TICK_GRACE - min(spent, TICK_GRACE)):
+            return "waiting" if self._is_ours() else "not_due"
+        return ""
+
+    def _end(self, outcome: str, why: str) -> dict[str, Any]:
+        """Release the claim and say how it ended."""
+        now = self.api.now()
+        if self._is_ours():
+            self._store(store.released(self.record))
+            self._project()
+        self.say(words.line(self.record, now, f"{outcome.replace('_', ' ')}: {why}", self.record.due))
+        return {
+            "due": False, "outcome": outcome, "why": why, "phase": self.record.phase, "weight": self.record.canary_weight, "epoch": self.record.epoch,
+            "revision": self.record.outcome_revision, "failed_checks": self.record.failed_checks, "next_due": self.record.due,
+            "asks": {"before": [], "checks": [], "after": []}, "open": {}, "seen": {}, "window": 0.0, "checksum": "",
+        }
+
+    # -- telling --
+
+    def _tell(self, due: float) -> None:
+        """Events, event hooks, the projection and the line for people: about what has been seen done."""
+        if self.record.report:
+            self.say(words.line(self.record, self.api.now(), self.record.report, max(due, self.record.due)))
+            self.record = dataclasses.replace(self.record, report="")
+        if self.record.untold:
+            self._claim()
+            untold = self.record.untold
+            events.emit(self.api, self._involved(), untold)
+            self.announce(self.record, untold)
+            self.record = dataclasses.replace(self.record, untold=())
+        if self.stored.record is not None and self.record.phase != "" and self._is_ours():
+            self._project()
+
+    def _involved(self) -> dict[str, str]:
+        """What the Events are about: the Canary object where there is one, else the target."""
+        if self.canary_object:
+            return {"apiVersion": "flagger.app/v1beta1", "kind": "Canary", "name": self.canary.name, "namespace": self.canary.namespace,
+                    "uid": self.canary_object["metadata"]["uid"]}
+        return {"apiVersion": "apps/v1", "kind": self.canary.target_kind, "name": self.canary.target, "namespace": self.canary.namespace, "uid": ""}
+
+    def _project(self) -> None:
+        if self.canary_object:
+            self.canary_object = documents.project_status(self.api, self.canary_object, flagger_status(self.record))
+
+    # -- waiting --
+
+    def _wait(self, decision: Decision) -> None:
+        self._save()
+        text, when = self._said
+        if decision.waits != CLOCK and (text != decision.why or time.monotonic() - when > REPEAT):
+            self._said = (decision.why, time.monotonic())
+            self.say(words.line(self.record, self.api.now(), decision.why, decision.due if decision.waits == PERSON else 0.0))
+        if decision.waits == KUBERNETES or decision.due <= self.api.now():
+            time.sleep(POLL)
+            self._refresh()
+        else:
+            self._watch_until(decision)
+
+    def _refresh(self) -> None:
+        """People's orders, read again; a walk that somebody else took over ends here."""
+        self.stored = store.read(self.api, self.canary.namespace, self.canary.name)
+        self._check_still_ours()
+
+    def _check_still_ours(self) -> None:
+        if self.stored.record is None or not store.is_ours(self.stored.record, self.holder.run) or self.stored.record.epoch != self.record.epoch:
+            raise LostLock(store.held_by(self.stored.record) if self.stored.record else f"the record of {self.canary.name} was deleted while it was walked")
+        self.record = self.stored.record
+
+    def _watch_until(self, decision: Decision) -> None:
+        """Sleep by watching the record, so that a halt is heard at once (SAFETY 4); look at the target now and then."""
+        ref, due = store.record_ref(self.canary.namespace, self.canary.name), decision.due
+        while (left := due - self.api.now()) > 0 and not self.impatient(decision.why):
+            for event in self.api.watch(ref, min(left, RENEW), resource_version=self.stored.resource_version):
+                if event.get("type") == "DELETED":
+                    raise LostLock(f"the record of {self.canary.name} was deleted while it was walked")
+                if event.get("type") != "MODIFIED":
+                    continue
+                before = self.stored.orders
+                self.stored = store.from_object(self.canary.namespace, self.canary.name, event["object"])
+                self._check_still_ours()
+                if self.stored.orders != before:
+                    return
+            pinned = self.record.pinned
+            if due - self.api.now() > 0:
+                self._save()
+                if pinned and look.target_revision(self.api, self.canary) != pinned.revision:
+                    return

@@ -1,0 +1,174 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: canary_info
+short_description: Tell all about one canary
+version_added: 0.1.0
+author: The progressive.delivery authors (@progressive-delivery)
+description:
+  - Reads the record of a canary, by one request, and returns what a person or a playbook may want to know.
+  - A canary without record is no error; RV(exists) is false then.
+extends_documentation_fragment:
+  - kubernetes.core.k8s_auth_options
+  - progressive.delivery.canary
+  - progressive.delivery.attributes
+  - progressive.delivery.attributes.cluster
+"""
+
+EXAMPLES = r"""
+- name: How is it going
+  progressive.delivery.canary_info:
+    name: podinfo
+    namespace: test
+  register: podinfo
+
+- name: Only when the last release reached everybody
+  ansible.builtin.debug:
+    msg: "{{ podinfo.outcome_why }}"
+  when: podinfo.exists and podinfo.outcome == 'promoted'
+"""
+
+RETURN = r"""
+exists:
+  description: Whether the canary has a record.
+  type: bool
+  returned: always
+  sample: true
+phase:
+  description: The phase, in Flagger's words.
+  type: str
+  returned: when it exists
+  sample: Progressing
+walking:
+  description: Whether a release is under way, that is, whether the phase is neither Initialized, Succeeded nor Failed.
+  type: bool
+  returned: when it exists
+  sample: true
+weight:
+  description: The canary's confirmed share of the traffic, in percent.
+  type: int
+  returned: when it exists
+  sample: 20
+failed_checks:
+  description: Failed checks of this analysis.
+  type: int
+  returned: when it exists
+  sample: 0
+outcome:
+  description: How the last walk ended; promoted, rolled_back, aborted or superseded.
+  type: str
+  returned: when it exists
+  sample: promoted
+outcome_why:
+  description: The outcome in words.
+  type: str
+  returned: when it exists
+  sample: analysis completed
+outcome_revision:
+  description: The revision that the outcome is about.
+  type: str
+  returned: when it exists
+  sample: 6d1f4c...
+revision:
+  description: The revision under analysis, or the last one that was.
+  type: str
+  returned: when it exists
+  sample: 6d1f4c...
+promoted_revision:
+  description: The revision that the primary serves.
+  type: str
+  returned: when it exists
+  sample: 0b7a22...
+run:
+  description: The id of the analysis, which an approval names.
+  type: str
+  returned: when it exists
+  sample: 6d1f4c00-1780000000
+waits_for:
+  description: What is waited for, in words, and until when.
+  type: dict
+  returned: when it exists
+  sample: {"why": "gathering evidence at 20%", "until": "2026-11-23T10:00:00Z"}
+orders:
+  description: People's orders that nobody has obeyed yet.
+  type: dict
+  returned: when it exists
+  sample: {}
+held_by:
+  description: Who walks the canary now, in words; empty when nobody does.
+  type: str
+  returned: when it exists
+  sample: ""
+orphaned_since:
+  description: Since when somebody should have come back to a walk and nobody did; empty when all is well.
+  type: str
+  returned: when it exists
+  sample: ""
+evidence:
+  description: What the last ticks found; time, weight, checks and hooks of each.
+  type: list
+  elements: dict
+  returned: when it exists
+status:
+  description: The same in the shape of a Canary object's status.
+  type: dict
+  returned: when it exists
+"""
+
+from typing import Any
+
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states, words
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record, flagger_status, rfc3339
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import record as store
+from ansible_collections.progressive.delivery.plugins.module_utils.options import IDENTITY
+from ansible_collections.progressive.delivery.plugins.module_utils.verb import Call, Verb
+
+# Seconds after which a walk that is due and held by nobody counts as left alone (SAFETY 32).
+PATIENCE = 60.0
+
+OPTIONS = {**IDENTITY}
+
+
+def execute(call: Call) -> dict[str, Any]:
+    namespace, name = call.params["namespace"], call.params["name"]
+    stored = store.read(call.api, namespace, name)
+    if stored.record is None:
+        call.say("no record: it was never walked")
+        return {"changed": False, "exists": False, "phase": "", "outcome": "", "walking": False}
+    record, now = stored.record, call.api.now()
+    orphaned = _orphaned_since(record, now)
+    why = record.due_why or (record.outcome.replace("_", " ") + (f": {record.outcome_why}" if record.outcome_why else ""))
+    call.say(words.line(record, now, f"orphaned since {orphaned}" if orphaned else why, record.due))
+    return {
+        "changed": False, "exists": True, "phase": record.phase, "walking": record.phase not in states.IDLE, "weight": record.canary_weight,
+        "failed_checks": record.failed_checks, "outcome": record.outcome, "outcome_why": record.outcome_why,
+        "outcome_revision": record.outcome_revision, "revision": record.pinned.revision if record.pinned else record.last_applied,
+        "promoted_revision": record.last_promoted, "run": record.run,
+        "waits_for": {"why": record.due_why, "until": rfc3339(record.due)},
+        "orders": {order: text for order, text in vars(stored.orders).items() if text},
+        "held_by": store.held_by(record) if record.holder else "", "orphaned_since": orphaned,
+        "evidence": [{**entry, "at": rfc3339(entry["at"])} for entry in record.evidence], "status": flagger_status(record),
+    }
+
+
+def _orphaned_since(record: Record, now: float) -> str:
+    if record.phase in states.IDLE:
+        return ""
+    expected = max(record.due, record.holder.until if record.holder else record.last_transition)
+    return rfc3339(expected) if now > expected + PATIENCE else ""
+
+
+VERB = Verb(name="canary_info", options=OPTIONS, execute=execute)
+
+
+def main() -> None:
+    VERB.run_module()
+
+
+if __name__ == "__main__":
+    main()
