@@ -26,7 +26,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils import shown, third_party
+from ansible_collections.progressive.delivery.plugins.module_utils import third_party
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import shown
 
 _CHUNK = 1024
 

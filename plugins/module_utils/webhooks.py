@@ -16,7 +16,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from ansible_collections.progressive.delivery.plugins.module_utils import exchange, shown
+from ansible_collections.progressive.delivery.plugins.module_utils import exchange
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import shown
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import ALLOWED, NO_ANSWER, REFUSED, Answer
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import EVENT, POST_ROLLOUT, ROLLBACK, Hook
 

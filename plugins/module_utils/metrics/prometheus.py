@@ -16,7 +16,8 @@ import urllib.parse
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils import exchange, shown
+from ansible_collections.progressive.delivery.plugins.module_utils import exchange
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import shown
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.promql import collapse
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import MetricProvider
 from ansible_collections.progressive.delivery.plugins.module_utils.metrics.sample import Sample

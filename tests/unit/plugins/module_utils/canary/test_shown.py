@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.progressive.delivery.plugins.module_utils import shown
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import shown
 
 
 @pytest.mark.parametrize(("url", "seen"), [

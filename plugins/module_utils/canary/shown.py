@@ -6,10 +6,13 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 import urllib.parse
 from collections.abc import Iterable
 
-from ansible_collections.progressive.delivery.plugins.module_utils.tidy import one_line
+# Colours and cursor movements of terminals: without their escape character their rest would stay behind as text.
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -~])")
 
 EXCERPT = 200
 HIDDEN = "***"
@@ -19,7 +22,8 @@ SHORTEST_SECRET = 4
 
 def excerpt(text: str, limit: int = EXCERPT) -> str:
     """One line of at most ``limit`` characters, without control characters and runs of spaces."""
-    line = " ".join(one_line(text).split())
+    words = " ".join(_ESCAPES.sub("", text).split())
+    line = "".join(character for character in words if not unicodedata.category(character).startswith("C"))
     return line if len(line) <= limit else line[:limit - 3].rstrip() + "..."
 
 
