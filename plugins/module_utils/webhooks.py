@@ -14,11 +14,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 from ansible_collections.progressive.delivery.plugins.module_utils import exchange
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import shown
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import ALLOWED, NO_ANSWER, REFUSED, Answer
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Told
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import EVENT, POST_ROLLOUT, ROLLBACK, Hook
 
 SUCCESS = frozenset((200, 201, 202, 204))
@@ -29,6 +31,9 @@ INDEPENDENT = (POST_ROLLOUT, EVENT)
 
 # Enough for an excerpt in any alphabet; what follows is not read.
 LIMIT = 2048
+
+# Event hooks that are called at the same time.
+AT_ONCE = 4
 
 
 class Named(Protocol):
@@ -68,6 +73,29 @@ def ask(
     """
     return tuple(answer for kind in dict.fromkeys(hook.type for hook in hooks)
                  for answer in _ask_type([hook for hook in hooks if hook.type == kind], content, sleep))
+
+
+def announce(canary: Named, hooks: Sequence[Hook], phase: str, messages: Sequence[Told], *, checksum: str = "") -> tuple[Answer, ...]:
+    """Tell every event hook every message: hooks at the same time, messages in order. Their answers decide nothing.
+
+    A receiver that does not answer is left alone for the rest of the messages, so that all of it takes no longer than the
+    slowest hook's ``longest`` and what the others' answers take (weak spot 49).
+    """
+    now = time.time()
+
+    def tell(hook: Hook) -> list[Answer]:
+        answers: list[Answer] = []
+        for told in messages:
+            content = event_payload(canary, phase, checksum, hook, message=told.message, kind=told.kind, now=now)
+            answers.append(call(hook, content))
+            if answers[-1].outcome == NO_ANSWER:
+                break
+        return answers
+
+    if not hooks or not messages:
+        return ()
+    with ThreadPoolExecutor(max_workers=min(AT_ONCE, len(hooks))) as pool:
+        return tuple(answer for answers in pool.map(tell, hooks) for answer in answers)
 
 
 def call(hook: Hook, content: Mapping[str, Any], *, sleep: Callable[[float], None] = time.sleep) -> Answer:

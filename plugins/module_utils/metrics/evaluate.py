@@ -23,8 +23,8 @@ from ansible_collections.progressive.delivery.plugins.module_utils.metrics.sampl
 # More at a time would not make two cores faster, and would look like an attack to a small Prometheus.
 AT_ONCE = 8
 
-Secrets = Mapping[tuple[str, str], Mapping[str, str]]
-"""Content of the Secrets that the providers name, by namespace and name."""
+Secrets = Mapping[tuple[str, str], "Mapping[str, str] | CanaryError"]
+"""By namespace and name what each Secret holds that a provider names, or why it could not be read."""
 
 
 def window_of(check: Check, confirmed_for: float | None = None) -> float:
@@ -39,8 +39,11 @@ def evaluate_all(canary: Canary, checks: Sequence[Check], *, confirmed_for: floa
     ``confirmed_for`` is how many seconds ago the live weight was confirmed; None leaves every check its own interval.
     """
     def one(check: Check) -> Outcome:
-        secret = (secrets or {}).get((check.provider.namespace, check.provider.secret))
-        return evaluate(canary, check, window=window_of(check, confirmed_for), secret=secret)
+        window = window_of(check, confirmed_for)
+        try:
+            return evaluate(canary, check, window=window, secret=_secret(check.provider, secrets or {}))
+        except CanaryError as error:
+            return judge(check, None, error=str(error), window=window)
 
     if len(checks) < 2:
         return tuple(map(one, checks))
@@ -79,6 +82,17 @@ def values_of(canary: Canary) -> dict[str, str]:
     ``ingress`` and ``route`` are the target's name, as in Flagger."""
     return {"name": canary.name, "namespace": canary.namespace, "target": canary.target, "service": canary.service.name,
             "ingress": canary.target, "route": canary.target}
+
+
+def _secret(provider: MetricProvider, secrets: Secrets) -> Mapping[str, str]:
+    if not provider.secret:
+        return {}
+    held = secrets.get((provider.namespace, provider.secret))
+    if held is None:
+        raise CanaryError(f"the Secret {provider.namespace}/{provider.secret} was not read")
+    if isinstance(held, CanaryError):
+        raise held
+    return held
 
 
 def _provider(check: Check, metrics_server: str) -> MetricProvider:

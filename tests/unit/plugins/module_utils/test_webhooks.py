@@ -14,6 +14,7 @@ import pytest
 
 from ansible_collections.progressive.delivery.plugins.module_utils import webhooks
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import ALLOWED, NO_ANSWER, REFUSED, Answer
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Told
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import HOOK_TYPES, ROLLBACK, Hook
 
 
@@ -163,6 +164,35 @@ def test_each_hook_gets_its_own_content(foreign: Any) -> None:
     hooks = [hook(foreign.url, "rollout", index, metadata={"n": str(index)}) for index in range(2)]
     webhooks.ask(hooks, lambda hook: webhooks.payload(Someone(), "Progressing", "", hook.metadata))
     assert [seen.json["metadata"]["n"] for seen in foreign.seen] == ["0", "1"]
+
+
+def announce(foreign: Any, *kinds: str, hooks: int = 1, timeout: float = 5.0) -> tuple[Answer, ...]:
+    receivers = [hook(f"{foreign.url}/{number}", "event", number, timeout=timeout) for number in range(hooks)]
+    return webhooks.announce(Someone(), receivers, "Progressing", [Told(f"message {number}", kind) for number, kind in enumerate(kinds)])
+
+
+def test_every_event_hook_is_told_every_message_in_order(foreign: Any) -> None:
+    announce(foreign, "Normal", "Warning", hooks=2)
+    told = [(seen.path, seen.json["metadata"]["eventMessage"], seen.json["metadata"]["eventType"]) for seen in foreign.seen]
+    for path in ("/0", "/1"):
+        assert [one for one in told if one[0] == path] == [(path, "message 0", "Normal"), (path, "message 1", "Warning")]
+
+
+def test_ws_49_a_receiver_that_does_not_answer_is_asked_once(foreign: Any, behaviour: Any) -> None:
+    foreign.behave(behaviour.hang)
+    begun = time.monotonic()
+    answers = announce(foreign, *["Normal"] * 20, hooks=3, timeout=0.2)
+    assert time.monotonic() - begun < 2
+    assert [answer.outcome for answer in answers] == [NO_ANSWER] * 3
+
+
+def test_a_receiver_that_refuses_hears_the_rest(foreign: Any, behaviour: Any) -> None:
+    foreign.behave(behaviour.reply(403))
+    assert len(announce(foreign, "Normal", "Normal")) == 2
+
+
+def test_nobody_to_tell_and_nothing_to_say_are_fine(foreign: Any) -> None:
+    assert announce(foreign) == announce(foreign, "Normal", hooks=0) == ()
 
 
 def answer(kind: str, outcome: str) -> Answer:

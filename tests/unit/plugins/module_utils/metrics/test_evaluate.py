@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import FAIL, PASS, UNKNOWN
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Analysis, Canary, Check, MetricProvider, Service
 from ansible_collections.progressive.delivery.plugins.module_utils.metrics.evaluate import evaluate, evaluate_all, looks_back, window_of
@@ -132,6 +133,16 @@ def test_each_check_gets_the_secret_it_names(foreign: Any) -> None:
     checks = [check(provider=MetricProvider(address=foreign.url, secret="prom", namespace="mon")), check(1)]
     evaluate_all(canary(foreign.url), checks, secrets={("mon", "prom"): {"token": "abc"}})
     assert {seen.headers.get("Authorization") for seen in foreign.seen} == {"Bearer abc", None}
+
+
+@pytest.mark.parametrize(("secrets", "words"), [
+    ({}, "the Secret mon/prom was not read"),
+    ({("mon", "prom"): CanaryError("no permission to get Secret mon/prom (403)")}, "no permission to get Secret mon/prom (403)"),
+])
+def test_a_secret_that_cannot_be_read_is_said_and_nothing_is_asked_without_it(foreign: Any, secrets: Any, words: str) -> None:
+    outcome, = evaluate_all(canary(foreign.url), [check(provider=MetricProvider(secret="prom", namespace="mon"))], secrets=secrets)
+    assert (outcome.outcome, outcome.why) == (UNKNOWN, f"query_error: error-rate: {words}")
+    assert not foreign.seen
 
 
 def test_ws_47_checks_are_asked_at_the_same_time_and_told_in_order(foreign: Any) -> None:
