@@ -7,8 +7,8 @@ MAKEFLAGS += --no-print-directory
 
 # The interpreter that makes .venv (3.11 or newer).
 PYTHON3 ?= python3
-# The name of the lab that the lab targets and e2e tests use; several live side by side.
-LAB ?= dev
+# The name of the lab that the lab targets and the tests use, where it is not the usual one; several live side by side.
+LAB ?=
 # What the lab is for: demo leaves out what only tests need.
 FOR ?= tests
 # What pytest is given by the test targets, for example ARGS='-k steps -x'.
@@ -21,11 +21,11 @@ PREPARE := $(PYTHON3) tests/toolchain/prepare.py
 # Every recipe but set-up finds our tools and collections first, and nothing installed elsewhere in front of them.
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.build/tree
 IN_VENV := PATH="$(VENV)/bin:$$PATH"
-LAB_TOOL := $(IN_VENV) python3 tests/lab/lab.py
-STAGE := $(IN_VENV) $(PYTHON) tests/toolchain/stages.py --lab "$(LAB)"
+LAB_TOOL = $(IN_VENV) python3 tests/lab/lab.py $(1) $(if $(LAB),--name "$(LAB)")
+STAGE := $(IN_VENV) $(PYTHON) tests/toolchain/stages.py $(if $(LAB),--lab "$(LAB)")
 
 .PHONY: help setup setup-runtime demo demo-down test \
-  test-unit test-lint test-sanity test-integration test-e2e test-docs \
+  test-unit test-lint test-types test-sanity test-integration test-e2e test-docs \
   lab-build lab-up lab-down lab-status lab-shell lab-env bench mutants clean
 
 help:  ## list the targets
@@ -56,6 +56,9 @@ clean:  ## remove what was built here (the caches outside the checkout stay)
 test-lint: setup  ## yamllint and ansible-lint
 	@$(STAGE) yamllint ansible-lint
 
+test-types: setup  ## mypy over the plugins
+	@cd .build/tree && $(IN_VENV) mypy --config-file "$(CURDIR)/pyproject.toml" -p ansible_collections.progressive.delivery.plugins
+
 test-sanity: setup  ## ansible-test sanity
 	@$(STAGE) sanity
 
@@ -79,19 +82,19 @@ mutants: setup  ## wrong versions of the pure code that the unit tests must noti
 
 ##@ The lab: a real one-node Kubernetes (LAB=name, FOR=demo|tests)
 lab-build:  ## build its binaries (cached outside the checkout)
-	@$(LAB_TOOL) build --name "$(LAB)" --for "$(FOR)"
+	@$(call LAB_TOOL,build) --for "$(FOR)"
 
 lab-up: setup-runtime  ## start it
-	@$(LAB_TOOL) up --name "$(LAB)" --for "$(FOR)"
+	@$(call LAB_TOOL,up) --for "$(FOR)"
 
 lab-down:  ## stop it and remove what it made
-	@$(LAB_TOOL) down --name "$(LAB)"
+	@$(call LAB_TOOL,down)
 
 lab-status:  ## what runs, and where
-	@$(LAB_TOOL) status --name "$(LAB)"
+	@$(call LAB_TOOL,status)
 
 lab-shell:  ## a shell inside its network
-	@$(LAB_TOOL) shell --name "$(LAB)"
+	@$(call LAB_TOOL,shell)
 
 lab-env:  ## shell exports for scripts: eval "$(make -s lab-env)"
-	@$(LAB_TOOL) env --name "$(LAB)"
+	@$(call LAB_TOOL,env)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import threading
@@ -21,15 +22,20 @@ class LabError(Exception):
 
 
 class Lab:
-    """`with Lab(name, log) as lab:` starts it in the background; `lab.environment()` waits until it is there."""
+    """`with Lab(name, log) as lab:` starts it in the background; `lab.environment()` waits until it is there.
+
+    An empty name is the lab's own default.
+    """
 
     def __init__(self, name: str, log: pathlib.Path) -> None:
         self.name = name
         self.log = log
-        self.was_up = self._call("status").returncode == 0
+        # Not `status`, which also fails for a lab that is up and unwell: that one is not ours to stop.
+        self.was_up = self._call("env").returncode == 0
         self._failed: str | None = None
         self._running: subprocess.Popen[str] | None = None
         self._stopping = False
+        self._starting = False
         self._thread = threading.Thread(target=self._start, daemon=True)
 
     def __enter__(self) -> Lab:
@@ -41,12 +47,14 @@ class Lab:
         if self.was_up:
             return
         self._stopping = True
-        if self._running is not None:
-            self._running.terminate()
+        if self._running is not None and self._running.poll() is None:
+            os.killpg(self._running.pid, signal.SIGTERM)
         self._thread.join()
+        if not self._starting:
+            return
         result = self._call("down")
         if result.returncode:
-            print(f"the lab {self.name} could not be stopped:\n{result.stdout}", file=sys.stderr)
+            print(f"the lab could not be stopped:\n{result.stdout}", file=sys.stderr)
 
     def environment(self) -> dict[str, str]:
         """The variables that `lab-env` exports. Raises LabError."""
@@ -56,13 +64,14 @@ class Lab:
             self._thread.join()
         if self._failed:
             raise LabError(self._failed)
-        command = ["bash", "-ec", 'exports=$("$@"); eval "$exports"; env -0', "bash", *self._command("env")]
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
-        if result.returncode:
-            raise LabError(f"the lab {self.name} does not say its environment\n{result.stderr}")
-        shells_own = {"_", "SHLVL", "PWD", "OLDPWD"}
+        said = self._call("env")
+        if said.returncode:
+            raise LabError(f"the lab does not say its environment\n{said.stdout}")
+        # From a nearly empty environment, to tell what the lab sets from what was set already.
+        evaluate = ["env", "-i", f"PATH={os.environ['PATH']}", "bash", "-c", 'eval "$1"; env -0', "bash", said.stdout]
+        result = subprocess.run(evaluate, capture_output=True, text=True, check=True)
         variables = dict(entry.split("=", 1) for entry in result.stdout.split("\0") if entry)
-        return {name: value for name, value in variables.items() if name not in shells_own and os.environ.get(name) != value}
+        return {name: value for name, value in variables.items() if name not in ("_", "PWD", "SHLVL")}
 
     def _start(self) -> None:
         with open(self.log, "w", encoding="utf-8") as log:
@@ -70,8 +79,11 @@ class Lab:
             for step, prefix in (("build", ["nice", "-n", "10"]), ("up", [])):
                 if self._stopping:
                     return
+                self._starting = step == "up"
                 command = [*prefix, *self._command(step), "--for", "tests"]
-                self._running = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, text=True)
+                self._running = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, text=True, start_new_session=True
+                )
                 if self._running.wait():
                     last = "".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)[-TAIL:])
                     self._failed = f"lab.py {step} failed\n{last}"
@@ -83,4 +95,4 @@ class Lab:
         )
 
     def _command(self, verb: str) -> list[str]:
-        return [sys.executable, str(LAB), verb, "--name", self.name]
+        return [sys.executable, str(LAB), verb, *(["--name", self.name] if self.name else [])]

@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import fcntl
 import hashlib
+import importlib.util
 import os
 import pathlib
 import shutil
@@ -54,10 +55,8 @@ def check_python() -> None:
             "Python %d.%d or newer is required, %s is %d.%d: name another one, for example `make setup PYTHON3=python3.12`."
             % (OLDEST_PYTHON + (sys.executable,) + sys.version_info[:2])
         )
-    try:
-        import ensurepip  # pylint: disable=unused-import
-        import venv  # noqa: F401  # pylint: disable=unused-import
-    except ImportError:
+    # Debian's python3 comes without these two.
+    if not all(map(importlib.util.find_spec, ("venv", "ensurepip"))):
         sys.exit("Python's venv module is missing: `apt-get install python3-venv` installs it.")
 
 
@@ -78,13 +77,14 @@ def ensure_packages(what: str) -> None:
         subprocess.run([python, "-m", "venv", "--clear", str(VENV)], check=True)
         write_stamp("environment", environment)
 
-    wanted = digest(*((HERE / name).read_bytes() for name in REQUIREMENTS[what]))
-    if stamp(what) == wanted:
+    if stamp(what) == digest_of_requirements(what):
         return
     started = time.monotonic()
     say(f"installing the Python packages ({what})")
     pip("install", "--constraint", str(HERE / "constraints.txt"), "--requirement", str(HERE / REQUIREMENTS[what][-1]))
-    write_stamp(what, wanted)
+    for contained in REQUIREMENTS:
+        if set(REQUIREMENTS[contained]) <= set(REQUIREMENTS[what]):
+            write_stamp(contained, digest_of_requirements(contained))
     say(f"installed in {time.monotonic() - started:.0f} s")
 
 
@@ -149,6 +149,10 @@ def pip(*arguments: str) -> None:
     result = subprocess.run(command, env=environment, check=False)
     if result.returncode:
         sys.exit(f"pip could not {arguments[0]} the packages; its own message is above.")
+
+
+def digest_of_requirements(what: str) -> str:
+    return digest(*((HERE / name).read_bytes() for name in REQUIREMENTS[what]))
 
 
 def digest(*parts: bytes) -> str:

@@ -35,12 +35,13 @@ PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 class Stage:
     """One line of the summary. Where `assembled`, it runs in the copy made for ansible-test; where `lab`, inside its network.
 
-    `closing` finds the runner's closing line; `nothing` finds what it says when it passed because it looked at nothing.
+    `closing` finds the runner's closing lines, of which the last `closing_lines` count; `nothing` finds what it says when it passed because it looked at nothing.
     """
 
     name: str
     command: str
     closing: str | None = None
+    closing_lines: int = 1
     nothing: str | None = None
     assembled: bool = False
     lab: bool = False
@@ -58,7 +59,11 @@ STAGES = {
             "sanity", f"ansible-test sanity --local --python {PYTHON} --color no", assembled=True,
             closing=r"^(FATAL|ERROR): ", nothing="All targets skipped",
         ),
-        Stage("units", f"ansible-test units --local --python {PYTHON} --color no", closing=r"^=+ .* in [\d.]+s", assembled=True),
+        # One run for modules and what they import, with nothing else of Ansible in reach, and one for the rest.
+        Stage(
+            "units", f"ansible-test units --local --python {PYTHON} --color no", assembled=True,
+            closing=r"^=+ .* in [\d.]+s", closing_lines=2,
+        ),
         Stage("pytest", "python -m pytest", closing=r"^=* ?\d+ .* in [\d.]+s", takes_arguments=True),
         Stage("integration", f"ansible-test integration --local --python {PYTHON} --color no", closing=r"ok=\d+", assembled=True, lab=True),
         Stage("e2e", "python -m pytest tests/e2e -n {workers}", closing=r"^=* ?\d+ .* in [\d.]+s", lab=True, takes_arguments=True),
@@ -100,7 +105,7 @@ def parse() -> tuple[argparse.Namespace, list[str]]:
         ours, pytests = ours[:at], ours[at + 1:]
     parser = argparse.ArgumentParser(description="Run test stages.", epilog="What follows -- is given to pytest.")
     parser.add_argument("stages", nargs="+", choices=["all", *STAGES], metavar="STAGE", help=", ".join(["all", *STAGES]))
-    parser.add_argument("--lab", default="dev", help="name of the lab that integration and e2e use (default: %(default)s)")
+    parser.add_argument("--lab", default="", help="name of the lab that integration and e2e use, where it is not the usual one")
     parser.add_argument("--workers", type=int, default=4, help="e2e tests at a time (default: %(default)s)")
     return parser.parse_args(ours), pytests
 
@@ -128,8 +133,9 @@ def run(stage: Stage, command: list[str], copy: pathlib.Path | None, lab: Lab | 
     log = LOGS / f"{stage.name}.log"
     code = stream(command, folder, environment, log)
     said = log.read_text(encoding="utf-8")
-    nothing = find_last(stage.nothing, said)
-    return Result(stage.name, code == 0 and not nothing, time.monotonic() - started, nothing or find_last(stage.closing, said))
+    nothing = closing_line(stage.nothing, said, 1)
+    closing = nothing or closing_line(stage.closing, said, stage.closing_lines)
+    return Result(stage.name, code == 0 and not nothing, time.monotonic() - started, closing)
 
 
 def write_integration_config(copy: pathlib.Path, exports: typing.Mapping[str, str]) -> None:
@@ -151,16 +157,19 @@ def stream(command: list[str], folder: pathlib.Path | None, environment: typing.
             for line in process.stdout:
                 print(line, end="", flush=True)
                 kept.write(line)
-        except BaseException:
-            process.terminate()
+        except BaseException as error:
+            # An interrupt from the keyboard reached the runner too. Either way it may put away what its tests made.
+            if not isinstance(error, KeyboardInterrupt):
+                process.send_signal(signal.SIGINT)
+            process.wait()
             raise
     return process.returncode
 
 
-def find_last(pattern: str | None, text: str) -> str:
-    """The last line in which `pattern` is found, without its frame of = signs."""
-    lines = [line.strip("= ") for line in text.splitlines() if pattern and re.search(pattern, line)]
-    return lines[-1] if lines else ""
+def closing_line(pattern: str | None, text: str, wanted: int) -> str:
+    """The last lines in which `pattern` is found, as one and without their frames of = signs."""
+    lines = [" ".join(line.strip("= ").split()) for line in text.splitlines() if pattern and re.search(pattern, line)]
+    return "; ".join(lines[-wanted:])
 
 
 def summary(results: list[Result]) -> str:

@@ -18,7 +18,7 @@ PLUGINS = ROOT / "plugins"
 OURS = "ansible_collections.progressive.delivery.plugins"
 
 PURE = frozenset({"canary", "routers"})
-TEXT = frozenset({"tidy", "shown"})
+TEXT = frozenset({"tidy"})
 SERVERS = frozenset({"kube", "metrics", "alerts", "webhooks"})
 
 # room -> rooms that it may import from, besides itself. A file of module_utils that stands alone is a room of its own name.
@@ -26,13 +26,12 @@ MAY_KNOW: dict[str, frozenset[str]] = {
     "canary": frozenset(),
     "routers": frozenset({"canary"}),
     "tidy": frozenset({"canary"}),
-    "shown": frozenset({"tidy"}),
     "third_party": frozenset({"canary"}),
-    "exchange": frozenset({"third_party", *TEXT}),
+    "exchange": frozenset({"canary", "third_party", *TEXT}),
     "metrics": frozenset({"canary", "exchange", "third_party", *TEXT}),
     "alerts": frozenset({"canary", "exchange", "third_party", *TEXT}),
     "webhooks": frozenset({"canary", "exchange", "third_party", *TEXT}),
-    "kube": frozenset({"canary", "routers", "third_party", *TEXT}),
+    "kube": frozenset({"canary", "routers", "third_party", "walker", *TEXT}),
     "walker": frozenset({"canary"}),
     "options": frozenset({"canary"}),
     "verb": frozenset({"canary", "kube", "third_party", *TEXT}),
