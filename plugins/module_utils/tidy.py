@@ -2,25 +2,19 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What leaves a verb: plain JSON data, one-line texts, and no secrets (ANSIBLE 4, 5, 6, 23)."""
+"""What leaves a verb: plain JSON data, and no secrets (ANSIBLE 4, 5, 6)."""
 
 from __future__ import annotations
 
 import json
 import math
 import re
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from traceback import walk_tb
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import model
-
-# Colours and cursor movements as terminals understand them; an application under test may answer with some.
-_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -~])")
-
-_BREAKS = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
 
 # The keys of a kubeconfig whose values are secret. Every other text in it ("default", "v1") is also in our results.
 _SECRET_KEYS = frozenset(
@@ -52,15 +46,6 @@ def _finite(value: Any, path: str, warn: Callable[[str], None]) -> Any:
         warn(f"{path} is {value}, which is not a finite number: given as null")
         return None
     return value
-
-
-def one_line(text: str) -> str:
-    """Text without escape sequences and control characters; line breaks and tabs become spaces.
-
-    What a gate or a metric server answered ends up on terminals and in job logs, where it must not be able to forge a line.
-    """
-    text = _BREAKS.sub(" ", _ESCAPES.sub("", text))
-    return "".join(char for char in text if unicodedata.category(char) not in ("Cc", "Cf", "Cs")).strip()
 
 
 def unexpected(verb: str, error: BaseException) -> str:

@@ -23,6 +23,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.progressive.delivery.plugins.module_utils import tidy
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, MissingLibrary
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.shown import one_line
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.client import AUTH_OPTIONS, Api, make_api
 
 # A module that says nothing for longer trips the idle timeouts of ssh and of job runners (ANSIBLE 7). Seconds.
@@ -74,13 +75,13 @@ class Call:
 
     def warn(self, text: str) -> None:
         """A warning as Ansible shows them; the same one twice is shown once."""
-        text = tidy.one_line(text)
+        text = one_line(text)
         if text not in self.warnings:
             self.warnings.append(text)
 
     def say(self, line: str) -> None:
         """A line for people (ANSIBLE 23), after ``namespace/name`` of the canary: shown at once in process, else after the module."""
-        line = tidy.one_line(f"{self.subject}: {line}" if self.subject else line)
+        line = one_line(f"{self.subject}: {line}" if self.subject else line)
         self.lines.append(line)
         self._spoke = time.monotonic()
         if self._show:

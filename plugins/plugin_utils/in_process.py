@@ -25,6 +25,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.progressive.delivery.plugins.module_utils import tidy
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import MissingLibrary
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.shown import one_line
 from ansible_collections.progressive.delivery.plugins.module_utils.verb import CHUNK, WAIT_VARIABLE, Call, Verb
 from ansible_collections.progressive.delivery.plugins.plugin_utils import arguments, where
 
@@ -163,7 +164,7 @@ class InProcess(ActionBase):
         if self._task.no_log:
             return lambda line: None
         host = self._host(task_vars)
-        return lambda line: display.display(f"[{host}] {remove_values(tidy.one_line(line), hidden)}")
+        return lambda line: display.display(f"[{host}] {remove_values(one_line(line), hidden)}")
 
     @staticmethod
     def _host(task_vars: Mapping[str, Any]) -> str:

@@ -14,16 +14,26 @@ from collections.abc import Iterable
 # Colours and cursor movements of terminals: without their escape character their rest would stay behind as text.
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -~])")
 
+_BREAKS = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
+
 EXCERPT = 200
 HIDDEN = "***"
 # Shorter values are words of ordinary text: hiding them garbles a message and protects nothing (ANSIBLE 10).
 SHORTEST_SECRET = 4
 
 
+def one_line(text: str) -> str:
+    """The text without escape sequences and control characters; line breaks and tabs become spaces (ANSIBLE 23).
+
+    What a gate or a metric server answered ends up on terminals and in job logs, where it must not be able to forge a line.
+    """
+    text = _BREAKS.sub(" ", _ESCAPES.sub("", text))
+    return "".join(character for character in text if unicodedata.category(character) not in ("Cc", "Cf", "Cs")).strip()
+
+
 def excerpt(text: str, limit: int = EXCERPT) -> str:
     """One line of at most ``limit`` characters, without control characters and runs of spaces."""
-    words = " ".join(_ESCAPES.sub("", text).split())
-    line = "".join(character for character in words if not unicodedata.category(character).startswith("C"))
+    line = " ".join(one_line(text).split())
     return line if len(line) <= limit else line[:limit - 3].rstrip() + "..."
 
 

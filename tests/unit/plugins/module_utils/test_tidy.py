@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import unicodedata
 from decimal import Decimal
 from typing import Any
 
@@ -41,31 +40,6 @@ def test_ansible_04_any_data_becomes_json_without_nan(result: dict[str, Any]) ->
 
 def test_ansible_04_decimals_and_sets_become_numbers_and_lists() -> None:
     assert tidy.plain({"value": Decimal("0.5"), "names": {"b", "a"}}, pytest.fail) == {"value": 0.5, "names": ["a", "b"]}
-
-
-@given(st.text())
-def test_ansible_23_no_control_character_is_left_in_a_line(text: str) -> None:
-    line = tidy.one_line(text)
-    assert not {"Cc", "Cf", "Cs", "Zl", "Zp"} & {unicodedata.category(char) for char in line}
-    assert tidy.one_line(line) == line
-
-
-@pytest.mark.parametrize(
-    ("text", "line"),
-    [
-        ("[####      ]  40%", "[####      ]  40%"),
-        ("a\r\nb\tc", "a b c"),
-        ("\x1b[1;31mred\x1b[0m", "red"),
-        ("\x1b]0;title\x07text", "text"),
-        ("\x1b]8;;http://elsewhere\x1b\\link\x1b]8;;\x1b\\", "link"),
-        ("\x9b31mred", "31mred"),
-        ("right\u202eleft", "rightleft"),
-        ("line\u2028next", "line next"),
-        ("\x00nul\x7f", "nul"),
-    ],
-)
-def test_ansible_23_what_terminals_obey_is_taken_out(text: str, line: str) -> None:
-    assert tidy.one_line(text) == line
 
 
 def test_ansible_10_of_a_kubeconfig_only_what_is_secret_is_hidden() -> None:

@@ -6,7 +6,10 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
+from hypothesis import given, strategies as st
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import shown
 
@@ -38,3 +41,28 @@ def test_an_excerpt_is_one_short_line(text: str, line: str) -> None:
 
 def test_secrets_are_hidden_but_short_words_are_not() -> None:
     assert shown.without("bearer abcdef123 is not abcdef in test", ["abcdef", "abcdef123", "is", ""]) == "bearer *** is not *** in test"
+
+
+@given(st.text())
+def test_ansible_23_no_control_character_is_left_in_a_line(text: str) -> None:
+    line = shown.one_line(text)
+    assert not {"Cc", "Cf", "Cs", "Zl", "Zp"} & {unicodedata.category(char) for char in line}
+    assert shown.one_line(line) == line
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("[####      ]  40%", "[####      ]  40%"),
+        ("a\r\nb\tc", "a b c"),
+        ("\x1b[1;31mred\x1b[0m", "red"),
+        ("\x1b]0;title\x07text", "text"),
+        ("\x1b]8;;http://elsewhere\x1b\\link\x1b]8;;\x1b\\", "link"),
+        ("\x9b31mred", "31mred"),
+        ("right\u202eleft", "rightleft"),
+        ("line\u2028next", "line next"),
+        ("\x00nul\x7f", "nul"),
+    ],
+)
+def test_ansible_23_what_terminals_obey_is_taken_out(text: str, line: str) -> None:
+    assert shown.one_line(text) == line
