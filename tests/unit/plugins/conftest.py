@@ -138,3 +138,39 @@ def closed_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+@pytest.fixture
+def run_verb() -> Any:
+    """Runs a verb as both ways do after the options are validated: with defaults filled in, and what it refuses as a result."""
+    from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+    from ansible_collections.progressive.delivery.plugins.module_utils.verb import Call, Verb
+
+    def run(verb: Verb, check_mode: bool = False, **options: Any) -> dict[str, Any]:
+        checked = ArgumentSpecValidator(verb.argument_spec, **verb.constraints).validate(options)
+        if checked.error_messages:
+            return {"failed": True, "msg": checked.error_messages[0]}
+        return verb.run(Call(checked.validated_parameters, check_mode=check_mode))
+
+    return run
+
+
+@pytest.fixture
+def frozen() -> Any:
+    """A frozen document with these metrics and webhooks."""
+    def freeze(metrics: list[dict[str, Any]] | None = None, webhooks: list[dict[str, Any]] | None = None, **options: Any) -> dict[str, Any]:
+        return {
+            "canary": {
+                "apiVersion": "flagger.app/v1beta1", "kind": "Canary", "metadata": {"name": "podinfo", "namespace": "test"},
+                "spec": {
+                    "provider": "gatewayapi:v1",
+                    "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "podinfo"},
+                    "service": {"port": 9898, "gatewayRefs": [{"name": "gateway", "namespace": "gateway-system"}]},
+                    "analysis": {"interval": "10s", "threshold": 5, "stepWeight": 10, "maxWeight": 50, "metrics": metrics or [],
+                                 "webhooks": webhooks or []},
+                },
+            },
+            "templates": [], "options": options, "source": "spec",
+        }
+    return freeze

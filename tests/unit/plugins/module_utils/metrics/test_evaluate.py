@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError
+from ansible_collections.progressive.delivery.plugins.module_utils import third_party
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, MissingLibrary
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import FAIL, PASS, UNKNOWN
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Analysis, Canary, Check, MetricProvider, Service
 from ansible_collections.progressive.delivery.plugins.module_utils.metrics.evaluate import evaluate, evaluate_all, looks_back, window_of
@@ -165,6 +166,12 @@ def test_ws_47_checks_are_asked_at_the_same_time_and_told_in_order(foreign: Any)
 def test_a_failing_check_does_not_hide_the_others(foreign: Any, behaviour: Any) -> None:
     foreign.behave(behaviour.reply(500, "boom"))
     assert len(evaluate_all(canary(foreign.url), [check(0), check(1)])) == 2
+
+
+def test_ansible_03_a_missing_library_is_not_an_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(third_party, "requests", None)
+    with pytest.raises(MissingLibrary):
+        evaluate_all(canary("http://127.0.0.1:1"), [check(0), check(1)])
 
 
 def test_no_checks_are_no_outcomes() -> None:
