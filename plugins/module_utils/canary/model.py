@@ -64,6 +64,7 @@ class Route:
     accepted: bool                      # by every parent, for the present generation
     why: str = ""                       # why it is not accepted
     owned: bool = True                  # made by us for this canary
+    drift: tuple[str, ...] = ()         # paths of what is ours in it and differs from the document, weights apart
 
 
 @dataclass(frozen=True)

@@ -130,14 +130,23 @@ class Service:
     primary: Metadata = field(default_factory=Metadata)
     canary: Metadata = field(default_factory=Metadata)
     unmanaged_metadata: Metadata = field(default_factory=Metadata)  # keys only, values empty
+    # Not from a document: for the verb traffic_weight alone, on a route and Services of the user's own names.
+    route: str = ""                     # name of the routing object, "" = the apex
+    route_rule: str = ""                # name of the rule in it, "" = the only one that fits
+    primary_service: str = ""
+    canary_service: str = ""
 
     @property
     def primary_name(self) -> str:
-        return f"{self.name}-primary"
+        return self.primary_service or f"{self.name}-primary"
 
     @property
     def canary_name(self) -> str:
-        return f"{self.name}-canary"
+        return self.canary_service or f"{self.name}-canary"
+
+    @property
+    def route_name(self) -> str:
+        return self.route or self.name
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,45 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether a Deployment is rolled out, read from its status."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """``why`` says in words why it is not ready; ``stuck`` that the Deployment is past its own progress deadline."""
+
+    ready: bool
+    why: str = ""
+    stuck: bool = False
+
+
+def rollout(deployment: Mapping[str, Any], threshold: int = 100) -> Rollout:
+    """Readiness at ``threshold`` percent of available pods. None of them, and zero replicas, are never ready (SAFETY 10)."""
+    name = deployment["metadata"]["name"]
+    status = deployment.get("status") or {}
+    wanted = deployment["spec"].get("replicas")
+    wanted = 1 if wanted is None else int(wanted)
+    if int(deployment["metadata"].get("generation") or 0) > int(status.get("observedGeneration") or 0):
+        return Rollout(False, f"waiting for rollout to finish: the latest spec of {name} is not observed yet")
+    if wanted == 0:
+        return Rollout(False, f"{name} is scaled to 0")
+    stuck = any(condition.get("type") == "Progressing" and condition.get("reason") == "ProgressDeadlineExceeded"
+                for condition in status.get("conditions") or [])
+    if stuck:
+        return Rollout(False, f'deployment "{name}" exceeded its progress deadline', stuck=True)
+    updated, total, available = (int(status.get(key) or 0) for key in ("updatedReplicas", "replicas", "availableReplicas"))
+    if updated < wanted:
+        paused = " (it is paused)" if deployment["spec"].get("paused") else ""
+        return Rollout(False, f"waiting for rollout to finish: {updated} out of {wanted} new replicas have been updated{paused}")
+    if total > updated:
+        return Rollout(False, f"waiting for rollout to finish: {total - updated} old replicas are pending termination")
+    if available < max(1, updated * threshold // 100):
+        return Rollout(False, f"waiting for rollout to finish: {available} of {updated} (readyThreshold {threshold}%) updated replicas are available")
+    return Rollout(True)

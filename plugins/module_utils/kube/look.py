@@ -1,0 +1,146 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One look at everything that a decision may rest on, in few requests: five in the middle of a walk, eight before it has begun."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import endpoints, marks, services
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Observation, Workload
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.primary import (
+    Selector,
+    is_owned_by,
+    means_the_same,
+    selector_of,
+    selector_of_primary,
+)
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import INITIALIZING, Record
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.rollout import rollout
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs, routes, writing
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.routes import read_route
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.services import slices as read_slices
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.workloads import primary_ref, target_ref
+
+_REVISION = "deployment.kubernetes.io/revision"
+
+Object = Mapping[str, Any]
+
+
+def look(api: Api, canary: Canary, record: Record | None = None) -> Observation:
+    """The cluster now. Orders, and whether the document is suspended, are for the caller to add.
+
+    Raises CanaryError when the target, the apex or the route belongs to another canary (SAFETY 8), SpecError when the target has no
+    selector label.
+    """
+    target, primary = api.get(target_ref(canary)), api.get(primary_ref(canary))
+    if target:
+        marks.check(target, canary.name, 0)
+    selector = selector_of(target, canary.options.selector_labels) if target else selector_of_primary(primary) if primary else None
+    replicasets = _replicasets(api, canary, selector)
+    slices = read_slices(api, canary.namespace, [services.name_of(canary, role) for role in services.ROLES])
+    # A Service's slices follow its selector by a moment: only both together say who answers at the apex.
+    only_primary = _only_primary(canary, slices)
+    differing = _differing(api, canary, target, selector, _suspects(canary, record, slices, only_primary))
+    return Observation(
+        now=api.now(),
+        target=_workload(target, replicasets, canary.analysis.canary_ready_threshold,
+                         endpoints.ready_pods(slices, canary.service.canary_name), of_any_revision=False),
+        primary=_workload(primary, replicasets, canary.analysis.primary_ready_threshold,
+                          endpoints.ready_pods(slices, canary.service.primary_name), of_any_revision=True),
+        same_as_primary=bool(target and primary and selector
+                             and means_the_same(target["spec"]["template"], primary["spec"]["template"], selector)),
+        services=differing,
+        apex_on_primary=only_primary and canary.service.name not in differing,
+        route=read_route(api, canary),
+        replicasets=tuple(item["metadata"]["name"] for item in replicasets if target and is_owned_by(item, target)),
+    )
+
+
+def target_revision(api: Api, canary: Canary) -> str:
+    """The revision of the target's template as it is now, empty when there is no target."""
+    target = api.get(target_ref(canary))
+    return revision_of(target["spec"]["template"]) if target else ""
+
+
+def fence(api: Api, canary: Canary, epoch: int) -> None:
+    """Refuse whatever an earlier holder, or an answer that got lost, may still have under way (SAFETY 1). Raises LostLock when we are late."""
+    writer = writing.Writer(api, canary.name, epoch)
+    for place in (routes.ref(canary), primary_ref(canary), target_ref(canary),
+                  *(refs.service(canary.namespace, services.name_of(canary, role)) for role in services.ROLES)):
+        writing.fence(writer, place)
+
+
+def _replicasets(api: Api, canary: Canary, selector: Selector | None) -> Sequence[Object]:
+    """Those of target and primary, in one request: their labels differ in the value of one."""
+    if selector is None:
+        return ()
+    values = f"{selector.target[selector.key]}, {selector.primary[selector.key]}"
+    return api.list(refs.replica_set(canary.namespace), label_selector=f"{selector.key} in ({values})").get("items", [])
+
+
+def _workload(deployment: Object | None, replicasets: Sequence[Object], threshold: int, pods: frozenset[str], of_any_revision: bool) -> Workload | None:
+    """``pods`` are those that answer behind its Service. An old revision's serve users all the same, but say nothing about the one on trial."""
+    if deployment is None:
+        return None
+    metadata, status = deployment["metadata"], deployment.get("status") or {}
+    revision = revision_of(deployment["spec"]["template"])
+    current = _current(deployment, revision, [item for item in replicasets if is_owned_by(item, deployment)])
+    name = current["metadata"]["name"] if current else ""
+    state = rollout(deployment, threshold)
+    wanted = deployment["spec"].get("replicas")
+    return Workload(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        resource_version=metadata["resourceVersion"],
+        replicas=1 if wanted is None else int(wanted),
+        running=int(status.get("replicas") or 0),
+        available=int(status.get("availableReplicas") or 0),
+        ready=state.ready,
+        why=state.why,
+        stuck=state.stuck,
+        revision=revision,
+        replicaset=name,
+        replicaset_uid=current["metadata"]["uid"] if current else "",
+        endpoints=len(pods if of_any_revision else endpoints.of_replicaset(pods, name)),
+        promoted=marks.annotations(deployment).get(marks.PROMOTED, ""),
+    )
+
+
+def _current(deployment: Object, revision: str, owned: Sequence[Object]) -> Object | None:
+    """The ReplicaSet of exactly the present template: the newest by the controller's count, if it has caught up, else any."""
+    number = marks.annotations(deployment).get(_REVISION)
+    newest_first = sorted(owned, key=lambda item: marks.annotations(item).get(_REVISION) != number)
+    return next((item for item in newest_first if revision_of(item["spec"]["template"]) == revision), None)
+
+
+def _only_primary(canary: Canary, slices: Sequence[Object]) -> bool:
+    apex = endpoints.all_pods(slices, canary.service.name)
+    return bool(apex) and apex <= endpoints.all_pods(slices, canary.service.primary_name)
+
+
+def _suspects(canary: Canary, record: Record | None, slices: Sequence[Object], only_primary: bool) -> list[str]:
+    """Services worth a request of their own. Once the canary is initialised, slices tell that they are there and whom they reach."""
+    if record is None or record.phase in ("", INITIALIZING):
+        return list(services.ROLES)
+    return [role for role in services.ROLES
+            if not endpoints.has_slices(slices, services.name_of(canary, role)) or (role == services.APEX and not only_primary)]
+
+
+def _differing(api: Api, canary: Canary, target: Object | None, selector: Selector | None, roles: Sequence[str]) -> tuple[str, ...]:
+    if target is None or selector is None:
+        return ()
+    found = []
+    for role in roles:
+        live = api.get(refs.service(canary.namespace, services.name_of(canary, role)))
+        if live and role == services.APEX:
+            marks.check(live, canary.name, 0)
+        if not services.is_as_wanted(live, canary, role, selector, target):
+            found.append(services.name_of(canary, role))
+    return tuple(found)

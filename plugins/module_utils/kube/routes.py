@@ -1,0 +1,178 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The routing object in the cluster: read, change by a fenced patch, wait until the router's controller has taken it over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks, services
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Route, Split, TrafficOrder, dump
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.services import ensure_services, has_endpoints
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import Change, Writer, change, ensure, existing, shown
+from ansible_collections.progressive.delivery.plugins.module_utils.routers import router_for
+
+WATCHED = 5.0               # seconds of one watch, before others are asked whether to go on waiting
+
+
+@dataclass
+class Traffic:
+    """What an order for traffic came to."""
+
+    changes: list[Change] = field(default_factory=list)
+    before: Split | None = None
+    after: Split | None = None
+    accepted: bool = True
+    why: str = ""                       # why it is not accepted, or was not done
+    waits: bool = False                 # the time limit is not over, the wait was left early
+
+    @property
+    def changed(self) -> bool:
+        return any(one.changed for one in self.changes)
+
+    def result(self) -> dict[str, Any]:
+        """As the verb returns it; ``services`` are the names of those that were made or changed."""
+        return {
+            "changed": self.changed,
+            "before": dump(self.before),
+            "after": dump(self.after),
+            "services": [one.ref.name for one in self.changes if one.changed and one.ref.kind == "Service"],
+            "accepted": self.accepted,
+            "why": self.why,
+            "diff": shown(self.changes),
+        }
+
+
+def ref(canary: Canary) -> Ref:
+    place = router_for(canary).ref(canary)
+    return Ref(place["group"], place["version"], place["plural"], canary.namespace, place["name"], place["kind"])
+
+
+def read_route(api: Api, canary: Canary) -> Route | None:
+    """The routing object as it is now, None when there is none."""
+    live = api.get(ref(canary))
+    return None if live is None else route_of(live, canary)
+
+
+def route_of(live: dict[str, Any], canary: Canary) -> Route:
+    """Raises CanaryError when it belongs to another canary (SAFETY 8)."""
+    router = router_for(canary)
+    marks.check(live, canary.name, 0)
+    accepted, why = router.accepted(live, canary)
+    owned = router.owned(live, canary)
+    return Route(router.read(live, canary), accepted, why, owned, tuple(router.differs(live, canary)) if owned else ())
+
+
+def apply_traffic(api: Api, canary: Canary, order: TrafficOrder, epoch: int, check_mode: bool = False, *, wait: float | None = None,
+                  leave: Callable[[str], bool] = lambda why: False) -> Traffic:
+    """Carry out an order, in the order that never leaves users without an answer (SAFETY 28): Services, route, accepted, apex.
+
+    Waits up to ``wait`` seconds (None: the document's option) for the route to be accepted, or until ``leave(why)`` says to come back later.
+    A weight is not raised while nobody can answer behind the canary's Service (SAFETY 16): then nothing is changed, and ``why`` says so.
+    """
+    writer = Writer(api, canary.name, epoch, check_mode)
+    traffic = Traffic()
+    if order.services:
+        traffic.changes += ensure_services(writer, canary, (services.PRIMARY, services.CANARY))
+    if order.split is not None and not _set_weights(writer, canary, order.split, traffic):
+        return traffic
+    if order.split is not None and not check_mode:
+        limit = canary.options.max_time_to_accept if wait is None else wait
+        traffic.accepted, traffic.why, traffic.waits = await_accepted(api, canary, traffic.changes[-1].after, limit, leave)
+    if order.apex and traffic.accepted:
+        traffic.changes += ensure_services(writer, canary, (services.APEX,))
+    return traffic
+
+
+def set_weights(api: Api, canary: Canary, split: Split, epoch: int = 0, check_mode: bool = False) -> Traffic:
+    """The weights of a route that is there already, and nothing else. Raises CanaryError when it is not, or does not fit."""
+    traffic = Traffic()
+    writer = Writer(api, canary.name, epoch, check_mode)
+    live = existing(api, ref(canary))
+    if _may_raise(writer, canary, split, router_for(canary).read(live, canary), traffic):
+        _record(traffic, canary, change(writer, ref(canary), _with_weights(canary, split), live=live, still_right=_still_right(canary, split)))
+    return traffic
+
+
+def await_accepted(api: Api, canary: Canary, live: dict[str, Any], seconds: float,
+                   leave: Callable[[str], bool] = lambda why: False) -> tuple[bool, str, bool]:
+    """Accepted or not, why not, and whether the wait was left before its time."""
+    router, place = router_for(canary), ref(canary)
+    end = time.monotonic() + seconds
+    accepted, why = router.accepted(live, canary)
+    while not accepted and (left := end - time.monotonic()) > 0:
+        if leave(why):
+            return False, why, True
+        for event in api.watch(place, min(left, WATCHED), live["metadata"]["resourceVersion"]):
+            if event["type"] == "DELETED":
+                raise CanaryError(f"{place} was deleted while it was waited for")
+            live = event["object"]
+            accepted, why = router.accepted(live, canary)
+            if accepted:
+                break
+        else:
+            live = existing(api, place)
+            accepted, why = router.accepted(live, canary)
+    return accepted, why, False
+
+
+def _set_weights(writer: Writer, canary: Canary, split: Split, traffic: Traffic) -> bool:
+    router, place = router_for(canary), ref(canary)
+    live = writer.api.get(place)
+    before = router.read(live, canary) if live else None
+    if not _may_raise(writer, canary, split, before, traffic):
+        return False
+    make = _with_weights(canary, split)
+    if live is None:
+        done = ensure(writer, place, lambda: router.desired(canary, split), make, claim=True)
+    else:
+        done = change(writer, place, make, live=live, still_right=_still_right(canary, split), claim=True)
+    _record(traffic, canary, done)
+    return True
+
+
+def _record(traffic: Traffic, canary: Canary, done: Change) -> None:
+    router = router_for(canary)
+    traffic.changes.append(done)
+    traffic.before = router.read(done.before, canary) if done.before else None
+    traffic.after = router.read(done.after, canary)
+
+
+def _with_weights(canary: Canary, split: Split) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    router = router_for(canary)
+
+    def make(live: dict[str, Any]) -> dict[str, Any]:
+        wanted = router.write(live, canary, split)
+        if router.read(wanted, canary) is None:
+            raise CanaryError(router.mismatch(wanted, canary))
+        return wanted
+    return make
+
+
+def _still_right(canary: Canary, split: Split) -> Callable[[dict[str, Any], dict[str, Any]], bool]:
+    """Lowering is always right; a raise rests on the weights that were read (SAFETY 14)."""
+    router = router_for(canary)
+
+    def still_right(first: dict[str, Any], now: dict[str, Any]) -> bool:
+        present = router.read(now, canary)
+        return present == router.read(first, canary) or (present is not None and split.canary <= present.canary)
+    return still_right
+
+
+def _may_raise(writer: Writer, canary: Canary, split: Split, before: Split | None, traffic: Traffic) -> bool:
+    name = canary.service.canary_name
+    if split.canary <= (before.canary if before else 0) or has_endpoints(writer.api, canary.namespace, name):
+        return True
+    traffic.before = traffic.after = before
+    traffic.accepted = False
+    traffic.why = f"not raised to {split.canary}%: Service {canary.namespace}/{name} has no ready endpoints"
+    return False

@@ -1,0 +1,189 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The target and the primary in the cluster: make, scale, promote, restore; each a desired state, so doing it twice is doing it once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks, primary as copies
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import WorkloadOrder
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.rollout import Rollout, rollout
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import MOST_TRIES, Change, Writer, change, ensure, existing, shown
+
+WATCHED = 5.0               # seconds of one watch, before others are asked whether to go on waiting
+
+
+@dataclass
+class Work:
+    """What an order for a workload came to: the Deployment that it is about, before and after."""
+
+    ref: Ref
+    before: dict[str, Any] | None
+    after: dict[str, Any]
+    changes: list[Change] = field(default_factory=list)
+
+    def result(self) -> dict[str, Any]:
+        """As the verb returns it."""
+        return {
+            "changed": any(one.changed for one in self.changes),
+            "before": _summary(self.before),
+            "after": _summary(self.after),
+            "diff": shown(self.changes),
+        }
+
+
+def target_ref(canary: Canary) -> Ref:
+    return refs.deployment(canary.namespace, canary.target)
+
+
+def primary_ref(canary: Canary) -> Ref:
+    return refs.deployment(canary.namespace, canary.primary)
+
+
+def apply_workload(api: Api, canary: Canary, order: WorkloadOrder, epoch: int, check_mode: bool = False) -> Work:
+    """Carry out the one order that is set. Raises CanaryError when what it names is gone (SAFETY 17), LostLock when somebody fenced it."""
+    writer = Writer(api, canary.name, epoch, check_mode)
+    if order.create_primary is not None:
+        return create_primary(writer, canary, order.create_primary)
+    if order.scale_target is not None:
+        return scale_target(writer, canary, order.scale_target)
+    if order.promote is not None:
+        return promote(writer, canary, order.promote)
+    if order.restore is not None:
+        return restore(writer, canary, order.restore)
+    raise CanaryError("the order for the workload is empty: one of create_primary, scale_target, promote and restore is needed")
+
+
+def create_primary(writer: Writer, canary: Canary, replicas: int) -> Work:
+    """The primary as a copy of the target, made once; it carries no traffic by itself. The target becomes ours to walk (SAFETY 8)."""
+    claimed = change(writer, target_ref(canary), dict, claim=True)
+    selector = copies.selector_of(claimed.after, canary.options.selector_labels)
+
+    def kept(live: dict[str, Any]) -> dict[str, Any]:
+        if (live["spec"].get("selector") or {}).get("matchLabels") != selector.primary:
+            raise CanaryError(f"{marks.name_of(live)} exists and is not a primary of {canary.target}: its selector is not {selector.primary}; "
+                              "remove or rename it")
+        return live
+
+    done = ensure(writer, primary_ref(canary), lambda: copies.new_primary(claimed.after, canary, replicas), kept)
+    return Work(done.ref, done.before, done.after, [claimed, done])
+
+
+def scale_target(writer: Writer, canary: Canary, replicas: int) -> Work:
+    """The target's replicas, through the scale subresource only (SAFETY 22)."""
+    place = target_ref(canary)
+    first = live = existing(writer.api, place)
+    for attempt in range(MOST_TRIES):
+        marks.check(live, writer.canary, writer.epoch)
+        if _replicas(live) == replicas:
+            return _scaled(place, first, live, replicas, changed=_replicas(first) != replicas)
+        if writer.check_mode:
+            return _scaled(place, first, live, replicas, changed=True)
+        try:
+            live = _fenced_for_scale(writer, place, live)
+            writer.api.patch_scale(place, {"metadata": {"resourceVersion": live["metadata"]["resourceVersion"]}, "spec": {"replicas": replicas}})
+            return _scaled(place, first, live, replicas, changed=True)
+        except KubeError as error:
+            if attempt == MOST_TRIES - 1 or not (error.status == 409 or error.ambiguous):
+                raise
+        live = existing(writer.api, place)
+        if _replicas(live) not in (_replicas(first), replicas):
+            raise KubeError(f"{place} was scaled from {_replicas(first)} to {_replicas(live)} by somebody else while it was to be scaled to {replicas}; "
+                            "nothing was done to it", 409, "Conflict")
+    raise AssertionError("unreachable")
+
+
+def promote(writer: Writer, canary: Canary, order: Mapping[str, str]) -> Work:
+    """Exactly the named ReplicaSet's template on the primary, and with it the note that it was promoted (SAFETY 5, 17)."""
+    target = existing(writer.api, target_ref(canary))
+    marks.check(target, writer.canary, writer.epoch)
+    pinned = writer.api.get(refs.replica_set(canary.namespace, order["replicaset"]))
+    template = copies.pinned_template(pinned, target, order)
+    return _retemplate(writer, canary, lambda live: copies.promoted(live, target, template, canary, order["revision"]))
+
+
+def restore(writer: Writer, canary: Canary, order: Mapping[str, str]) -> Work:
+    """The template that the primary had before a promotion, from its own ReplicaSet."""
+    live = existing(writer.api, primary_ref(canary))
+    previous = writer.api.get(refs.replica_set(canary.namespace, order["replicaset"]))
+    template = copies.pinned_template(previous, live, order, kind="restored")
+    return _retemplate(writer, canary, lambda now: copies.restored(now, template, order["revision"]), live=live)
+
+
+def await_rollout(api: Api, place: Ref, seconds: float, leave: Callable[[str], bool] = lambda why: False) -> tuple[Rollout, bool]:
+    """The Deployment's rollout when it is ready, stuck or the time is over; and whether the wait was left before its time."""
+    end = time.monotonic() + seconds
+    live = existing(api, place)
+    state = rollout(live)
+    while not _over(live, state) and (left := end - time.monotonic()) > 0:
+        if leave(state.why):
+            return state, True
+        for event in api.watch(place, min(left, WATCHED), live["metadata"]["resourceVersion"]):
+            if event["type"] == "DELETED":
+                raise CanaryError(f"{place} was deleted while it was waited for")
+            live = event["object"]
+            state = rollout(live)
+            if _over(live, state):
+                break
+        else:
+            live = existing(api, place)
+            state = rollout(live)
+    return state, False
+
+
+def _over(live: Mapping[str, Any], state: Rollout) -> bool:
+    """Nothing left to wait for. Zero replicas are never ready, but when they are observed and gone they are what was asked for."""
+    gone = _replicas(live) == 0 and not int((live.get("status") or {}).get("replicas") or 0)
+    return state.ready or state.stuck or (gone and (live.get("status") or {}).get("observedGeneration") == live["metadata"].get("generation"))
+
+
+def _retemplate(writer: Writer, canary: Canary, make: Callable[[dict[str, Any]], dict[str, Any]], live: dict[str, Any] | None = None) -> Work:
+    def still_right(first: dict[str, Any], now: dict[str, Any]) -> bool:
+        return (marks.annotations(first).get(marks.PROMOTED) == marks.annotations(now).get(marks.PROMOTED)
+                and revision_of(first["spec"]["template"]) == revision_of(now["spec"]["template"]))
+
+    done = change(writer, primary_ref(canary), make, live=live, still_right=still_right)
+    return Work(done.ref, done.before, done.after, [done])
+
+
+def _fenced_for_scale(writer: Writer, place: Ref, live: dict[str, Any]) -> dict[str, Any]:
+    """The Scale object holds no annotations: ours go on the Deployment first, and what that returns is what scaling rests on."""
+    if marks.epoch_of(live) >= writer.epoch and marks.annotations(live).get(marks.CANARY, "") == writer.canary:
+        return live
+    return change(writer, place, lambda now: marks.stamped(now, writer.canary, writer.epoch), live=live, claim=True).after
+
+
+def _scaled(place: Ref, first: dict[str, Any], live: dict[str, Any], replicas: int, changed: bool) -> Work:
+    after = {**live, "spec": {**live["spec"], "replicas": replicas}}
+    return Work(place, first, after, [Change(place, first, after, changed)])
+
+
+def _replicas(deployment: Mapping[str, Any]) -> int:
+    wanted = deployment["spec"].get("replicas")
+    return 1 if wanted is None else int(wanted)
+
+
+def _summary(deployment: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Few words about a Deployment: what it is called, how many, which revision, which images."""
+    if deployment is None:
+        return None
+    template = deployment["spec"]["template"]
+    return {
+        "name": deployment["metadata"]["name"],
+        "replicas": _replicas(deployment),
+        "revision": revision_of(template),
+        "promoted": marks.annotations(deployment).get(marks.PROMOTED, ""),
+        "images": {container["name"]: container.get("image", "") for container in template["spec"].get("containers") or []},
+    }

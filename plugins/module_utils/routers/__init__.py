@@ -1,0 +1,58 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The routers: what splits traffic, one file per provider. To add one, copy the smallest file and enter it in ROUTERS."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import SpecError
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Split
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
+from ansible_collections.progressive.delivery.plugins.module_utils.routers import gatewayapi
+
+
+class Router(Protocol):
+    """What a router's file holds: pure functions over one routing object, a plain mapping as the API server speaks it."""
+
+    def refuse(self, canary: Canary) -> list[str]:
+        """What the document asks for and this provider cannot do: one sentence each, beginning with the field."""
+
+    def ref(self, canary: Canary) -> dict[str, str]:
+        """Where the routing object is: group, version, plural, kind, name; its namespace is the canary's."""
+
+    def desired(self, canary: Canary, split: Split) -> dict[str, Any]:
+        """The whole object, for a canary that has none yet."""
+
+    def owned(self, obj: Mapping[str, Any], canary: Canary) -> bool:
+        """True when we made the object for this canary; else it is the user's, and only its weights are ours to change."""
+
+    def mismatch(self, obj: Mapping[str, Any], canary: Canary) -> str:
+        """Why ``read`` finds no split in it, as a sentence that says what would be needed; empty when it finds one."""
+
+    def read(self, obj: Mapping[str, Any], canary: Canary) -> Split | None:
+        """What the object says; None when it does not hold exactly our two backends."""
+
+    def write(self, obj: Mapping[str, Any], canary: Canary, split: Split) -> dict[str, Any]:
+        """The object with these weights, all else as it was; of one that we made, the parts that are ours as the document wants them."""
+
+    def differs(self, obj: Mapping[str, Any], canary: Canary) -> list[str]:
+        """Paths of what we own and somebody changed, weights apart."""
+
+    def accepted(self, obj: Mapping[str, Any], canary: Canary) -> tuple[bool, str]:
+        """Whether the router's controllers have taken over the present generation, and if not, who has not and why."""
+
+
+ROUTERS: Mapping[str, Router] = {
+    "gatewayapi:v1": gatewayapi,
+}
+
+
+def router_for(canary: Canary) -> Router:
+    """Raises SpecError for a provider that there is no router for."""
+    if canary.provider not in ROUTERS:
+        raise SpecError("spec.provider", f"{canary.provider!r} is not supported", f"supported: {', '.join(sorted(ROUTERS))}")
+    return ROUTERS[canary.provider]

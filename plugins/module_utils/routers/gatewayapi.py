@@ -1,0 +1,408 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Gateway API: an HTTPRoute whose rule splits between two Services by weight.
+
+Weights of an HTTPRoute are proportions (weight / sum), 1 when not given. In a route that we made, the parents, the matches and the
+two backends are ours, and beside them the optional parts that the document asks for (host names, timeouts, filters by type), which the
+annotation ``progressive.delivery/owns`` lists, so that they vanish with the document's wish. All else, in a route of the user's everything
+but two weights, stays as it is, byte for byte.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Split
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.patch import dotted, json_patch
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
+
+GROUP = "gateway.networking.k8s.io"
+VERSION = "v1"
+KIND = "HTTPRoute"
+
+_PATHS = {"exact": "Exact", "prefix": "PathPrefix", "regex": "RegularExpression"}
+_VALUES = {"exact": "Exact", "regex": "RegularExpression"}
+_ANY_PATH = {"path": {"type": "PathPrefix", "value": "/"}}
+_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
+_MATCH_FIELDS = ("name", "uri", "method", "headers", "queryParams")
+_CORS_FIELDS = ("allowOrigin", "allowOrigins", "allowMethods", "allowHeaders", "exposeHeaders", "maxAge", "allowCredentials")
+_DURATION = re.compile(r"([0-9]{1,5}(h|m|s|ms)){1,4}")                    # GEP-2257
+_GO_DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:h|ms|m|s))+")
+_UNIT_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_WEIGHT = re.compile(r"/spec/rules/[0-9]+/backendRefs/[0-9]+/weight")
+
+
+def ref(canary: Canary) -> dict[str, str]:
+    return {"group": GROUP, "version": VERSION, "plural": "httproutes", "kind": KIND, "name": canary.service.route_name}
+
+
+# What is wanted
+
+def refuse(canary: Canary) -> list[str]:
+    service = canary.service
+    problems = []
+    if not service.gateway_refs:
+        problems.append("spec.service.gatewayRefs: is missing; name the Gateway (name, namespace) that the route belongs to")
+    problems += [f"spec.service.gatewayRefs[{index}].name: is missing" for index, parent in enumerate(service.gateway_refs) if not parent.get("name")]
+    for field, text in (("timeout", service.timeout), ("backendTimeout", service.backend_timeout)):
+        if text and not _DURATION.fullmatch(text):
+            problems.append(f"spec.service.{field}: {text!r} is not a duration of the Gateway API (15s, 1m30s, 500ms; no fractions)")
+    for index, match in enumerate(service.match):
+        problems += _refuse_match(f"spec.service.match[{index}]", match)
+    problems += [f"spec.service.mirror[{index}].backendRef.name: is missing" for index, mirror in enumerate(service.mirror)
+                 if not (mirror.get("backendRef") or {}).get("name")]
+    return [*problems, *_refuse_cors(service.cors_policy)]
+
+
+def desired(canary: Canary, split: Split) -> dict[str, Any]:
+    service = canary.service
+    spec: dict[str, Any] = {"parentRefs": [_parent(parent) for parent in service.gateway_refs]}
+    if service.hosts:
+        spec["hostnames"] = list(service.hosts)
+    rule: dict[str, Any] = {"matches": [_match(match) for match in service.match] or [copy.deepcopy(_ANY_PATH)]}
+    timeouts = {"request": service.timeout, "backendRequest": service.backend_timeout}
+    timeouts = {key: value for key, value in timeouts.items() if value}
+    if timeouts:
+        rule["timeouts"] = timeouts
+    filters = _filters(canary)
+    if filters:
+        rule["filters"] = filters
+    rule["backendRefs"] = [
+        {"group": "", "kind": "Service", "name": name, "port": service.port, "weight": weight}
+        for name, weight in ((service.primary_name, split.primary), (service.canary_name, split.canary))]
+    spec["rules"] = [rule]
+    annotations = {**service.apex.annotations, **marks.TOOLKIT, marks.CANARY: canary.name}
+    if _optional_parts(spec):
+        annotations[marks.OWNS] = ",".join(_optional_parts(spec))
+    return {
+        "apiVersion": f"{GROUP}/{VERSION}",
+        "kind": KIND,
+        "metadata": {
+            "name": service.route_name,
+            "namespace": canary.namespace,
+            "labels": {**service.apex.labels, marks.CANARY: marks.label_of(canary.name)},
+            "annotations": annotations,
+        },
+        "spec": spec,
+    }
+
+
+# What is there
+
+def owned(obj: Mapping[str, Any], canary: Canary) -> bool:
+    return marks.is_ours(obj, canary.name)
+
+
+def mismatch(obj: Mapping[str, Any], canary: Canary) -> str:
+    service = canary.service
+    pairs = list(_pairs(obj, canary))
+    where = f"{marks.name_of(obj)}: "
+    both = f"{service.primary_name} and {service.canary_name}"
+    if not pairs:
+        rule = f"the rule named {service.route_rule}" if service.route_rule else "no rule"
+        verb = "does not split" if service.route_rule else "splits"
+        return (f"{where}{rule} {verb} between the Services {both}; its backendRefs must be exactly "
+                f"[{{name: {service.primary_name}, port: {service.port}, weight: 100}}, {{name: {service.canary_name}, port: {service.port}, weight: 0}}]")
+    if len(pairs) > 1:
+        return f"{where}{len(pairs)} rules split between {both}; say which one by its name, or leave one"
+    if not sum(_weights(pairs[0])):
+        return f"{where}both weights are 0, so that nobody is served"
+    return ""
+
+
+def read(obj: Mapping[str, Any], canary: Canary) -> Split | None:
+    pairs = list(_pairs(obj, canary))
+    if len(pairs) != 1:
+        return None
+    primary, other = _weights(pairs[0])
+    total = primary + other
+    if not total:
+        return None
+    # A share too small for a percent is still traffic: never said to be nothing.
+    percent = min(99 if primary else 100, max(1 if other else 0, round(100 * other / total)))
+    return Split(100 - percent, percent)
+
+
+def accepted(obj: Mapping[str, Any], canary: Canary) -> tuple[bool, str]:
+    parents = (obj.get("spec") or {}).get("parentRefs") or []
+    if not parents:
+        return False, f"{marks.name_of(obj)} names no parent"
+    generation = int((obj.get("metadata") or {}).get("generation") or 0)
+    statuses = (obj.get("status") or {}).get("parents") or []
+    for parent in parents:
+        key = _parent_key(parent, canary.namespace)
+        reports = [status for status in statuses if _parent_key(status.get("parentRef") or {}, canary.namespace) == key]
+        reasons = [_objection(status, generation) for status in reports] or ["no controller has reported on the route yet"]
+        if all(reasons):
+            return False, f"{_parent_name(parent, canary.namespace)}: {reasons[0]}"
+    return True, ""
+
+
+# What is changed
+
+def write(obj: Mapping[str, Any], canary: Canary, split: Split) -> dict[str, Any]:
+    """Of a user's route that does not hold our two backends nothing is changed: ask ``mismatch`` first."""
+    after = copy.deepcopy(dict(obj))
+    if owned(obj, canary):
+        _reconcile(after, desired(canary, split), canary)
+    for refs in _pairs(after, canary):
+        primary, other = _weights(refs)
+        # 9 : 1 says what 90 : 10 says; a spelling of the user's is not ours to change.
+        if primary * split.canary != other * split.primary or not primary + other:
+            refs[0]["weight"], refs[1]["weight"] = split.primary, split.canary
+    return after
+
+
+def differs(obj: Mapping[str, Any], canary: Canary) -> list[str]:
+    steps = json_patch(obj, write(obj, canary, read(obj, canary) or Split(100, 0)))
+    return [dotted(step["path"]) for step in steps if not _WEIGHT.fullmatch(step["path"])]
+
+
+def _reconcile(obj: dict[str, Any], wanted: Mapping[str, Any], canary: Canary) -> None:
+    was_ours = set(filter(None, marks.annotations(obj).get(marks.OWNS, "").split(",")))
+    is_ours = set(_optional_parts(wanted["spec"]))
+    _reconcile_metadata(obj["metadata"], wanted["metadata"])
+    spec = obj.setdefault("spec", {})
+    spec["parentRefs"] = wanted["spec"]["parentRefs"]
+    _set_or_drop(spec, "hostnames", wanted["spec"].get("hostnames"), "hostnames" in was_ours | is_ours)
+    rules = spec.setdefault("rules", [])
+    wanted_rule = wanted["spec"]["rules"][0]
+    index = _our_rule(rules, canary)
+    if index is None:
+        # First, since among rules that match alike the first one wins.
+        rules.insert(0, copy.deepcopy(wanted_rule))
+        return
+    rule = rules[index]
+    rule["matches"] = wanted_rule["matches"]
+    _set_or_drop(rule, "timeouts", wanted_rule.get("timeouts"), "timeouts" in was_ours | is_ours)
+    types = {part.partition(".")[2] for part in was_ours | is_ours if part.startswith("filters.")}
+    _reconcile_filters(rule, wanted_rule.get("filters") or [], types)
+    _reconcile_backends(rule, wanted_rule["backendRefs"], canary)
+
+
+def _reconcile_metadata(metadata: dict[str, Any], wanted: Mapping[str, Any]) -> None:
+    for part in ("labels", "annotations"):
+        kept = metadata.get(part) or {}
+        metadata[part] = {**kept, **wanted[part]}
+    if marks.OWNS not in wanted["annotations"]:
+        metadata["annotations"].pop(marks.OWNS, None)
+
+
+def _set_or_drop(holder: dict[str, Any], key: str, value: Any, ours: bool) -> None:
+    if value:
+        holder[key] = value
+    elif ours:
+        holder.pop(key, None)
+
+
+def _reconcile_filters(rule: dict[str, Any], wanted: Sequence[Mapping[str, Any]], types: set[str]) -> None:
+    """Filters of our types as wanted, in the place of the first of them; the others keep their order."""
+    present = rule.get("filters") or []
+    if [entry for entry in present if entry.get("type") in types] == list(wanted):
+        return
+    place = next((index for index, entry in enumerate(present) if entry.get("type") in types), len(present))
+    before = [entry for entry in present[:place] if entry.get("type") not in types]
+    after = [entry for entry in present[place:] if entry.get("type") not in types]
+    rule["filters"] = [*before, *copy.deepcopy(list(wanted)), *after]
+    if not rule["filters"]:
+        del rule["filters"]
+
+
+def _reconcile_backends(rule: dict[str, Any], wanted: Sequence[Mapping[str, Any]], canary: Canary) -> None:
+    """Our two backends and no other; what else an entry says, and a weight that it has, stays."""
+    present = rule.get("backendRefs") or []
+    live = {name: entry for entry in present for name in (_backend_name(entry, canary),) if name}
+    entries = []
+    for entry in wanted:
+        mine = dict(live.get(entry["name"]) or entry)
+        # Explicit even where the API has a default, so that reading it back shows no difference.
+        mine.update(group=entry["group"], kind=entry["kind"], port=entry["port"])
+        mine.setdefault("weight", 1 if entry["name"] in live else entry["weight"])
+        entries.append(mine)
+    # An order of the user's own stays.
+    if len(present) == 2 and len(live) == 2 and _backend_name(present[0], canary) == entries[1]["name"]:
+        entries.reverse()
+    rule["backendRefs"] = entries
+
+
+# Reading rules
+
+def _our_rule(rules: Sequence[Mapping[str, Any]], canary: Canary) -> int | None:
+    """The rule that splits, else the first one that names one of our backends."""
+    names = {canary.service.primary_name, canary.service.canary_name}
+    found = [{_backend_name(entry, canary) for entry in rule.get("backendRefs") or []} & names for rule in rules]
+    return next((index for index, present in enumerate(found) if present == names),
+                next((index for index, present in enumerate(found) if present), None))
+
+
+def _pairs(obj: Mapping[str, Any], canary: Canary) -> Iterator[tuple[Any, Any]]:
+    """(primary, canary) entries of every rule whose backends are exactly our two."""
+    service = canary.service
+    for rule in (obj.get("spec") or {}).get("rules") or []:
+        if service.route_rule and rule.get("name") != service.route_rule:
+            continue
+        entries = rule.get("backendRefs") or []
+        by_name = {_backend_name(entry, canary): entry for entry in entries}
+        if len(entries) == 2 and set(by_name) == {service.primary_name, service.canary_name}:
+            yield by_name[service.primary_name], by_name[service.canary_name]
+
+
+def _backend_name(entry: Mapping[str, Any], canary: Canary) -> str:
+    """The name of a Service in the canary's namespace, else the empty text."""
+    is_service = entry.get("group") in (None, "") and entry.get("kind") in (None, "Service")
+    return entry.get("name", "") if is_service and entry.get("namespace") in (None, canary.namespace) else ""
+
+
+def _weights(refs: tuple[Mapping[str, Any], Mapping[str, Any]]) -> tuple[int, int]:
+    primary, other = (entry.get("weight") for entry in refs)
+    return (1 if primary is None else int(primary)), (1 if other is None else int(other))
+
+
+# Status
+
+def _objection(status: Mapping[str, Any], generation: int) -> str:
+    """Why this report is not an acceptance of the present generation, empty when it is one."""
+    conditions = {condition.get("type"): condition for condition in status.get("conditions") or []}
+    for kind in ("Accepted", "ResolvedRefs"):
+        condition = conditions.get(kind)
+        if condition is None:
+            return f"{kind} is not reported yet"
+        if int(condition.get("observedGeneration") or 0) < generation:
+            return f"{kind} is reported for an older generation of the route"
+        if condition.get("status") != "True":
+            return f"{kind} is {condition.get('status')} ({condition.get('reason', '')}): {condition.get('message', '')}"
+    return ""
+
+
+def _parent_key(parent: Mapping[str, Any], namespace: str) -> tuple[Any, ...]:
+    group = parent.get("group")
+    return (GROUP if group is None else group, parent.get("kind") or "Gateway", parent.get("namespace") or namespace, parent.get("name"),
+            parent.get("sectionName") or "", parent.get("port") or 0)
+
+
+def _parent_name(parent: Mapping[str, Any], namespace: str) -> str:
+    unused, kind, place, name, section, port = _parent_key(parent, namespace)
+    listener = section or port
+    return f"{kind} {place}/{name}" + (f" ({listener})" if listener else "")
+
+
+# From the document
+
+def _parent(parent: Mapping[str, Any]) -> dict[str, Any]:
+    return {"group": GROUP, "kind": "Gateway", **{key: value for key, value in parent.items() if value is not None}}
+
+
+def _match(match: Mapping[str, Any]) -> dict[str, Any]:
+    made: dict[str, Any] = copy.deepcopy(_ANY_PATH)
+    for kind, value in (match.get("uri") or {}).items():
+        made["path"] = {"type": _PATHS[kind], "value": value}
+    if match.get("method"):
+        made["method"] = match["method"]["exact"]
+    for field in ("headers", "queryParams"):
+        entries = [{"type": _VALUES[kind], "name": name, "value": value}
+                   for name, test in sorted((match.get(field) or {}).items()) for kind, value in test.items()]
+        if entries:
+            made[field] = entries
+    return made
+
+
+def _filters(canary: Canary) -> list[dict[str, Any]]:
+    service = canary.service
+    filters: list[dict[str, Any]] = []
+    for side, kind, key in (("request", "RequestHeaderModifier", "requestHeaderModifier"),
+                            ("response", "ResponseHeaderModifier", "responseHeaderModifier")):
+        change = _header_change(service.headers.get(side) or {})
+        if change:
+            filters.append({"type": kind, key: change})
+    rewrite = _rewrite(service.rewrite)
+    if rewrite:
+        filters.append({"type": "URLRewrite", "urlRewrite": rewrite})
+    for mirror in service.mirror:
+        backend = {"group": "", "kind": "Service", **mirror["backendRef"]}
+        filters.append({"type": "RequestMirror", "requestMirror": {**mirror, "backendRef": backend}})
+    if service.cors_policy:
+        filters.append({"type": "CORS", "cors": _cors(service.cors_policy)})
+    return filters
+
+
+def _header_change(change: Mapping[str, Any]) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for verb in ("add", "set"):
+        if change.get(verb):
+            made[verb] = [{"name": name, "value": value} for name, value in sorted(change[verb].items())]
+    if change.get("remove"):
+        made["remove"] = sorted(change["remove"])
+    return made
+
+
+def _rewrite(rewrite: Mapping[str, Any]) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    if rewrite.get("authority"):
+        made["hostname"] = rewrite["authority"]
+    if rewrite.get("uri"):
+        if rewrite.get("type") == "ReplacePrefixMatch":
+            made["path"] = {"type": "ReplacePrefixMatch", "replacePrefixMatch": rewrite["uri"]}
+        else:
+            made["path"] = {"type": "ReplaceFullPath", "replaceFullPath": rewrite["uri"]}
+    return made
+
+
+def _cors(policy: Mapping[str, Any]) -> dict[str, Any]:
+    origins = [*(policy.get("allowOrigin") or ()), *(entry["exact"] for entry in policy.get("allowOrigins") or ())]
+    made = {"allowOrigins": origins, "allowCredentials": policy.get("allowCredentials")}
+    made.update({key: list(policy[key]) for key in ("allowMethods", "allowHeaders", "exposeHeaders") if policy.get(key)})
+    if policy.get("maxAge"):
+        made["maxAge"] = round(_seconds(policy["maxAge"]))
+    return {key: value for key, value in made.items() if value not in (None, [])}
+
+
+def _seconds(text: str) -> float:
+    return sum(float(number) * _UNIT_SECONDS[unit] for number, unit in re.findall(r"([0-9.]+)(h|ms|m|s)", text))
+
+
+def _optional_parts(spec: Mapping[str, Any]) -> list[str]:
+    """Names of the parts of a wanted spec that another document would not have."""
+    rule = spec["rules"][0]
+    parts = ["hostnames"] if spec.get("hostnames") else []
+    parts += ["timeouts"] if rule.get("timeouts") else []
+    return parts + sorted({f"filters.{entry['type']}" for entry in rule.get("filters") or []})
+
+
+# Refusals
+
+def _refuse_match(path: str, match: Mapping[str, Any]) -> Iterator[str]:
+    for key in sorted(set(match) - set(_MATCH_FIELDS)):
+        yield f"{path}.{key}: the Gateway API matches by {', '.join(_MATCH_FIELDS[1:])} only"
+    yield from _refuse_string(f"{path}.uri", match.get("uri"), _PATHS)
+    for kind, value in (match.get("uri") or {}).items():
+        if kind in ("exact", "prefix") and not str(value).startswith("/"):
+            yield f"{path}.uri.{kind}: {value!r} does not begin with /"
+    yield from _refuse_string(f"{path}.method", match.get("method"), {"exact": ""})
+    method = (match.get("method") or {}).get("exact")
+    if method is not None and method not in _METHODS:
+        yield f"{path}.method.exact: {method!r} is not one of {', '.join(_METHODS)}"
+    for field in ("headers", "queryParams"):
+        for name, test in sorted((match.get(field) or {}).items()):
+            yield from _refuse_string(f"{path}.{field}.{name}", test, _VALUES)
+
+
+def _refuse_string(path: str, test: Mapping[str, Any] | None, kinds: Mapping[str, str]) -> Iterator[str]:
+    if test is not None and (len(test) != 1 or set(test) - set(kinds)):
+        yield f"{path}: {', '.join(sorted(test)) or 'nothing'} cannot be matched; accepted is one of {', '.join(sorted(kinds))}"
+
+
+def _refuse_cors(policy: Mapping[str, Any]) -> Iterator[str]:
+    path = "spec.service.corsPolicy"
+    for key in sorted(set(policy) - set(_CORS_FIELDS)):
+        yield f"{path}.{key}: is not known; accepted: {', '.join(_CORS_FIELDS)}"
+    for index, origin in enumerate(policy.get("allowOrigins") or ()):
+        if set(origin) != {"exact"}:
+            yield f"{path}.allowOrigins[{index}]: {', '.join(sorted(origin)) or 'nothing'} cannot be matched; the Gateway API takes exact origins only"
+    if policy.get("maxAge") and not _GO_DURATION.fullmatch(str(policy["maxAge"])):
+        yield f"{path}.maxAge: {policy['maxAge']!r} is not a duration (24h, 300s)"
