@@ -1,0 +1,171 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Before a run: the document, whatever it comes from, and whether there is anything to do at all."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import document as documents_of, machine, record as states
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError, SpecError
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.frozen import freeze, thaw
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.given import Given, kept_options
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.plan import Step, plan as plan_walk
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record, rfc3339
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import documents, look, refs
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import UNKNOWN_KIND, Api
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.record import Stored
+from ansible_collections.progressive.delivery.plugins.module_utils.routers import router_for
+
+TICK_GRACE = 15.0           # seconds that tick mode waits for a near due (SAFETY 12)
+
+
+@dataclass(frozen=True)
+class Found:
+    """The document of a run: parsed, and frozen for the tasks that follow."""
+
+    canary: Canary
+    frozen: dict[str, Any]
+    canary_object: Mapping[str, Any] | None = None
+    kept: tuple[str, ...] = ()          # options that are as in the run before
+
+
+@dataclass(frozen=True)
+class Glance:
+    """What can be told without a real look; ``verdict`` is empty when one is needed, else how a run ends that has nothing to do."""
+
+    verdict: str = ""
+    why: str = ""
+
+
+def find(api: Api, given: Given, options: Mapping[str, Any], stored: Stored) -> Found:
+    """Raises SpecError with everything that is wrong with the document, CanaryError when there is none."""
+    canary_object = None
+    remembered = stored.document or {}
+    document, templates, source = given.document, list(given.templates), given.source
+    if document is None:
+        canary_object = _canary_object(api, given)
+        document, source = canary_object, "object"
+    if document is None and remembered:
+        document, source = remembered["canary"], "spec" if remembered.get("source") == "object" else remembered.get("source", "spec")
+        templates = templates or list(remembered.get("templates") or ())
+    if document is None:
+        raise CanaryError(
+            f"canary_name: there is no Canary object {given.namespace}/{given.name}, and no record of a walk that knows its document; "
+            "accepted: a canary of that name and namespace, or its document as canary_file or canary_spec")
+    kept: tuple[str, ...] = ()
+    if stored.record is not None and (stored.record.phase not in states.IDLE or (given.document is None and source != "object")):
+        options, kept = kept_options(options, remembered.get("options") or {})
+    templates += _templates(api, document, templates)
+    return Found(_parsed(document, templates, options, source), freeze(document, templates=templates, options=options, source=source), canary_object, kept)
+
+
+def remembered(stored: Stored, mode: str) -> Found | None:
+    """The document that a walk from a Canary object goes by, without reading that object: for a tick that may not be due."""
+    record = stored.record
+    if mode != "tick" or record is None or record.phase not in states.ANALYSING or not stored.document:
+        return None
+    return Found(thaw(stored.document), dict(stored.document))
+
+
+def target_of(api: Api, canary: Canary) -> dict[str, Any] | None:
+    return api.get(refs.deployment(canary.namespace, canary.target))
+
+
+def glance(api: Api, canary: Canary, stored: Stored, target: Mapping[str, Any] | None, mode: str) -> Glance:
+    """Whether the run may end before it began: nothing changed, or the next tick is not due."""
+    record = stored.record
+    if record is None or target is None or record.identity != canary.identity:
+        return Glance()
+    revision = revision_of(target["spec"]["template"])
+    seen = machine.glance(record, revision, stored.orders, api.now(), TICK_GRACE)
+    if seen == machine.NOT_DUE:
+        return Glance(seen, f"{record.due_why or 'gathering evidence'}; next tick due at {rfc3339(record.due)}") if mode == "tick" else Glance()
+    if seen == machine.UNCHANGED and _at_rest(api, canary):
+        return _unchanged(record, revision, mode)
+    return Glance()
+
+
+def plan(api: Api, canary: Canary, stored: Stored) -> tuple[Step, ...]:
+    """What a walk would do from here, when all goes well; nothing is written."""
+    record = stored.record or Record(canary.name, canary.namespace, identity=canary.identity)
+    seen = look.look(api, canary, stored.record)
+    return plan_walk(canary, record, dataclasses.replace(seen, orders=stored.orders, suspended=canary.suspend))
+
+
+def begins(stored: Stored) -> bool:
+    """Whether a walk is about to begin, rather than going on or being taken back."""
+    record = stored.record
+    return not stored.orders.abort and (record is None or record.phase == "" or (record.phase in states.IDLE and not record.ending and not record.restoring))
+
+
+def _unchanged(record: Record, revision: str, mode: str) -> Glance:
+    """A walk that asks again for what was rejected gets the same answer, not success."""
+    if mode == "walk" and record.phase == states.FAILED and record.outcome in ("rolled_back", "aborted") and revision != record.last_promoted:
+        return Glance(record.outcome, f"this revision was {record.outcome.replace('_', ' ')} before ({record.outcome_why}); change the pod template to try again")
+    return Glance(machine.UNCHANGED, f"{record.phase}: nothing changed")
+
+
+def _at_rest(api: Api, canary: Canary) -> bool:
+    route = look.read_route(api, canary)
+    return bool(route and route.split and route.split.canary == 0)
+
+
+def _canary_object(api: Api, given: Given) -> dict[str, Any] | None:
+    """None as well where Flagger's CRD is not installed."""
+    try:
+        return documents.read_canary(api, given.namespace, given.name)
+    except KubeError as error:
+        if error.reason == UNKNOWN_KIND:
+            return None
+        raise
+
+
+def _templates(api: Api, document: Mapping[str, Any], known: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The MetricTemplates that the document names and nobody gave; what does not exist is refused with the rest of the document."""
+    have = {(item["metadata"]["namespace"], item["metadata"]["name"]) for item in known}
+    found = []
+    for place in documents_of.template_refs(document):
+        if place in have:
+            continue
+        try:
+            template = api.get(refs.metric_template(*place))
+        except KubeError as error:
+            if error.reason != UNKNOWN_KIND:
+                raise
+            template = None
+        if template is not None:
+            found.append(template)
+    return found
+
+
+def _parsed(document: Mapping[str, Any], templates: list[Mapping[str, Any]], options: Mapping[str, Any], source: str) -> Canary:
+    read = documents_of.parse_options(options)
+    problems: list[CanaryError] = list(documents_of.problems(document, templates=templates, options=read))
+    refuse_all(problems)
+    canary = documents_of.parse(document, templates=templates, options=read, source=source)
+    refuse_all([CanaryError(text) for text in router_for(canary).refuse(canary)])
+    return canary
+
+
+def refuse_all(problems: list[CanaryError]) -> None:
+    """One failure that names everything, one problem a line. Raises SpecError when there is only one and it is one, else CanaryError."""
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        raise Refused(problems)
+
+
+class Refused(SpecError):
+    """Several things that are wrong, one a line."""
+
+    def __init__(self, problems: list[CanaryError]) -> None:
+        super().__init__(problems[0].path if isinstance(problems[0], SpecError) else "", f"{len(problems)} problems")
+        self.args = ("\n".join([f"{len(problems)} things have to be changed first:", *(f"- {problem}" for problem in problems)]),)

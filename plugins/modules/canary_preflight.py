@@ -1,0 +1,239 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: canary_preflight
+short_description: Check a canary's document and surroundings before anything is written
+version_added: 0.1.0
+author: The progressive.delivery authors (@progressive-delivery)
+description:
+  - The first step of a run. Reads the Canary document from wherever it is, refuses in words what is wrong with it, and freezes it together with
+    the options for the verbs that follow, such as M(progressive.delivery.canary_observe).
+  - Says cheaply whether there is anything to do at all.
+  - When a walk is about to begin it looks at the cluster as well - the target, its Services and route, the gateway, permissions, the metric server,
+    other tools that would undo the walk's changes - and refuses with everything that is in the way, one line each.
+  - It writes nothing, except reviews of its own permissions, which the API server does not keep.
+  - In check mode it says in addition what a walk would do, step by step.
+  - The document is taken from O(spec) or O(text); when neither is given, from the Canary object O(canary_name) in the cluster; when there is none,
+    from the record of the canary, which keeps the document that it was walked by.
+options:
+  canary_name:
+    description: Name of the canary. May be left out when the document says it.
+    type: str
+    default: ""
+  canary_namespace:
+    description: Namespace of the canary, its target, Services, route and record. May be left out when the document says it.
+    type: str
+    default: ""
+  spec:
+    description:
+      - The Canary document, or only what stands under its C(spec).
+      - "Queries with Flagger's C({{ }}) templates have to be marked C(!unsafe) in a playbook; or use O(text)."
+    type: dict
+  text:
+    description:
+      - "The text of a YAML file with the Canary document; MetricTemplates may stand beside it. It is read raw: templates in queries stay as they are."
+      - Documents of other kinds are left alone, with a warning.
+    type: str
+  templates:
+    description: MetricTemplate documents. Those that the document names and that are neither here nor in O(text) are read from the cluster.
+    type: list
+    elements: dict
+    default: []
+  options:
+    description:
+      - The variables of the role progressive.delivery.canary that say how to walk, without C(canary_) in front, such as C(drain). Those left out have the role's defaults.
+      - While a walk is under way, and when the document comes from the record, options left at their default are as in the run before.
+    type: dict
+    default: {}
+  mode:
+    description:
+      - V(walk) goes on to the end.
+      - V(tick) does one tick if it is due; only then RV(glance) may be V(not_due).
+    type: str
+    choices: [walk, tick]
+    default: walk
+  deep:
+    description: Whether to look at the cluster when a walk is about to begin. Without it, only the document is checked.
+    type: bool
+    default: true
+extends_documentation_fragment:
+  - kubernetes.core.k8s_auth_options
+  - progressive.delivery.attributes
+  - progressive.delivery.attributes.cluster
+attributes:
+  diff_mode:
+    description: In check mode, shows the plan of the walk.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Check and freeze the Canary object of the cluster
+  progressive.delivery.canary_preflight:
+    canary_name: podinfo
+    canary_namespace: test
+  register: preflight
+
+- name: Say what a walk would do
+  progressive.delivery.canary_preflight:
+    canary_name: podinfo
+    canary_namespace: test
+    options:
+      drain: 5
+  check_mode: true
+  diff: true
+"""
+
+RETURN = r"""
+canary:
+  description: Namespace and name of the canary.
+  type: str
+  returned: success
+  sample: test/podinfo
+document:
+  description: The frozen document with its templates and options, for the verbs of the walk.
+  type: dict
+  returned: success
+holder:
+  description: Who walks, for M(progressive.delivery.canary_observe) and M(progressive.delivery.canary_decide); new for every call.
+  type: dict
+  returned: success
+  sample: {"run": "0d5f5f0b6a884c2f8a1f5b1d1c6f3b0e", "host": "ci-7", "boot": "", "pid_namespace": "", "pid": 4711, "started": 1, "since": 0, "renewed": 0, "until": 0}
+asked:
+  description: The revision of the target's present pod template, which a walk that begins now is for; empty when there is no target.
+  type: str
+  returned: success
+  sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+glance:
+  description:
+    - Empty when the canary has to be walked. Else how a run ends that need not even begin.
+    - V(unchanged) when the target runs what was promoted or rejected before, and the canary has no traffic.
+    - V(rolled_back) or V(aborted) instead, with O(mode=walk), when what the target runs was rejected before.
+    - V(not_due), only with O(mode=tick), when the next tick is more than 15 seconds away.
+  type: str
+  returned: success
+  sample: ""
+why:
+  description: RV(glance) in words.
+  type: str
+  returned: success
+  sample: "Succeeded: nothing changed"
+phase:
+  description: The phase of the canary, in Flagger's words; empty when it was never walked.
+  type: str
+  returned: success
+  sample: Succeeded
+gates:
+  description: Indexes of the document's webhooks that are gates.
+  type: list
+  elements: int
+  returned: success
+  sample: [0]
+plan:
+  description: What a walk would do, when every check passes and every gate opens.
+  type: list
+  elements: dict
+  returned: in check mode
+  sample:
+    - {"after": 13.0, "phase": "Progressing", "weight": 20, "what": "all checks passed: canary to 30%", "waits": ""}
+"""
+
+import os
+import uuid
+from typing import Any
+
+from ansible_collections.progressive.delivery.plugins.module_utils import manifests, walker
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import given as inputs
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.given import Given
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import dump
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.outline import hooks_lines, plan_line
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import GATES, Canary
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import preflight, record as store
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.preflight import Found, Glance
+from ansible_collections.progressive.delivery.plugins.module_utils.verb import Call, Verb
+
+OPTIONS = {
+    "canary_name": {"type": "str", "default": ""},
+    "canary_namespace": {"type": "str", "default": ""},
+    "spec": {"type": "dict"},
+    "text": {"type": "str"},
+    "templates": {"type": "list", "elements": "dict", "default": []},
+    "options": {"type": "dict", "default": {}},
+    "mode": {"type": "str", "choices": ["walk", "tick"], "default": "walk"},
+    "deep": {"type": "bool", "default": True},
+}
+
+
+def execute(call: Call) -> dict[str, Any]:
+    given = _given(call)
+    call.subject = f"{given.namespace}/{given.name}"
+    stored = store.read(call.api, given.namespace, given.name)
+    found = preflight.remembered(stored, call.params["mode"]) if given.document is None else None
+    if found is not None:
+        target = preflight.target_of(call.api, found.canary)
+        seen = preflight.glance(call.api, found.canary, stored, target, call.params["mode"])
+        if seen.verdict:
+            return _result(call, found, stored, target, seen)
+    found = preflight.find(call.api, given, call.params["options"], stored)
+    target = preflight.target_of(call.api, found.canary)
+    seen = preflight.glance(call.api, found.canary, stored, target, call.params["mode"])
+    return _result(call, found, stored, target, seen)
+
+
+def _given(call: Call) -> Given:
+    params = call.params
+    name, namespace = params["canary_name"], params["canary_namespace"]
+    if params["text"]:
+        given = inputs.from_manifests(manifests.read(params["text"]), params["templates"], name, namespace)
+        if given.ignored:
+            call.warn(f"text: these documents are not applied, nor looked at: {', '.join(manifests.kind_of(item) for item in given.ignored)}")
+        return given
+    if params["spec"]:
+        return inputs.from_spec(params["spec"], params["templates"], name, namespace)
+    return inputs.by_name(name, namespace, params["templates"])
+
+
+def _result(call: Call, found: Found, stored: store.Stored, target: dict[str, Any] | None, seen: Glance) -> dict[str, Any]:
+    result = {
+        "canary": call.subject,
+        "document": found.frozen,
+        "holder": dump(walker.me(run=uuid.uuid4().hex, pid=os.getppid() if call.in_process else 0)),
+        "asked": revision_of(target["spec"]["template"]) if target else "",
+        "glance": seen.verdict,
+        "why": seen.why,
+        "phase": stored.record.phase if stored.record else "",
+        "gates": [hook.index for hook in found.canary.analysis.hooks if hook.type in GATES],
+    }
+    if call.check_mode:
+        result.update(_planned(call, found.canary, stored, seen))
+    return result
+
+
+def _planned(call: Call, canary: Canary, stored: store.Stored, seen: Glance) -> dict[str, Any]:
+    """What a walk would do, said to people and returned."""
+    steps = () if seen.verdict else preflight.plan(call.api, canary, stored)
+    lines = [plan_line(step) for step in steps] or [f"{seen.verdict.replace('_', ' ')}: {seen.why}"]
+    for line in [*lines, *(hooks_lines(canary) if steps else ())]:
+        call.say(line)
+    planned: dict[str, Any] = {"plan": [dump(step) for step in steps]}
+    if call.diff:
+        now = f"{stored.record.phase} {stored.record.canary_weight}%" if stored.record else "never walked"
+        planned["diff"] = {"before_header": f"{call.subject} now", "after_header": f"{call.subject} as planned",
+                           "before": f"{now}\n", "after": "".join(f"{line}\n" for line in lines) if steps else f"{now}\n"}
+    return planned
+
+
+VERB = Verb(name="canary_preflight", options=OPTIONS, execute=execute, mutually_exclusive=(("spec", "text"),))
+
+
+def main() -> None:
+    VERB.run_module()
+
+
+if __name__ == "__main__":
+    main()
