@@ -15,6 +15,7 @@ from traceback import walk_tb
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import model
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.shown import url
 
 # The keys of a kubeconfig whose values are secret. Every other text in it ("default", "v1") is also in our results.
 _SECRET_KEYS = frozenset(
@@ -91,8 +92,16 @@ def _leaves(value: Any, key: str) -> Iterator[tuple[str, Any]]:
 
 
 def shown(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The options as ``invocation`` shows them: those that were given, and a kubeconfig mapping only by its being there."""
-    given = {key: value for key, value in params.items() if value is not None}
-    if isinstance(given.get("kubeconfig"), Mapping):
-        given["kubeconfig"] = "(a mapping)"
-    return given
+    """The options as ``invocation`` shows them: those that were given, URLs without their secrets, mappings by their being there.
+
+    Documents are large, and documents, headers and kubeconfigs hold what must not be in a log.
+    """
+    return {key: _shown(value) for key, value in params.items() if value is not None}
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return "(a mapping)"
+    if isinstance(value, (list, tuple)):
+        return [_shown(item) for item in value]
+    return url(value) if isinstance(value, str) and "://" in value else value

@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.errors import UnsupportedError
@@ -49,16 +48,9 @@ class InProcess(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
-        task_vars = task_vars or {}
-        try:
-            with arguments.kubeconfig_found(self, arguments.plain(self._task.args)) as given:
-                result.update(self._run_one_way(given, task_vars))
-        except AnsibleError as error:
-            # An AnsibleError carries its causes, and Ansible prints them: only its own sentence goes on (ANSIBLE 6).
-            failure = str(error)
-        else:
-            return result
-        return {"failed": True, "changed": False, "msg": failure}
+        with arguments.kubeconfig_found(self, arguments.plain(self._task.args)) as given:
+            result.update(self._run_one_way(given, task_vars or {}))
+        return result
 
     def _run_one_way(self, given: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         environment: dict[str, Any] = {}
@@ -79,8 +71,9 @@ class InProcess(ActionBase):
         checked = ArgumentSpecValidator(self.verb.argument_spec, **self.verb.constraints).validate(given)
         hidden: set[str] = set(checked._no_log_values)
         if checked.error_messages:
-            return remove_values({"failed": True, "changed": False, "msg": self._refusal(checked)}, hidden)
-        params = arguments.plain(checked.validated_parameters)
+            refused = {"failed": True, "changed": False, "msg": self._refusal(checked)}
+            return remove_values(_told(refused, given, "in_process"), hidden)
+        params = arguments.plain(checked.validated_parameters, keep_empty=True)
         hidden = tidy.secrets(hidden, params.get("kubeconfig"))
         if self._task.check_mode and not self.verb.supports_check_mode:
             return {"skipped": True, "changed": False, "msg": f"remote module ({self.verb.fqcn}) does not support check mode"}
@@ -93,9 +86,7 @@ class InProcess(ActionBase):
         )
         with _environment(environment):
             result = self.verb.run(call)
-        if display.verbosity >= 3:
-            result["invocation"] = {"module_args": tidy.shown(params), "ran": "in_process"}
-        return self._hide(result, hidden) | _warnings(call, checked)
+        return self._hide(_told(result, params, "in_process"), hidden) | _warnings(call, checked)
 
     def _refusal(self, checked: Any) -> str:
         """The words that AnsibleModule would have used."""
@@ -134,7 +125,8 @@ class InProcess(ActionBase):
             result["lines"] = lines[-KEPT_LINES:]
         if "changed" in result:
             result["changed"] = changed
-        return self._with_way(result, because)
+        invocation = result.pop("invocation", None) or {}
+        return _told(result, invocation.get("module_args", {}), "module", because)
 
     def _call_module(self, given: dict[str, Any], task_vars: dict[str, Any], wait: Mapping[str, Any], wrap_async: bool) -> dict[str, Any]:
         self._task.environment.append({WAIT_VARIABLE: json.dumps(wait)})
@@ -142,13 +134,6 @@ class InProcess(ActionBase):
             return self._execute_module(module_name=self.verb.fqcn, module_args=dict(given), task_vars=task_vars, wrap_async=wrap_async)
         finally:
             self._task.environment.pop()
-
-    @staticmethod
-    def _with_way(result: dict[str, Any], because: str) -> dict[str, Any]:
-        invocation = result.pop("invocation", None)
-        if invocation:
-            result["invocation"] = {**invocation, "ran": "module", "because": because}
-        return result
 
     def _configure_module(self, module_name: str, module_args: Any, task_vars: Any) -> Any:
         """As in the base, then a look at the Python that the module would get: here its path is known, discovered or set (ANSIBLE 9)."""
@@ -169,6 +154,13 @@ class InProcess(ActionBase):
     @staticmethod
     def _host(task_vars: Mapping[str, Any]) -> str:
         return str(task_vars.get("inventory_hostname", "localhost"))
+
+
+def _told(result: dict[str, Any], params: Mapping[str, Any], ran: str, because: str = "") -> dict[str, Any]:
+    """The result with what was asked and which way it ran, for whoever wants to know: registered results stay small otherwise."""
+    if display.verbosity >= 3:
+        result["invocation"] = {"module_args": tidy.shown(params), "ran": ran, **({"because": because} if because else {})}
+    return result
 
 
 def _warnings(call: Call, checked: Any) -> dict[str, Any]:

@@ -55,5 +55,7 @@ def test_without_a_kubeconfig_everything_that_ansible_found_is_hidden() -> None:
     assert tidy.secrets({"token"}, None) == {"token"}
 
 
-def test_options_are_shown_without_those_left_out_and_without_a_kubeconfigs_content() -> None:
-    assert tidy.shown({"name": "podinfo", "context": None, "kubeconfig": KUBECONFIG}) == {"name": "podinfo", "kubeconfig": "(a mapping)"}
+def test_options_are_shown_without_those_left_out_and_without_what_mappings_and_urls_hide() -> None:
+    given = {"name": "podinfo", "context": None, "kubeconfig": KUBECONFIG, "hooks": [1, {"a": "b"}], "url": "https://me:s3cret@host/path?key=abc"}
+    assert tidy.shown(given) == {
+        "name": "podinfo", "kubeconfig": "(a mapping)", "hooks": [1, "(a mapping)"], "url": "https://host/path?key=***"}
