@@ -1,0 +1,33 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whole releases in the lab: run inside its network, with the environment that ``make -s lab-env`` prints."""
+
+from __future__ import annotations
+
+import os
+import re
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness import Release
+
+
+@pytest.fixture(scope="session", autouse=True)
+def lab() -> None:
+    missing = [name for name in ("KUBECONFIG", "GATEWAY_URL", "PROMETHEUS_URL", "LAB_GATEWAY") if not os.environ.get(name)]
+    if missing:
+        pytest.exit(f"the lab's environment is not set ({', '.join(missing)}): make lab-up; eval \"$(make -s lab-env)\"; $LAB_EXEC pytest tests/e2e", returncode=3)
+
+
+@pytest.fixture
+def release(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Release]:
+    """An app in a namespace of its own; what it is and how it behaves is up to the test."""
+    label = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower().removeprefix("test_"))[:30].strip("-")
+    one = Release(f"{label}-{uuid.uuid4().hex[:5]}", tmp_path)
+    yield one
+    one.cleanup()

@@ -1,0 +1,283 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One release in the lab: an app in a namespace of its own behind the real gateway, its load, and playbooks that walk it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+RATE = 100                  # requests per second of open-loop load
+PORT = 9898
+
+
+def wait_for(what: str, condition: Callable[[], Any], seconds: float = 60.0) -> Any:
+    """The first true value of ``condition``; fails with ``what`` after the deadline."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {seconds} s in vain for: {what}")
+        time.sleep(0.1)
+
+
+@dataclass
+class Walk:
+    """A running or finished ansible-playbook."""
+
+    process: subprocess.Popen
+    log: Path
+    results: Path
+    started: float = field(default_factory=time.time)
+
+    def wait(self, seconds: float = 240.0) -> Walk:
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"the playbook did not end in {seconds} s:\n{self.output[-4000:]}") from None
+        return self
+
+    def kill(self) -> None:
+        """SIGKILL to the whole process group, as a job runner does it."""
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.process.wait(30)
+
+    @property
+    def rc(self) -> int:
+        return self.process.returncode
+
+    @property
+    def output(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """``canary_result`` as the role left it."""
+        return json.loads(self.results.read_text()) if self.results.exists() else {}
+
+    def lines(self, text: str) -> list[str]:
+        return [line for line in self.output.splitlines() if text in line]
+
+
+@dataclass
+class Load:
+    """Open-loop load on the gateway; ``stop`` gives the generator's own account."""
+
+    process: subprocess.Popen
+    out: Path
+
+    def stop(self) -> dict[str, Any]:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(20)
+        return json.loads(self.out.read_text())
+
+
+class RouteWatch(threading.Thread):
+    """Every weight that the routing object ever had, in order, with the time it was seen (by a real watch)."""
+
+    def __init__(self, release: Release) -> None:
+        super().__init__(daemon=True)
+        self.seen: list[tuple[float, int, int]] = []
+        self.process = subprocess.Popen(
+            ["kubectl", "-n", release.namespace, "get", "httproutes.gateway.networking.k8s.io", "--watch", "-o", "json"],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.start()
+
+    def run(self) -> None:
+        decoder, text = json.JSONDecoder(), ""
+        for line in self.process.stdout:
+            text += line
+            if line.rstrip() != "}":
+                continue
+            body, _end = decoder.raw_decode(text.lstrip())
+            text = ""
+            weights = {ref["name"]: ref.get("weight", 1) for rule in body["spec"]["rules"] for ref in rule.get("backendRefs", [])}
+            primary = next((weight for name, weight in weights.items() if name.endswith("-primary")), 0)
+            canary = next((weight for name, weight in weights.items() if name.endswith("-canary")), 0)
+            if not self.seen or self.seen[-1][1:] != (primary, canary):
+                self.seen.append((time.time(), primary, canary))
+
+    def canary_weights(self) -> list[int]:
+        return [canary for _when, _primary, canary in self.seen]
+
+    def stop(self) -> list[int]:
+        self.process.terminate()
+        self.process.wait(10)
+        return self.canary_weights()
+
+
+@dataclass
+class Release:
+    """An app, its canary document and everything that is done to it."""
+
+    namespace: str
+    folder: Path
+    image: str = "lab.local/testapp:1"
+    replicas: int = 2
+    name: str = "podinfo"
+    on_cleanup: list[Callable[[], Any]] = field(default_factory=list)
+    _walks: int = 0
+
+    @property
+    def host(self) -> str:
+        return f"{self.namespace}.example.com"
+
+    # -- Kubernetes --
+
+    def kubectl(self, *arguments: str, stdin: str | None = None, check: bool = True) -> str:
+        done = subprocess.run(["kubectl", "-n", self.namespace, *arguments], input=stdin, capture_output=True, text=True, timeout=60)
+        assert not check or done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}"
+        return done.stdout
+
+    def get(self, resource: str, name: str) -> dict[str, Any]:
+        text = self.kubectl("get", resource, name, "-o", "json", "--ignore-not-found")
+        return json.loads(text) if text.strip() else {}
+
+    def apply(self, *documents: dict[str, Any]) -> None:
+        self.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(documents))
+
+    def deployment(self, image: str | None = None, **environment: str) -> dict[str, Any]:
+        labels = {"app": self.name}
+        container = {
+            "name": "app", "image": image or self.image, "imagePullPolicy": "Never",
+            "ports": [{"name": "http", "containerPort": PORT}],
+            "env": [{"name": key, "value": value} for key, value in environment.items()],
+            "readinessProbe": {"httpGet": {"path": "/readyz", "port": PORT}, "periodSeconds": 1, "failureThreshold": 1},
+        }
+        annotations = {"prometheus.io/scrape": "true", "prometheus.io/port": str(PORT)}
+        return {
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": self.name, "namespace": self.namespace, "labels": labels},
+            "spec": {"replicas": self.replicas, "selector": {"matchLabels": labels},
+                     "template": {"metadata": {"labels": labels, "annotations": annotations}, "spec": {"containers": [container]}}},
+        }
+
+    def start_app(self, **environment: str) -> None:
+        self.kubectl("create", "namespace", self.namespace)
+        self.apply(self.deployment(**environment))
+        self.kubectl("rollout", "status", f"deployment/{self.name}", "--timeout=60s")
+
+    def set_template(self, image: str, **environment: str) -> None:
+        """A new revision of the app, as a user would apply it: the template alone, not the replicas."""
+        container = self.deployment(image, **environment)["spec"]["template"]["spec"]["containers"][0]
+        patch = [{"op": "replace", "path": "/spec/template/spec/containers/0", "value": container}]
+        self.kubectl("patch", "deployment", self.name, "--type=json", "-p", json.dumps(patch))
+
+    # -- the canary --
+
+    def document(self, **changes: Any) -> dict[str, Any]:
+        """The canary's document; keyword arguments replace or add fields of ``analysis``, ``spec__x`` those of ``spec``."""
+        namespace, name = os.environ["LAB_GATEWAY"].split("/")
+        analysis: dict[str, Any] = {
+            "interval": "3s", "threshold": 2, "maxWeight": 50, "stepWeight": 10,
+            "metrics": [
+                {"name": "request-success-rate", "interval": "1m", "thresholdRange": {"min": 99}},
+                {"name": "request-duration", "interval": "1m", "thresholdRange": {"max": 500}},
+            ],
+        }
+        spec: dict[str, Any] = {
+            "provider": "gatewayapi:v1", "metricsServer": os.environ["PROMETHEUS_URL"], "progressDeadlineSeconds": 60,
+            "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": self.name},
+            "service": {"port": 80, "targetPort": PORT, "hosts": [self.host], "gatewayRefs": [{"name": name, "namespace": namespace}]},
+            "analysis": analysis,
+        }
+        for key, value in changes.items():
+            place, field_name = (spec, key[6:]) if key.startswith("spec__") else (analysis, key)
+            if value is None:
+                place.pop(field_name, None)
+            else:
+                place[field_name] = value
+        return {"apiVersion": "flagger.app/v1beta1", "kind": "Canary", "metadata": {"name": self.name, "namespace": self.namespace}, "spec": spec}
+
+    def write_document(self, **changes: Any) -> Path:
+        path = self.folder / "canary.yml"
+        path.write_text(yaml.safe_dump(self.document(**changes)))
+        return path
+
+    def playbook(self, playbook: str = "canary", *arguments: str, environment: dict[str, str] | None = None, **variables: Any) -> Walk:
+        """Start a playbook of the collection; without a document of its own the canary's file is used."""
+        self._walks += 1
+        results = self.folder / f"result-{self._walks}.json"
+        given = {"canary_name": self.name, "canary_namespace": self.namespace, **variables}
+        if playbook == "canary":
+            given = {"canary_file": str(self.folder / "canary.yml"), "canary_min_interval": 1, "canary_settle": 1, "canary_drain": 2, **given}
+        extra = self.folder / f"vars-{self._walks}.json"
+        extra.write_text(json.dumps({key: value for key, value in given.items() if value is not None}))
+        log = self.folder / f"{playbook}-{self._walks}.log"
+        with log.open("w") as out:
+            process = subprocess.Popen(
+                ["ansible-playbook", str(Path(__file__).parent / "run.yml"), "-e", f"playbook={playbook}", "-e", f"result_file={results}",
+                 "-e", f"@{extra}", *arguments] if playbook == "canary" else
+                ["ansible-playbook", f"progressive.delivery.{playbook}", "-e", f"@{extra}", *arguments],
+                stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True,
+                env={**os.environ, "ANSIBLE_LOCALHOST_WARNING": "False", "ANSIBLE_NOCOLOR": "1", "PYTHONUNBUFFERED": "1", **(environment or {})},
+                cwd=self.folder)
+        walk = Walk(process, log, results)
+        self.on_cleanup.append(lambda: walk.kill() if process.poll() is None else None)
+        return walk
+
+    def walk(self, **variables: Any) -> Walk:
+        return self.playbook("canary", **variables)
+
+    def initialise(self, **changes: Any) -> None:
+        """The first run: the primary is made and takes over."""
+        self.write_document(**changes)
+        walk = self.walk().wait()
+        assert walk.rc == 0, walk.output[-4000:]
+        assert self.record()["status"]["phase"] == "Initialized", walk.output[-4000:]
+
+    def record(self) -> dict[str, Any]:
+        body = self.get("configmap", f"{self.name}-canary")
+        return json.loads(body["data"]["record"]) if body else {"status": {"phase": "", "canaryWeight": 0}, "walk": {}}
+
+    def phase(self) -> str:
+        return self.record()["status"]["phase"]
+
+    def weight(self) -> int:
+        return self.record()["status"]["canaryWeight"]
+
+    def primary_template(self) -> dict[str, Any]:
+        return self.get("deployment", f"{self.name}-primary")["spec"]["template"]
+
+    def images(self) -> dict[str, str]:
+        return {name: self.get("deployment", name)["spec"]["template"]["spec"]["containers"][0]["image"] for name in (self.name, f"{self.name}-primary")}
+
+    # -- traffic --
+
+    def load(self, rate: int = RATE, *arguments: str) -> Load:
+        out = self.folder / f"load-{time.monotonic_ns()}.json"
+        process = subprocess.Popen(
+            ["loadgen", "--url", os.environ["GATEWAY_URL"] + "/", "--host", self.host, "--rate", str(rate), "--duration", "300s", "--out", str(out), *arguments],
+            stdout=subprocess.DEVNULL, stderr=sys.stderr, start_new_session=True)
+        load = Load(process, out)
+        self.on_cleanup.append(lambda: process.poll() is None and process.kill())
+        return load
+
+    def watch_route(self) -> RouteWatch:
+        watch = RouteWatch(self)
+        self.on_cleanup.append(watch.process.kill)
+        return watch
+
+    def cleanup(self) -> None:
+        for action in reversed(self.on_cleanup):
+            action()
+        self.kubectl("delete", "namespace", self.namespace, "--wait=false", "--ignore-not-found", check=False)
