@@ -32,11 +32,11 @@ TOOLKIT = {
 _LABEL_LENGTH = 63
 
 
-def annotations(obj: Mapping[str, Any]) -> Mapping[str, str]:
+def annotations_of(obj: Mapping[str, Any]) -> Mapping[str, str]:
     return (obj.get("metadata") or {}).get("annotations") or {}
 
 
-def labels(obj: Mapping[str, Any]) -> Mapping[str, str]:
+def labels_of(obj: Mapping[str, Any]) -> Mapping[str, str]:
     return (obj.get("metadata") or {}).get("labels") or {}
 
 
@@ -49,12 +49,12 @@ def label_of(canary: str) -> str:
 
 def is_ours(obj: Mapping[str, Any], canary: str) -> bool:
     """True when we made the object for this canary."""
-    return bool(canary) and labels(obj).get(CANARY) == label_of(canary)
+    return bool(canary) and labels_of(obj).get(CANARY) == label_of(canary)
 
 
 def epoch_of(obj: Mapping[str, Any]) -> int:
     """The epoch that fenced or wrote the object last, 0 when none did."""
-    number = annotations(obj).get(EPOCH, "").partition(".")[0]
+    number = annotations_of(obj).get(EPOCH, "").partition(".")[0]
     return int(number) if number.isdigit() else 0
 
 
@@ -62,7 +62,7 @@ def next_fence(obj: Mapping[str, Any], epoch: int) -> str:
     """A value of the epoch annotation that differs from the present one, so that writing it moves the resourceVersion."""
     if epoch_of(obj) != epoch:
         return str(epoch)
-    times = annotations(obj).get(EPOCH, "").partition(".")[2]
+    times = annotations_of(obj).get(EPOCH, "").partition(".")[2]
     return f"{epoch}.{int(times) + 1 if times.isdigit() else 1}"
 
 
@@ -72,7 +72,7 @@ def check(obj: Mapping[str, Any], canary: str, epoch: int) -> None:
     An empty ``canary`` or an epoch of 0 asks for no such check: a verb used alone has neither.
     """
     where = name_of(obj)
-    other = annotations(obj).get(CANARY, "")
+    other = annotations_of(obj).get(CANARY, "")
     if canary and other and other != canary:
         raise CanaryError(f"{where} belongs to the canary {other} (annotation {CANARY}); one object can have one canary only, {canary} needs another one")
     if epoch and epoch_of(obj) > epoch:
@@ -88,7 +88,7 @@ def stamped(obj: Mapping[str, Any], canary: str, epoch: int) -> dict[str, Any]:
 
 
 def with_annotations(obj: Mapping[str, Any], wanted: Mapping[str, str]) -> dict[str, Any]:
-    return {**obj, "metadata": {**(obj.get("metadata") or {}), "annotations": {**annotations(obj), **wanted}}}
+    return {**obj, "metadata": {**(obj.get("metadata") or {}), "annotations": {**annotations_of(obj), **wanted}}}
 
 
 def name_of(obj: Mapping[str, Any]) -> str:

@@ -99,21 +99,22 @@ def new_primary(target: Mapping[str, Any], canary: Canary, replicas: int) -> dic
     """The primary Deployment from the target as it is. It carries the target's revision as promoted."""
     selector = selector_of(target, canary.options.selector_labels)
     template = target["spec"]["template"]
-    made = {
+    labels = {**_carried(marks.labels_of(target), canary), **selector.primary}
+    if canary.name:
+        labels[marks.CANARY] = marks.label_of(canary.name)
+    spec = {"replicas": replicas, "selector": {"matchLabels": selector.primary}, "template": primary_template(template, selector)}
+    _copy_spec(spec, target["spec"])
+    return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": {
             "name": canary.primary,
             "namespace": canary.namespace,
-            "labels": {**_carried(marks.labels(target), canary), marks.CANARY: marks.label_of(canary.name), **selector.primary},
-            "annotations": {**_carried(marks.annotations(target), canary), marks.PROMOTED: revision_of(template)},
+            "labels": labels,
+            "annotations": {**_carried(marks.annotations_of(target), canary), marks.PROMOTED: revision_of(template)},
         },
-        "spec": {"replicas": replicas, "selector": {"matchLabels": selector.primary}, "template": primary_template(template, selector)},
+        "spec": spec,
     }
-    if not canary.name:
-        del made["metadata"]["labels"][marks.CANARY]
-    _copy_spec(made["spec"], target["spec"])
-    return made
 
 
 def promoted(primary: Mapping[str, Any], target: Mapping[str, Any], template: Mapping[str, Any], canary: Canary, revision: str) -> dict[str, Any]:
@@ -121,7 +122,7 @@ def promoted(primary: Mapping[str, Any], target: Mapping[str, Any], template: Ma
     selector = selector_of(target, canary.options.selector_labels)
     made = _with_template(primary, primary_template(template, selector), revision)
     _copy_spec(made["spec"], target["spec"])
-    for part, source in (("labels", marks.labels(target)), ("annotations", marks.annotations(target))):
+    for part, source in (("labels", marks.labels_of(target)), ("annotations", marks.annotations_of(target))):
         kept = {key: value for key, value in (made["metadata"].get(part) or {}).items() if not _is_carried(key, canary) or _is_own(key, selector)}
         made["metadata"][part] = {**_carried(source, canary), **kept}
     return made

@@ -168,7 +168,7 @@ class Api:
             raise KubeError(f"the API server {self.host} sends no Date header, so its clock is not known")
         return time.monotonic() + self._clock
 
-    def access(self, namespace: str, rules: Sequence[Permission]) -> list[Permission]:
+    def access(self, namespace: str, rules: Sequence[Permission]) -> Sequence[Permission]:
         """Those of ``rules`` that the user may not do in ``namespace``; one request where the server's list of rules is complete."""
         review = self.create(refs.rules_review(), {
             "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview", "spec": {"namespace": namespace}})

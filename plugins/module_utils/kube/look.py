@@ -109,14 +109,14 @@ def _workload(deployment: Object | None, replicasets: Sequence[Object], threshol
         replicaset=name,
         replicaset_uid=current["metadata"]["uid"] if current else "",
         endpoints=len(pods if of_any_revision else endpoints.of_replicaset(pods, name)),
-        promoted=marks.annotations(deployment).get(marks.PROMOTED, ""),
+        promoted=marks.annotations_of(deployment).get(marks.PROMOTED, ""),
     )
 
 
 def _current(deployment: Object, revision: str, owned: Sequence[Object]) -> Object | None:
     """The ReplicaSet of exactly the present template: the newest by the controller's count, if it has caught up, else any."""
-    number = marks.annotations(deployment).get(_REVISION)
-    newest_first = sorted(owned, key=lambda item: marks.annotations(item).get(_REVISION) != number)
+    number = marks.annotations_of(deployment).get(_REVISION)
+    newest_first = sorted(owned, key=lambda item: marks.annotations_of(item).get(_REVISION) != number)
     return next((item for item in newest_first if revision_of(item["spec"]["template"]) == revision), None)
 
 

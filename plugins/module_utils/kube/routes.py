@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,10 +17,9 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec i
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.services import ensure_services, has_endpoints
-from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import Change, Writer, change, ensure, existing, shown
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.waits import existing, until
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import Change, Writer, change, ensure, shown
 from ansible_collections.progressive.delivery.plugins.module_utils.routers import router_for
-
-WATCHED = 5.0               # seconds of one watch, before others are asked whether to go on waiting
 
 
 @dataclass
@@ -33,11 +31,19 @@ class Traffic:
     after: Split | None = None
     accepted: bool = True
     why: str = ""                       # why it is not accepted, or was not done
-    waits: bool = False                 # the time limit is not over, the wait was left early
+    waits: bool = False                 # the time limit is not over, the wait was left before
+    route: dict[str, Any] = field(default_factory=dict)  # the routing object as it is after the order
 
     @property
     def changed(self) -> bool:
         return any(one.changed for one in self.changes)
+
+    def await_accepted(self, api: Api, canary: Canary, seconds: float, leave: Callable[[str], bool]) -> None:
+        """Wait until the router's controllers have accepted the route, at most ``seconds``, or until ``leave(why)`` says to come back later."""
+        router = router_for(canary)
+        self.route, self.waits = until(api, ref(canary), self.route, lambda live: router.accepted(live, canary)[0], seconds,
+                                       lambda live: leave(router.accepted(live, canary)[1]))
+        self.accepted, self.why = router.accepted(self.route, canary)
 
     def result(self) -> dict[str, Any]:
         """As the verb returns it; ``services`` are the names of those that were made or changed."""
@@ -86,43 +92,20 @@ def apply_traffic(api: Api, canary: Canary, order: TrafficOrder, epoch: int, che
     if order.split is not None and not _set_weights(writer, canary, order.split, traffic):
         return traffic
     if order.split is not None and not check_mode:
-        limit = canary.options.max_time_to_accept if wait is None else wait
-        traffic.accepted, traffic.why, traffic.waits = await_accepted(api, canary, traffic.changes[-1].after, limit, leave)
+        traffic.await_accepted(api, canary, canary.options.max_time_to_accept if wait is None else wait, leave)
     if order.apex and traffic.accepted:
         traffic.changes += ensure_services(writer, canary, (services.APEX,))
     return traffic
 
 
-def set_weights(api: Api, canary: Canary, split: Split, epoch: int = 0, check_mode: bool = False) -> Traffic:
+def set_weights(api: Api, canary: Canary, split: Split, check_mode: bool = False) -> Traffic:
     """The weights of a route that is there already, and nothing else. Raises CanaryError when it is not, or does not fit."""
     traffic = Traffic()
-    writer = Writer(api, canary.name, epoch, check_mode)
+    writer = Writer(api, canary.name, 0, check_mode)
     live = existing(api, ref(canary))
     if _may_raise(writer, canary, split, router_for(canary).read(live, canary), traffic):
         _record(traffic, canary, change(writer, ref(canary), _with_weights(canary, split), live=live, still_right=_still_right(canary, split)))
     return traffic
-
-
-def await_accepted(api: Api, canary: Canary, live: dict[str, Any], seconds: float,
-                   leave: Callable[[str], bool] = lambda why: False) -> tuple[bool, str, bool]:
-    """Accepted or not, why not, and whether the wait was left before its time."""
-    router, place = router_for(canary), ref(canary)
-    end = time.monotonic() + seconds
-    accepted, why = router.accepted(live, canary)
-    while not accepted and (left := end - time.monotonic()) > 0:
-        if leave(why):
-            return False, why, True
-        for event in api.watch(place, min(left, WATCHED), live["metadata"]["resourceVersion"]):
-            if event["type"] == "DELETED":
-                raise CanaryError(f"{place} was deleted while it was waited for")
-            live = event["object"]
-            accepted, why = router.accepted(live, canary)
-            if accepted:
-                break
-        else:
-            live = existing(api, place)
-            accepted, why = router.accepted(live, canary)
-    return accepted, why, False
 
 
 def _set_weights(writer: Writer, canary: Canary, split: Split, traffic: Traffic) -> bool:
@@ -143,6 +126,7 @@ def _set_weights(writer: Writer, canary: Canary, split: Split, traffic: Traffic)
 def _record(traffic: Traffic, canary: Canary, done: Change) -> None:
     router = router_for(canary)
     traffic.changes.append(done)
+    traffic.route = done.after
     traffic.before = router.read(done.before, canary) if done.before else None
     traffic.after = router.read(done.after, canary)
 

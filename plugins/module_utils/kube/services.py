@@ -16,7 +16,8 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.primar
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
-from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import Change, Writer, ensure, existing
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.waits import existing
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import Change, Writer, ensure
 
 
 def ensure_services(writer: Writer, canary: Canary, roles: Iterable[str]) -> list[Change]:

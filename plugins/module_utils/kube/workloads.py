@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,9 +19,8 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec i
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref
-from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import MOST_TRIES, Change, Writer, change, ensure, existing, shown
-
-WATCHED = 5.0               # seconds of one watch, before others are asked whether to go on waiting
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.waits import existing, until
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import MOST_TRIES, Change, Writer, change, ensure, shown
 
 
 @dataclass
@@ -66,9 +64,13 @@ def apply_workload(api: Api, canary: Canary, order: WorkloadOrder, epoch: int, c
     raise CanaryError("the order for the workload is empty: one of create_primary, scale_target, promote and restore is needed")
 
 
-def create_primary(writer: Writer, canary: Canary, replicas: int) -> Work:
-    """The primary as a copy of the target, made once; it carries no traffic by itself. The target becomes ours to walk (SAFETY 8)."""
+def create_primary(writer: Writer, canary: Canary, replicas: int | None = None) -> Work:
+    """The primary as a copy of the target, made once; it carries no traffic by itself. The target becomes ours to walk (SAFETY 8).
+
+    Without a number it gets as many replicas as the target has, at least one.
+    """
     claimed = change(writer, target_ref(canary), dict, claim=True)
+    wanted = max(1, _replicas(claimed.after)) if replicas is None else replicas
     selector = copies.selector_of(claimed.after, canary.options.selector_labels)
 
     def kept(live: dict[str, Any]) -> dict[str, Any]:
@@ -77,7 +79,7 @@ def create_primary(writer: Writer, canary: Canary, replicas: int) -> Work:
                               "remove or rename it")
         return live
 
-    done = ensure(writer, primary_ref(canary), lambda: copies.new_primary(claimed.after, canary, replicas), kept)
+    done = ensure(writer, primary_ref(canary), lambda: copies.new_primary(claimed.after, canary, wanted), kept)
     return Work(done.ref, done.before, done.after, [claimed, done])
 
 
@@ -122,36 +124,47 @@ def restore(writer: Writer, canary: Canary, order: Mapping[str, str]) -> Work:
     return _retemplate(writer, canary, lambda now: copies.restored(now, template, order["revision"]), live=live)
 
 
+def promote_present(writer: Writer, canary: Canary) -> Work:
+    """The template that the target has now, for whoever pins no ReplicaSet."""
+    target = existing(writer.api, target_ref(canary))
+    marks.check(target, writer.canary, writer.epoch)
+    template = target["spec"]["template"]
+    return _retemplate(writer, canary, lambda live: copies.promoted(live, target, template, canary, revision_of(template)))
+
+
+def promote_kept(writer: Writer, canary: Canary, replicaset: str) -> Work:
+    """The template of one of the target's ReplicaSets by its name, whatever its revision."""
+    kept = writer.api.get(refs.replica_set(canary.namespace, replicaset))
+    return promote(writer, canary, {"replicaset": replicaset, "revision": revision_of(kept["spec"]["template"]) if kept else ""})
+
+
+def restore_kept(writer: Writer, canary: Canary, replicaset: str) -> Work:
+    """The template of one of the primary's own ReplicaSets, which remembers what was promoted with it."""
+    kept = writer.api.get(refs.replica_set(canary.namespace, replicaset))
+    return restore(writer, canary, {"replicaset": replicaset, "revision": marks.annotations_of(kept or {}).get(marks.PROMOTED, "")})
+
+
 def await_rollout(api: Api, place: Ref, seconds: float, leave: Callable[[str], bool] = lambda why: False) -> tuple[Rollout, bool]:
     """The Deployment's rollout when it is ready, stuck or the time is over; and whether the wait was left before its time."""
-    end = time.monotonic() + seconds
-    live = existing(api, place)
+    live, left = until(api, place, existing(api, place), _over, seconds, lambda now: leave(rollout(now).why))
+    return rollout(live), left
+
+
+def is_gone(deployment: Mapping[str, Any]) -> bool:
+    """Zero replicas are never ready; but when they are observed and the pods have gone, they are what was asked for."""
+    status = deployment.get("status") or {}
+    observed = status.get("observedGeneration") == deployment["metadata"].get("generation")
+    return _replicas(deployment) == 0 and observed and not int(status.get("replicas") or 0)
+
+
+def _over(live: Mapping[str, Any]) -> bool:
     state = rollout(live)
-    while not _over(live, state) and (left := end - time.monotonic()) > 0:
-        if leave(state.why):
-            return state, True
-        for event in api.watch(place, min(left, WATCHED), live["metadata"]["resourceVersion"]):
-            if event["type"] == "DELETED":
-                raise CanaryError(f"{place} was deleted while it was waited for")
-            live = event["object"]
-            state = rollout(live)
-            if _over(live, state):
-                break
-        else:
-            live = existing(api, place)
-            state = rollout(live)
-    return state, False
-
-
-def _over(live: Mapping[str, Any], state: Rollout) -> bool:
-    """Nothing left to wait for. Zero replicas are never ready, but when they are observed and gone they are what was asked for."""
-    gone = _replicas(live) == 0 and not int((live.get("status") or {}).get("replicas") or 0)
-    return state.ready or state.stuck or (gone and (live.get("status") or {}).get("observedGeneration") == live["metadata"].get("generation"))
+    return state.ready or state.stuck or is_gone(live)
 
 
 def _retemplate(writer: Writer, canary: Canary, make: Callable[[dict[str, Any]], dict[str, Any]], live: dict[str, Any] | None = None) -> Work:
     def still_right(first: dict[str, Any], now: dict[str, Any]) -> bool:
-        return (marks.annotations(first).get(marks.PROMOTED) == marks.annotations(now).get(marks.PROMOTED)
+        return (marks.annotations_of(first).get(marks.PROMOTED) == marks.annotations_of(now).get(marks.PROMOTED)
                 and revision_of(first["spec"]["template"]) == revision_of(now["spec"]["template"]))
 
     done = change(writer, primary_ref(canary), make, live=live, still_right=still_right)
@@ -160,7 +173,7 @@ def _retemplate(writer: Writer, canary: Canary, make: Callable[[dict[str, Any]],
 
 def _fenced_for_scale(writer: Writer, place: Ref, live: dict[str, Any]) -> dict[str, Any]:
     """The Scale object holds no annotations: ours go on the Deployment first, and what that returns is what scaling rests on."""
-    if marks.epoch_of(live) >= writer.epoch and marks.annotations(live).get(marks.CANARY, "") == writer.canary:
+    if marks.epoch_of(live) >= writer.epoch and marks.annotations_of(live).get(marks.CANARY, "") == writer.canary:
         return live
     return change(writer, place, lambda now: marks.stamped(now, writer.canary, writer.epoch), live=live, claim=True).after
 
@@ -184,6 +197,6 @@ def _summary(deployment: Mapping[str, Any] | None) -> dict[str, Any] | None:
         "name": deployment["metadata"]["name"],
         "replicas": _replicas(deployment),
         "revision": revision_of(template),
-        "promoted": marks.annotations(deployment).get(marks.PROMOTED, ""),
+        "promoted": marks.annotations_of(deployment).get(marks.PROMOTED, ""),
         "images": {container["name"]: container.get("image", "") for container in template["spec"].get("containers") or []},
     }

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import KubeError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.patch import difference, fenced, json_patch
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import JSON_PATCH, Api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.waits import existing
 
 MOST_TRIES = 4
 
@@ -113,14 +114,6 @@ def fence(writer: Writer, ref: Ref) -> bool:
     raise AssertionError("unreachable")
 
 
-def existing(api: Api, ref: Ref) -> dict[str, Any]:
-    """Raises CanaryError when there is no such object."""
-    live = api.get(ref)
-    if live is None:
-        raise CanaryError(f"{ref} does not exist")
-    return live
-
-
 def shown(changes: Iterable[Change]) -> dict[str, dict[str, Any]]:
     """An Ansible diff: of each changed object the fields that differ, under its name."""
     before: dict[str, Any] = {}
@@ -136,7 +129,7 @@ def _patch(api: Api, ref: Ref, live: Mapping[str, Any], wanted: Mapping[str, Any
 
 
 def _unclaimed(live: Mapping[str, Any], writer: Writer) -> bool:
-    return bool(writer.canary) and marks.annotations(live).get(marks.CANARY) != writer.canary
+    return bool(writer.canary) and marks.annotations_of(live).get(marks.CANARY) != writer.canary
 
 
 def _relevant(obj: Mapping[str, Any] | None) -> dict[str, Any]:
