@@ -1,0 +1,165 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The whole document: ``parse`` makes a Canary of it or says what is wrong, ``problems`` says all that is wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger, formats
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.analysis import read_analysis
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.fields import NOT_YET, Fields, Findings
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.metrics import Surroundings, by_name
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.service import read_service
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.values import show
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import SpecError
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import ROLLOUT, Canary, Options
+
+PROGRESS_DEADLINE = 600
+
+_TARGET = "a mapping such as {apiVersion: apps/v1, kind: Deployment, name: podinfo}"
+_DOCUMENT = f"a mapping with apiVersion ({' or '.join(flagger.API_VERSIONS)}), kind: Canary, metadata and spec"
+
+
+def parse(document: Mapping[str, Any], *, templates: Sequence[Mapping[str, Any]] = (), options: Options = Options(),
+          source: str = "spec") -> Canary:
+    """The canary that a document describes.
+
+    ``templates`` are the MetricTemplates that ``template_refs`` names, as read from the cluster; ``source`` is where the
+    document comes from (object, file, spec). Raises SpecError for the first thing that is wrong.
+    """
+    canary, findings = _read(document, templates, options, source)
+    if findings.problems or canary is None:
+        raise findings.problems[0]
+    return canary
+
+
+def problems(document: Mapping[str, Any], *, templates: Sequence[Mapping[str, Any]] = (), options: Options = Options()) -> list[SpecError]:
+    """Everything that is wrong, in the order of reading; empty when ``parse`` would succeed."""
+    return _read(document, templates, options, "spec")[1].problems
+
+
+def template_refs(document: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Namespace and name of each MetricTemplate to be read, once. What is not well-formed is left out: ``parse`` refuses it."""
+    metadata, spec = _inside(document, "metadata"), _inside(document, "spec")
+    found: dict[tuple[str, str], None] = {}
+    for section in flagger.ANALYSIS.values():
+        metrics = _inside(spec, section).get("metrics")
+        for entry in metrics if isinstance(metrics, (list, tuple)) else ():
+            reference = _inside(entry, "templateRef")
+            namespace, name = reference.get("namespace") or metadata.get("namespace"), reference.get("name")
+            if formats.fits(namespace, formats.NAMESPACE) and formats.fits(name, formats.OBJECT_NAME):
+                found[(namespace, name)] = None
+    return list(found)
+
+
+def _inside(value: Any, key: str) -> Mapping[str, Any]:
+    inner = value.get(key) if isinstance(value, Mapping) else None
+    return inner if isinstance(inner, Mapping) else {}
+
+
+def _read(document: Any, templates: Sequence[Mapping[str, Any]], options: Options, source: str) -> tuple[Canary | None, Findings]:
+    findings = Findings()
+    if not isinstance(document, Mapping):
+        findings.refuse("document", f"{show(document)} is not a mapping", f"accepted: {_DOCUMENT}")
+        return None, findings
+    whole = Fields(document, "", findings)
+    api_version = whole.choice("apiVersion", flagger.API_VERSIONS, required=True)
+    whole.choice("kind", ("Canary",), required=True)
+    if findings.problems:
+        return None, findings
+    metadata = whole.mapping("metadata", "a mapping with name and namespace", required=True)
+    name = metadata.text("name", formats.CANARY_NAME, required=True)
+    namespace = metadata.text("namespace", formats.NAMESPACE, required=True)
+    uid = metadata.take("uid")
+    spec = whole.mapping("spec", "a mapping with provider, targetRef, service and analysis", required=True)
+    # The cluster's business, not the author's.
+    whole.take("status")
+    whole.refuse_rest()
+    canary = _canary(spec, api_version, name, namespace, templates, options)
+    return dataclasses.replace(canary, source=source, uid=str(uid or ""), warnings=tuple(findings.warnings)), findings
+
+
+def _canary(spec: Fields, api_version: str, name: str, namespace: str, templates: Sequence[Mapping[str, Any]], options: Options) -> Canary:
+    provider = _provider(spec)
+    target = _target(spec)
+    service = read_service(spec, target, provider)
+    metrics_server = spec.text("metricsServer", formats.URL, default=options.metrics_server)
+    _refuse_other_section(spec, api_version)
+    analysis = read_analysis(spec, Surroundings(namespace, api_version, metrics_server, by_name(templates)), options)
+    canary = Canary(
+        name=name,
+        namespace=namespace,
+        provider=provider,
+        target=target,
+        target_kind=flagger.TARGET_KIND,
+        service=service,
+        analysis=analysis,
+        options=options,
+        metrics_server=metrics_server,
+        progress_deadline=float(spec.whole("progressDeadlineSeconds", 1, default=PROGRESS_DEADLINE)),
+        skip_analysis=spec.flag("skipAnalysis"),
+        suspend=spec.flag("suspend"),
+    )
+    _check_metrics_server(spec, canary)
+    spec.refuse_rest(flagger.SPEC_NOT_YET)
+    if spec.present and not canary.skip_analysis and not analysis.checks and not analysis.of_type(ROLLOUT):
+        spec.warn(flagger.ANALYSIS[api_version], "has neither metrics nor rollout webhooks: readiness alone decides")
+    return canary
+
+
+def _provider(spec: Fields) -> str:
+    accepted = f"accepted: {', '.join(flagger.PROVIDERS)}"
+    value = spec.raw("provider")
+    if spec.present and not spec.has("provider"):
+        default = flagger.FLAGGER_DEFAULT_PROVIDER
+        spec.refuse("provider", f"is missing; Flagger would take its controller's default, {default}, which {NOT_YET}", accepted)
+    elif value in flagger.OTHER_PROVIDERS or (isinstance(value, str) and value.startswith(flagger.OTHER_PROVIDER_PREFIXES)):
+        spec.refuse("provider", f"{show(value)} {NOT_YET}", accepted)
+    else:
+        return spec.choice("provider", flagger.PROVIDERS)
+    spec.take("provider")
+    return ""
+
+
+def _target(spec: Fields) -> str:
+    """The name of the Deployment."""
+    target = spec.mapping("targetRef", _TARGET, required=True)
+    kind = target.raw("kind")
+    if kind in flagger.OTHER_TARGET_KINDS:
+        target.take("kind")
+        # Another kind has another apiVersion.
+        target.take("apiVersion")
+        target.refuse("kind", f"{show(kind)} {NOT_YET}", f"accepted: {flagger.TARGET_KIND}")
+    else:
+        target.choice("apiVersion", (flagger.TARGET_API_VERSION,), required=True)
+        target.choice("kind", (flagger.TARGET_KIND,), required=True)
+    name = target.text("name", formats.TARGET_NAME, required=True)
+    if target.has("namespace"):
+        target.refuse("namespace", "is not a field of a target", "the target is in the namespace of the canary: leave it out")
+        target.take("namespace")
+    target.refuse_rest()
+    return name
+
+
+def _refuse_other_section(spec: Fields, api_version: str) -> None:
+    """``canaryAnalysis`` in v1beta1, or ``analysis`` in v1alpha3: Flagger never sees it there."""
+    section = flagger.ANALYSIS[api_version]
+    for other in flagger.ANALYSIS.values():
+        if other != section and spec.has(other):
+            spec.take(other)
+            spec.refuse(other, f"is not what {api_version} calls it", f"accepted: {section}")
+
+
+def _check_metrics_server(spec: Fields, canary: Canary) -> None:
+    """Built-in checks and inline queries have no address of their own."""
+    if canary.metrics_server or canary.skip_analysis or spec.is_wrong("metricsServer"):
+        return
+    homeless = [check.name for check in canary.analysis.checks if not check.provider.namespace]
+    if homeless:
+        spec.refuse("metricsServer", f"is missing, and these metrics are asked there: {', '.join(homeless)}",
+                    f"accepted: {formats.URL.accepted}; canary_metrics_server gives one to documents without")

@@ -1,0 +1,75 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The names that Flagger knows: what of them is supported, and why the rest is refused.
+
+A field that means something in Flagger is never ignored: each of these tables gives, for every such field of one mapping,
+what to do about it. When one becomes supported, its line goes.
+"""
+
+from __future__ import annotations
+
+GROUP = "flagger.app"
+V1BETA1 = f"{GROUP}/v1beta1"
+V1ALPHA3 = f"{GROUP}/v1alpha3"
+API_VERSIONS = (V1BETA1, V1ALPHA3)
+# What v1beta1 and v1alpha3 call the same section.
+ANALYSIS = {V1BETA1: "analysis", V1ALPHA3: "canaryAnalysis"}
+
+GATEWAYAPI = "gatewayapi:v1"
+PROVIDERS = (GATEWAYAPI,)
+OTHER_PROVIDERS = (
+    "apisix", "appmesh", "appmesh:v1beta2", "contour", "gatewayapi:v1beta1", "gloo", "istio", "knative", "kubernetes", "kuma", "linkerd",
+    "nginx", "osm", "skipper", "smi:v1alpha1", "smi:v1alpha2", "smi:v1alpha3", "traefik",
+)
+# Flagger also takes these with a name behind the colon.
+OTHER_PROVIDER_PREFIXES = ("gloo:", "smi:", "supergloo:")
+# Where Flagger's controller goes without spec.provider and without a flag of its own.
+FLAGGER_DEFAULT_PROVIDER = "istio"
+
+TARGET_KIND = "Deployment"
+TARGET_API_VERSION = "apps/v1"
+OTHER_TARGET_KINDS = ("DaemonSet", "Service")
+
+METRIC_PROVIDERS = ("prometheus",)
+OTHER_METRIC_PROVIDERS = (
+    "influxdb", "datadog", "externalmetrics", "stackdriver", "cloudwatch", "newrelic", "graphite", "dynatrace", "keptn", "splunk",
+)
+SUCCESS_RATE = "request-success-rate"
+DURATION = "request-duration"
+BUILTINS = (SUCCESS_RATE, DURATION)
+
+_ISTIO = "it means something to the provider istio only, and nothing to gatewayapi:v1, in Flagger too: leave it out"
+_APPMESH = "it means something to the provider appmesh only, and nothing to gatewayapi:v1, in Flagger too: leave it out"
+_ITERATIONS = "A/B and blue/green releases are not supported yet; accepted: stepWeight or stepWeights"
+
+SPEC_NOT_YET = {
+    "autoscalerRef": "accepted: a target without an autoscaler",
+    "ingressRef": "it is for the providers nginx and skipper; accepted: service.gatewayRefs",
+    "routeRef": "it is for the provider apisix; accepted: service.gatewayRefs",
+    "upstreamRef": "it is for the provider gloo; accepted: service.gatewayRefs",
+    "revertOnDeletion": "accepted: false, or nothing",
+}
+SERVICE_NOT_YET = {
+    "gateways": "it is for the provider istio; accepted: gatewayRefs",
+    "delegation": _ISTIO,
+    "trafficPolicy": _ISTIO,
+    "retries": "gatewayapi:v1 has no retries, in Flagger too: leave it out",
+    "meshName": _APPMESH,
+    "backends": _APPMESH,
+}
+MATCH_NOT_YET = {
+    key: "gatewayapi:v1 cannot match on it, and in Flagger leaves it out in silence; accepted: uri, method, headers, queryParams"
+    for key in ("scheme", "authority", "port", "sourceLabels", "gateways", "ignoreUriCase", "withoutHeaders", "sourceNamespace")
+}
+CORS_NOT_YET = {"allowOrigins": "gatewayapi:v1 knows no patterns of origins; accepted: allowOrigin, a list of texts"}
+ANALYSIS_NOT_YET = {
+    "iterations": _ITERATIONS,
+    "match": _ITERATIONS,
+    "mirror": "gatewayapi:v1 cannot mirror a weighted canary: in Flagger it stays at weight 0 for ever; accepted: false, or nothing",
+    "mirrorWeight": "it is for the provider istio; accepted: 0, or nothing",
+    "sessionAffinity": "accepted: no sessionAffinity",
+    "alerts": "accepted: no alerts; webhooks of type event are called for everything that happens",
+}
+TEMPLATE_PROVIDER_NOT_YET = {"region": "it is for the provider type cloudwatch"}

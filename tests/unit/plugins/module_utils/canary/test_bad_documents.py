@@ -1,0 +1,31 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import parse, problems
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import SpecError
+from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.canary.bad_documents import BAD, Bad, good, template
+
+
+def test_the_document_that_the_rows_make_wrong_is_good() -> None:
+    assert problems(good(), templates=[template()]) == []
+
+
+@pytest.mark.parametrize("bad", BAD, ids=[bad.id for bad in BAD])
+def test_a_wrong_document_is_refused_at_its_field_and_told_what_is_accepted(bad: Bad) -> None:
+    with pytest.raises(SpecError) as refusal:
+        parse(bad.document, templates=[bad.template])
+    assert refusal.value.path == bad.path
+    assert bad.says in str(refusal.value)
+
+
+def test_one_mistake_is_one_problem() -> None:
+    found = {bad.id: [problem.path for problem in problems(bad.document, templates=[bad.template])] for bad in BAD}
+    assert found == {bad.id: [bad.path] for bad in BAD}
+
+
+def test_no_rule_is_there_twice() -> None:
+    assert len({bad.id for bad in BAD}) == len(BAD) >= 40
