@@ -31,11 +31,12 @@ notes:
 options: {}
 attributes:
   action_group:
-    description: Takes the defaults that C(module_defaults) sets for these groups.
+    description: >-
+      Takes the defaults that C(module_defaults) sets for C(group/progressive.delivery.canary), which the modules of
+      C(kubernetes.core.k8s) take too.
     support: full
     membership:
       - progressive.delivery.canary
-      - kubernetes.core.k8s
 requirements:
   - python >= 3.11
   - kubernetes >= 31

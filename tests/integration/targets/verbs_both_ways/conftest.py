@@ -78,13 +78,14 @@ class Stage:
         play: Mapping[str, Any] | None = None,
         environment: Mapping[str, str] | None = None,
         arguments: Sequence[str] = (),
+        verbosity: str = "-vvv",
     ) -> Play:
-        """Run the tasks one after the other, also after a failure, with -vvv. Each wants a ``name``."""
+        """Run the tasks one after the other, also after a failure. Each wants a ``name``."""
         book = [{"hosts": "all" if inventory else "localhost", "gather_facts": False, "ignore_errors": True, **(play or {}), "tasks": list(tasks)}]
         (self.folder / "play.yml").write_text(yaml.safe_dump(book, sort_keys=False), encoding="utf-8")
         collected = self.folder / f"{uuid.uuid4().hex}.jsonl"
         collected.touch()
-        command = ["ansible-playbook", "-vvv", *(["-i", inventory] if inventory else []), *arguments, "play.yml"]
+        command = ["ansible-playbook", verbosity, *(["-i", inventory] if inventory else []), *arguments, "play.yml"]
         finished = subprocess.run(
             command, cwd=self.folder, env={**_environment(), "COLLECT_INTO": str(collected), **(environment or {})},
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=300,
