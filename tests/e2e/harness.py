@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -42,7 +43,6 @@ class Walk:
 
     process: subprocess.Popen
     log: Path
-    results: Path
     started: float = field(default_factory=time.time)
 
     def wait(self, seconds: float = 240.0) -> Walk:
@@ -71,8 +71,17 @@ class Walk:
 
     @property
     def result(self) -> dict[str, Any]:
-        """``canary_result`` as the role left it."""
-        return json.loads(self.results.read_text()) if self.results.exists() else {}
+        """The one entry of ``canary_results`` among the statistics of the run."""
+        found = re.search(r"^\tRUN: (\{.*\})$", self.output, re.MULTILINE)
+        assert found, f"the run left no statistics:\n{self.output[-4000:]}"
+        (result,) = json.loads(found[1])["canary_results"].values()
+        return result
+
+    @property
+    def recap(self) -> dict[str, int]:
+        """The numbers of the play's recap: ok, changed, failed ..."""
+        found = re.findall(r"(\w+)=(\d+)", self.output.rpartition("PLAY RECAP")[2])
+        return {key: int(value) for key, value in found}
 
     def lines(self, text: str) -> list[str]:
         return [line for line in self.output.splitlines() if text in line]
@@ -216,7 +225,6 @@ class Release:
     def playbook(self, playbook: str = "canary", *arguments: str, environment: dict[str, str] | None = None, **variables: Any) -> Walk:
         """Start a playbook of the collection; without a document of its own the canary's file is used."""
         self._walks += 1
-        results = self.folder / f"result-{self._walks}.json"
         given = {"canary_name": self.name, "canary_namespace": self.namespace, **variables}
         if playbook == "canary":
             given = {"canary_file": str(self.folder / "canary.yml"), "canary_min_interval": 1, "canary_settle": 1, "canary_drain": 2, **given}
@@ -225,13 +233,11 @@ class Release:
         log = self.folder / f"{playbook}-{self._walks}.log"
         with log.open("w") as out:
             process = subprocess.Popen(
-                ["ansible-playbook", str(Path(__file__).parent / "run.yml"), "-e", f"playbook={playbook}", "-e", f"result_file={results}",
-                 "-e", f"@{extra}", *arguments] if playbook == "canary" else
                 ["ansible-playbook", f"progressive.delivery.{playbook}", "-e", f"@{extra}", *arguments],
                 stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True,
-                env={**os.environ, "ANSIBLE_LOCALHOST_WARNING": "False", "ANSIBLE_NOCOLOR": "1", "PYTHONUNBUFFERED": "1", **(environment or {})},
+                env={**os.environ, "ANSIBLE_LOCALHOST_WARNING": "False", "ANSIBLE_NOCOLOR": "1", "ANSIBLE_SHOW_CUSTOM_STATS": "1", "PYTHONUNBUFFERED": "1", **(environment or {})},
                 cwd=self.folder)
-        walk = Walk(process, log, results)
+        walk = Walk(process, log)
         self.on_cleanup.append(lambda: walk.kill() if process.poll() is None else None)
         return walk
 

@@ -25,7 +25,8 @@ def test_a_good_release_climbs_by_its_steps_and_is_promoted(release: Release) ->
     assert release.get("deployment", "podinfo")["spec"]["replicas"] == 0
     assert release.phase() == "Succeeded"
     again = release.walk().wait()
-    assert again.rc == 0 and "changed=0" in again.output, again.output[-3000:]
+    assert again.rc == 0 and again.recap["changed"] == 0, again.output[-3000:]
+    assert again.result["outcome"] == "unchanged"
 
 
 def test_a_release_with_errors_is_rolled_back(release: Release) -> None:
