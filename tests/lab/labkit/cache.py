@@ -40,7 +40,7 @@ class Recipe:
     inputs: tuple[str, ...] = ()
     sources: tuple[Path, ...] = ()
     uses_go: bool = True
-    gibibytes: float = 1.0
+    gibibytes: float = 0.5
 
 
 @dataclass
@@ -60,7 +60,8 @@ class Workshop:
         """
         begun = time.monotonic()
         with open(self.log, "a", encoding="utf-8") as output:
-            process = subprocess.Popen(argv, cwd=folder, env={**os.environ, **(environment or {})}, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+            orphaned = ["setpriv", "--pdeathsig", "KILL", "--"]  # a build whose starter is killed must not go on writing
+            process = subprocess.Popen([*orphaned, *argv], cwd=folder, env={**os.environ, **(environment or {})}, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
             try:
                 while True:
                     try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ SHELL_PROMPT = "({name}) "
 def main(arguments: Sequence[str]) -> int:
     """Run one verb; the exit status."""
     options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         preflight.linux()
         return options.verb(options)
@@ -40,6 +42,11 @@ def main(arguments: Sequence[str]) -> int:
     except OSError as error:
         print(f"lab: {error}", file=sys.stderr)
         return 1
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    """Let a termination undo a half start as an interruption by hand does."""
+    raise KeyboardInterrupt
 
 
 def _parser() -> argparse.ArgumentParser:

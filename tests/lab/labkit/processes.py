@@ -108,6 +108,8 @@ def _become_daemon(lab: Lab, writer: int, log: Path, argv: Sequence[str], enviro
         for source, target in ((nothing, 0), (output, 1), (output, 2)):
             os.dup2(source, target)
         os.chdir(folder)
+        for number in (signal.SIGPIPE, signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
         os.execvpe(argv[0], list(argv), dict(environment))
     except OSError as error:
         os.write(writer, str(error).encode())
@@ -150,6 +152,13 @@ def stop(daemons: Iterable[Daemon], grace: float) -> None:
     _wait(handles, 5.0)
     for handle in handles:
         os.close(handle)
+
+
+def forget(lab: Lab, daemons: Sequence[Daemon]) -> None:
+    """End daemons and strike them from the notes."""
+    stop(daemons, 2.0)
+    for daemon in daemons:
+        (lab.pids / f"{daemon.name}.json").unlink(missing_ok=True)
 
 
 def _signal(handles: dict[int, Daemon], number: signal.Signals) -> None:

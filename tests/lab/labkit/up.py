@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from addons import ADDONS
+from addons.interface import Addon
 from labkit import (cgroups, controlplane, down, environment, kubeapi, loadtester, mounts, network, node, pki, preflight, processes, prometheus, recipes,
                     state as states)
 from labkit.errors import LabError
@@ -31,11 +32,12 @@ def up(lab: Lab, purpose: str, gateways: Sequence[str], built: dict[str, Path], 
     state = states.read(lab)
     if state is not None and state.phase == states.UP and _complete(lab):
         network.enter(lab)
-        if not _extend(lab, state, purpose, gateways, built, report):
-            report.headline(f"The lab {lab.name} is up already.")
+        _extend_running(lab, state, purpose, gateways, built, report)
         return
     if lab.root.exists():
-        report.headline(f"Cleaning up what is left of an earlier lab {lab.name}.")
+        dead = [daemon.name for daemon in processes.noted(lab) if not processes.alive(daemon)]
+        why = f", of which {', '.join(dead)} ended" if dead else ""
+        report.headline(f"Removing what is left of an earlier lab {lab.name}{why}.")
         down.down(lab)
     elif network.exists(lab):
         raise LabError(f"There is a network namespace {lab.name} that is no lab's. Choose another name: --name NAME")
@@ -54,6 +56,17 @@ def _complete(lab: Lab) -> bool:
     """Whether every daemon that was started still runs."""
     daemons = processes.noted(lab)
     return bool(daemons) and all(processes.alive(daemon) for daemon in daemons)
+
+
+def _extend_running(lab: Lab, state: State, purpose: str, gateways: Sequence[str], built: dict[str, Path], report: Report) -> None:
+    """Add what is asked for to a lab that is up; what cannot be added leaves it as it was."""
+    before = {daemon.name for daemon in processes.noted(lab)}
+    try:
+        added = _extend(lab, state, purpose, gateways, built, report)
+    except BaseException:
+        processes.forget(lab, [daemon for daemon in processes.noted(lab) if daemon.name not in before])
+        raise
+    report.headline(f"The lab {lab.name} now has what was asked for." if added else f"The lab {lab.name} is up already.")
 
 
 def _keep_logs(lab: Lab) -> Path | None:
@@ -95,32 +108,45 @@ def _start(lab: Lab, purpose: str, gateways: Sequence[str], built: dict[str, Pat
 
 
 def _extend(lab: Lab, state: State, purpose: str, gateways: Sequence[str], built: dict[str, Path], report: Report) -> bool:
-    """Start what is asked for and not there yet; whether there was anything."""
+    """Start what is asked for and not there yet; whether there was anything. A lab keeps the programs that it was started with."""
     new_gateways = [name for name in gateways if name not in state.gateways]
     new_purpose = purpose not in state.purposes and not (purpose == recipes.DEMO and recipes.TESTS in state.purposes)
+    other = sorted(name for name, folder in built.items() if state.built.get(name, str(folder)) != str(folder))
+    if other:
+        report.say(f"there are newer builds of {', '.join(other)}; the lab takes them after down and up")
     if not new_gateways and not new_purpose and state.phase == states.UP:
         return False
-    state = replace(state, built={**state.built, **{name: str(folder) for name, folder in built.items()}})
-    kube = state.folders()["kube"] / "kube"
+    state = replace(state, built={**{name: str(folder) for name, folder in built.items()}, **state.built})
     for name in new_gateways:
-        addon = ADDONS[name]
-        network.require_free(dict(addon.ports))
-        _apply_crds(lab, kube, addon.crds(state.folders()))
-        addon.start(lab, state.folders())
-        prometheus.add_gateways(lab, {name: addon.metrics})
+        _add_gateway(lab, state, ADDONS[name])
         state = replace(state, gateways=(*state.gateways, name))
+        states.write(lab, state)
         report.say(f"the gateway {name} is ready")
     if new_purpose and purpose == recipes.TESTS:
-        environment.write_programs(lab, state.folders())
-        _apply_crds(lab, kube, [state.folders()["flagger-crds"] / "crd.yaml"])
-        loadtester.start(lab, state.folders(), environment.path_for(lab))
+        _add_peers(lab, state)
         report.say("Flagger's CRDs and load tester are there")
     states.write(lab, replace(state, phase=states.UP, purposes=tuple(sorted({*state.purposes, purpose}))))
     return True
 
 
-def _apply_crds(lab: Lab, kube: Path, files: list[Path]) -> None:
+def _add_gateway(lab: Lab, state: State, addon: Addon) -> None:
+    network.require_free(dict(addon.ports))
+    _apply_crds(lab, state, addon.crds(state.folders()))
+    addon.start(lab, state.folders())
+    prometheus.add_gateways(lab, {addon.name: addon.metrics})
+
+
+def _add_peers(lab: Lab, state: State) -> None:
+    environment.write_programs(lab, state.folders())
+    _apply_crds(lab, state, [state.folders()["flagger-crds"] / "crd.yaml"])
+    loadtester.start(lab, state.folders(), environment.path_for(lab))
+
+
+def _apply_crds(lab: Lab, state: State, files: list[Path]) -> None:
     """Apply manifests of CRDs (large, hence on the server's side) and wait until they are served."""
+    if not files:
+        return
+    kube = state.folders()["kube"] / "kube"
     arguments = [f"--filename={path}" for path in files]
     kubeapi.kubectl(lab, kube, "apply", "--server-side", "--force-conflicts", *arguments)
     kubeapi.kubectl(lab, kube, "wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
