@@ -128,14 +128,14 @@ EXAMPLES = r"""
     min: 1
   register: targets
 
-- name: Wait until the server is calm, then go on
+- name: Wait until scraping is quick again, then go on
   progressive.delivery.metric_check:
     address: "{{ lookup('ansible.builtin.env', 'PROMETHEUS_URL') }}"
-    name: queries-per-second
-    query: sum(rate(prometheus_http_requests_total[1m]))
-    max: 1000
-  register: load
-  until: load.passed
+    name: slowest-scrape
+    query: max(scrape_duration_seconds)
+    max: 2
+  register: scraping
+  until: scraping.passed
   retries: 10
   delay: 3
 
@@ -143,13 +143,12 @@ EXAMPLES = r"""
   progressive.delivery.metric_check:
     address: "{{ lookup('ansible.builtin.env', 'PROMETHEUS_URL') }}"
     metrics:
-      - name: open-files
-        query: max(process_open_fds)
-        max: 100000
-      - name: one
-        query: vector(1)
+      - name: scraped-samples
+        query: sum(scrape_samples_scraped)
         min: 1
-        max: 1
+      - name: samples-lost
+        query: sum(scrape_samples_scraped - scrape_samples_post_metric_relabeling)
+        max: 0
     fail_when: [fail, unknown]
 """
 
@@ -226,6 +225,11 @@ outcome:
   type: str
   returned: always
   sample: fail
+msg:
+  description: What stood in the way, in words.
+  type: str
+  returned: when a check did not pass
+  sample: request-success-rate 80.00% < 99%
 """
 
 import base64
@@ -269,7 +273,7 @@ OPTIONS = {
     "url_username": {"type": "str"},
     "url_password": {"type": "str", "no_log": True},
     "secret_name": {"type": "str"},
-    "secret_namespace": {"type": "str"},
+    "secret_namespace": {"type": "str", "no_log": False},
     "insecure_skip_verify": {"type": "bool", "default": False},
     "timeout": {"type": "float", "default": 5},
     "document": {"type": "dict"},
@@ -368,14 +372,16 @@ def _secret(call: Call, namespace: str, name: str) -> Mapping[str, str] | Canary
 
 def _result(outcomes: Sequence[Outcome], policy: Options, fail_when: Sequence[str]) -> dict[str, Any]:
     found = [outcome.outcome for outcome in outcomes]
-    result = {
+    result: dict[str, Any] = {
         "changed": False,
         "outcomes": outcomes,
         "passed": all(_passes(outcome, policy) for outcome in outcomes),
         "outcome": next((word for word in (FAIL, UNKNOWN) if word in found), PASS),
     }
-    stopping = [outcome for outcome in outcomes if outcome.outcome in fail_when]
-    return {**result, "failed": True, "msg": "; ".join(outcome.why for outcome in stopping)} if stopping else result
+    if result["outcome"] != PASS:
+        # Also without failing: it is what Ansible shows when an `until` runs out.
+        result["msg"] = "; ".join(outcome.why or outcome.name for outcome in outcomes if outcome.outcome != PASS)
+    return {**result, "failed": True} if any(outcome in fail_when for outcome in found) else result
 
 
 def _passes(outcome: Outcome, policy: Options) -> bool:

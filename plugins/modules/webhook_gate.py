@@ -39,8 +39,9 @@ options:
       - event
     default: rollout
   name:
-    description: What the hook is called in its answer. Left out, it is its O(type).
+    description: What the hook is called in its answer, with O(url).
     type: str
+    default: gate
   timeout:
     description: Seconds that one attempt may take, connection and answer included.
     type: float
@@ -190,6 +191,11 @@ allowed:
   type: bool
   returned: always
   sample: false
+msg:
+  description: What stood in the way, in words.
+  type: str
+  returned: when a hook did not allow
+  sample: "pre-rollout acceptance-test: refused (500): command npm test failed: 1 of 12 tests"
 listed:
   description: What would be called, or was; index, name, type and url of each hook, the url without credentials.
   type: list
@@ -220,7 +226,7 @@ NEVER = "never"
 OPTIONS = {
     "url": {"type": "str"},
     "type": {"type": "str", "choices": list(HOOK_TYPES), "default": ROLLOUT},
-    "name": {"type": "str"},
+    "name": {"type": "str", "default": "gate"},
     "timeout": {"type": "float", "default": 10},
     "retries": {"type": "int", "default": 0},
     "insecure_skip_verify": {"type": "bool", "default": False},
@@ -278,7 +284,7 @@ def _alone(params: Mapping[str, Any]) -> Hook:
         raise SpecError("timeout, retries", f"{params['timeout']:g} and {params['retries']} do not fit",
                         "accepted: seconds above 0, and a number of retries from 0")
     return Hook(
-        index=0, type=params["type"], name=params["name"] or params["type"], url=params["url"], timeout=params["timeout"],
+        index=0, type=params["type"], name=params["name"], url=params["url"], timeout=params["timeout"],
         retries=params["retries"], disable_tls=params["insecure_skip_verify"],
         metadata={str(key): str(value) for key, value in params["metadata"].items()})
 
@@ -291,14 +297,17 @@ def _tell(call: Call, hooks: Sequence[Hook], answers: Sequence[Answer]) -> None:
 
 
 def _result(hooks: Sequence[Hook], answers: Sequence[Answer], fail_when: Sequence[str]) -> dict[str, Any]:
-    result = {
+    result: dict[str, Any] = {
         "changed": False,
         "answers": answers,
         "allowed": webhooks.allowed(answers),
         "listed": [{"index": hook.index, "name": hook.name, "type": hook.type, "url": shown.url(hook.url)} for hook in hooks],
     }
-    stopping = [answer for answer in answers if answer.outcome in fail_when]
-    return {**result, "failed": True, "msg": "; ".join(map(_why, stopping))} if stopping else result
+    unwilling = [answer for answer in answers if answer.outcome != ALLOWED]
+    if unwilling:
+        # Also without failing: it is what Ansible shows when an `until` runs out.
+        result["msg"] = "; ".join(map(_why, unwilling))
+    return {**result, "failed": True} if any(answer.outcome in fail_when for answer in answers) else result
 
 
 def _why(answer: Answer) -> str:

@@ -36,7 +36,7 @@ def judge(check: Check, value: float | None, *, series: int = 1, error: str = ""
         why = f"{QUERY_ERROR}: {check.name}: query returned {series} series; aggregate it to one, for example with sum() or max()"
         return _outcome(check, UNKNOWN, None, why, unit, window)
     if value is None or math.isnan(value):
-        why = f"{NO_DATA}: {check.name}: the query found no value; the canary may be receiving no traffic"
+        why = f"{NO_DATA}: {check.name}: the query found no value (no traffic, or no such series)"
         return _outcome(check, UNKNOWN, None, why, unit, window)
     return _compare(check, value, unit, window)
 
