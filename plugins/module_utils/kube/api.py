@@ -30,6 +30,7 @@ JSON_PATCH = "application/json-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 
 NOT_SENT = "NotSent"                    # KubeError.reason: the request never reached the server
+UNTRUSTED = "Untrusted"                 # KubeError.reason: no TLS connection, and another attempt will not mend it
 UNKNOWN_KIND = "UnknownKind"            # KubeError.reason: the server does not serve this kind
 
 REQUEST_SECONDS = 10.0
@@ -204,7 +205,7 @@ class Api:
             try:
                 reply = self._sender.send(method, path, query, body, content_type, REQUEST_SECONDS)
             except KubeError as error:
-                if last or error.reason == "BadAddress" or not (repeatable or error.reason == NOT_SENT):
+                if last or error.reason == UNTRUSTED or not (repeatable or error.reason == NOT_SENT):
                     raise KubeError(f"{verb} {ref}: {error}", error.status, error.reason) from None
             else:
                 self._note_time(reply)

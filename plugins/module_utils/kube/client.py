@@ -13,13 +13,14 @@ from __future__ import annotations
 import contextlib
 import copy
 import os
+import ssl
 import traceback
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError, MissingLibrary
-from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import NOT_SENT, Api, Reply
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import NOT_SENT, UNTRUSTED, Api, Reply
 
 # Library as people install it -> text of the failed import.
 TRACEBACKS: dict[str, str] = {}
@@ -66,9 +67,12 @@ def make_api(params: Mapping[str, Any]) -> Api:
     require()
     given = {name: params[name] for name in AUTH_OPTIONS if params.get(name) is not None}
     auth = _create_auth_spec(None, **given)
+    if auth.get("host"):
+        _check_address("host", auth["host"])
     _choose_kubeconfig(auth)
     with _forgetting_key_files():
         configuration = _configuration(auth)
+        _check_address("the server in kubeconfig", configuration.host)
         return Api(Transport(configuration, _create_headers(None, **given)))
 
 
@@ -87,6 +91,16 @@ def _choose_kubeconfig(auth: dict[str, Any]) -> None:
     path = auth["kubeconfig"]
     if isinstance(path, str) and not any(os.path.exists(os.path.expanduser(part)) for part in path.split(os.pathsep)):
         raise CanaryError(f"kubeconfig: there is no file {path}; set {_WHERE}")
+
+
+def _check_address(option: str, address: str) -> None:
+    try:
+        parts = urlsplit(address)
+        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        fits = False
+    if not fits:
+        raise CanaryError(f"{option}: {address!r} is not the address of an API server; accepted: https://name:port")
 
 
 def _configuration(auth: dict[str, Any]) -> Any:
@@ -184,19 +198,22 @@ class Transport:
         try:
             yield
         except urllib3.exceptions.SSLError as error:
+            if any(isinstance(item, (ssl.SSLEOFError, ssl.SSLZeroReturnError)) for item in error.args):
+                raise self._cut(error) from None
             raise KubeError(f"no trusted TLS connection to the API server {self.host}: {_reason(error)}; set ca_cert (K8S_AUTH_SSL_CA_CERT) to its "
-                            "certificate authority, or validate_certs: false", reason=NOT_SENT) from None
+                            "certificate authority, or validate_certs: false", reason=UNTRUSTED) from None
         except urllib3.exceptions.ProxyError as error:
             raise KubeError(f"the API server {self.host} cannot be reached through the proxy (option proxy): {_reason(error)}", reason=NOT_SENT) from None
         except (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError) as error:
             raise KubeError(f"the API server {self.host} cannot be reached: {_reason(error)}; check host or the server in kubeconfig",
                             reason=NOT_SENT) from None
-        except urllib3.exceptions.LocationValueError:
-            raise KubeError(f"host: {self.host!r} is not the address of an API server (https://name:port)", reason="BadAddress") from None
         except urllib3.exceptions.TimeoutError:
             raise KubeError(f"the API server {self.host} did not answer within {seconds:g} s", reason="Timeout") from None
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise KubeError(f"the connection to the API server {self.host} was cut: {_reason(error)}", reason="Cut") from None
+            raise self._cut(error) from None
+
+    def _cut(self, error: Exception) -> KubeError:
+        return KubeError(f"the connection to the API server {self.host} was cut: {_reason(error)}", reason="Cut")
 
 
 def _load_tls(pool_options: dict[str, Any], configuration: Any) -> None:

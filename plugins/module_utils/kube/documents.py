@@ -2,16 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Documents that live in the cluster: Flagger's Canary and MetricTemplate objects, the Secrets they name, and the projected status."""
+"""Documents that live in the cluster: Flagger's Canary and MetricTemplate objects, and the projected status."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError, SpecError
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import KubeError, SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
 
@@ -39,17 +37,6 @@ def read_templates(api: Api, document: Mapping[str, Any]) -> list[dict[str, Any]
                 raise SpecError(f"spec.analysis.metrics[{index}].templateRef", f"MetricTemplate {'/'.join(key)} does not exist")
             found[key] = template
     return list(found.values())
-
-
-def read_secret(api: Api, namespace: str, name: str) -> dict[str, str]:
-    """The Secret's content as texts. For the verb that uses it at once: it belongs in no result (ANSIBLE 10)."""
-    secret = api.get(refs.secret(namespace, name))
-    if secret is None:
-        raise CanaryError(f"Secret {namespace}/{name} does not exist")
-    try:
-        return {key: base64.b64decode(value).decode() for key, value in (secret.get("data") or {}).items()}
-    except (binascii.Error, UnicodeDecodeError):
-        raise CanaryError(f"Secret {namespace}/{name} holds something that is not text") from None
 
 
 def project_status(api: Api, canary_object: dict[str, Any], status: Mapping[str, Any]) -> dict[str, Any]:

@@ -165,7 +165,7 @@ def differs(obj: Mapping[str, Any], canary: Canary) -> list[str]:
 
 
 def _reconcile(obj: dict[str, Any], wanted: Mapping[str, Any], canary: Canary) -> None:
-    was_ours = set(filter(None, marks.annotations(obj).get(marks.OWNS, "").split(",")))
+    was_ours = set(filter(None, marks.annotations_of(obj).get(marks.OWNS, "").split(",")))
     is_ours = set(_optional_parts(wanted["spec"]))
     _reconcile_metadata(obj["metadata"], wanted["metadata"])
     spec = obj.setdefault("spec", {})
