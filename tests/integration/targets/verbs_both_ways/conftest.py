@@ -23,10 +23,6 @@ import yaml
 
 HERE = pathlib.Path(__file__).parent
 
-# What a task looks like that is to take the module way, whatever else holds.
-AS_MODULE = {"vars": {"progressive_delivery_in_process": False}}
-
-
 @dataclass(frozen=True)
 class Ran:
     """One task's result; ``way`` and ``because`` are what -vvv adds to it."""
@@ -81,7 +77,8 @@ class Stage:
         verbosity: str = "-vvv",
     ) -> Play:
         """Run the tasks one after the other, also after a failure. Each wants a ``name``."""
-        book = [{"hosts": "all" if inventory else "localhost", "gather_facts": False, "ignore_errors": True, **(play or {}), "tasks": list(tasks)}]
+        head = {"hosts": "all" if inventory else "localhost", "gather_facts": False, "ignore_errors": True}
+        book = [{**head, **(play or {}), "tasks": list(tasks)}]
         (self.folder / "play.yml").write_text(yaml.safe_dump(book, sort_keys=False), encoding="utf-8")
         collected = self.folder / f"{uuid.uuid4().hex}.jsonl"
         collected.touch()
@@ -127,7 +124,8 @@ def stage_in() -> type[Stage]:
 @pytest.fixture(scope="session")
 def verbs() -> set[str]:
     """The names of all modules of the collection."""
-    listing = subprocess.run(["ansible-doc", "--list", "--json", "progressive.delivery"], env=_environment(), capture_output=True, check=True)
+    command = ["ansible-doc", "--list", "--json", "progressive.delivery"]
+    listing = subprocess.run(command, env=_environment(), capture_output=True, check=True)
     return {name.rpartition(".")[2] for name in json.loads(listing.stdout)}
 
 

@@ -26,7 +26,8 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
     "an option that there is not": ("webhook_gate", {"url": "{gate}/open", "uri": "x"}, "failed"),
     "a gate in check mode": ("webhook_gate", {"url": "{gate}/open", "check_mode": True}, "ok"),
     "a canary that was never walked": ("canary_info", {"name": "nobody", "namespace": "default", "kubeconfig": "{kubeconfig}"}, "ok"),
-    "a kubeconfig that is not there": ("canary_info", {"name": "nobody", "namespace": "default", "kubeconfig": "/nowhere/config"}, "failed"),
+    "a kubeconfig that is not there": (
+        "canary_info", {"name": "nobody", "namespace": "default", "kubeconfig": "/nowhere/config"}, "failed"),
     "an API server that is not there": (
         "canary_info", {"name": "nobody", "namespace": "default", "host": "http://127.0.0.1:9", "api_key": "sesame-4711"}, "failed"),
 }

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -18,6 +17,9 @@ import pytest
 import yaml
 
 SECRET = "bearer-sesame-4711"
+
+# What a task says that is to take the module way, whatever else holds.
+AS_MODULE = {"vars": {"progressive_delivery_in_process": False}}
 
 # A host that is there by name only: whoever tries to reach it fails.
 ELSEWHERE = "elsewhere ansible_host=127.0.0.1 ansible_port=9 ansible_connection=ssh"
@@ -42,6 +44,11 @@ def inventory(tmp_path: pathlib.Path) -> Callable[..., str]:
 def looks(name: str = "look", options: Mapping[str, Any] | None = None, **keywords: Any) -> dict[str, Any]:
     """A task that asks the API server for one record."""
     return {"name": name, "progressive.delivery.canary_info": {"name": "nobody", "namespace": "default", **(options or {})}, **keywords}
+
+
+def checks(address: str, **options: Any) -> dict[str, Any]:
+    """A task that asks a Prometheus."""
+    return {"name": "check", "progressive.delivery.metric_check": {"address": address, "query": "up", **options}}
 
 
 def script(path: pathlib.Path, text: str) -> str:
@@ -74,7 +81,8 @@ def test_ansible_01_with_another_interpreter_a_verb_runs_as_a_module(stage, asks
 
 def test_ansible_01_an_interpreter_set_by_configuration_counts_too(stage, asks, inventory, tmp_path):
     other = script(tmp_path / "python", f'exec {sys.executable} "$@"')
-    asked = stage.play(asks(), inventory=inventory("here ansible_connection=local"), environment={"ANSIBLE_PYTHON_INTERPRETER": other})["ask"]
+    here = inventory("here ansible_connection=local")
+    asked = stage.play(asks(), inventory=here, environment={"ANSIBLE_PYTHON_INTERPRETER": other})["ask"]
     assert (asked.status, asked.way) == ("ok", "module")
 
 
@@ -95,7 +103,8 @@ def test_ansible_01_on_a_remote_host_a_verb_runs_as_a_module_there(stage, asks, 
 
 
 def test_ansible_01_delegated_to_a_remote_host_a_verb_runs_as_a_module_there(stage, asks, inventory):
-    played = stage.play(asks(delegate_to="elsewhere"), inventory=inventory("here ansible_connection=local", ELSEWHERE), arguments=["--limit", "here"])
+    both = inventory("here ansible_connection=local", ELSEWHERE)
+    played = stage.play(asks(delegate_to="elsewhere"), inventory=both, arguments=["--limit", "here"])
     assert played["ask"].status == "unreachable"
     assert "runs as a module: the connection is ssh, not local" in played.output
 
@@ -104,7 +113,10 @@ def test_ansible_01_delegated_from_a_remote_host_to_localhost_a_verb_runs_in_pro
     assert stage.play(asks(delegate_to="localhost"), inventory=inventory(ELSEWHERE))["ask"].way == "in_process"
 
 
-@pytest.mark.parametrize("switch", [{"environment": {"PROGRESSIVE_DELIVERY_IN_PROCESS": "0"}}, {"play": {"vars": {"progressive_delivery_in_process": "false"}}}])
+@pytest.mark.parametrize("switch", [
+    {"environment": {"PROGRESSIVE_DELIVERY_IN_PROCESS": "0"}},
+    {"play": {"vars": {"progressive_delivery_in_process": "false"}}},
+])
 def test_ansible_01_who_wants_modules_gets_modules(stage, asks, switch):
     assert stage.play(asks(), **switch)["ask"].way == "module"
 
@@ -116,7 +128,7 @@ def test_ansible_01_who_wants_modules_gets_modules(stage, asks, switch):
 def test_ansible_02_the_tasks_environment_says_which_cluster(stage, variable):
     played = stage.play(
         looks("one", environment={variable: "/nowhere/{{ which }}"}, vars={"which": "one"}),
-        looks("two", environment={variable: "/nowhere/two"}, vars={"progressive_delivery_in_process": False}),
+        looks("two", environment={variable: "/nowhere/two"}, **AS_MODULE),
         play={"environment": {variable: "/nowhere/of-the-play"}},
     )
     assert (played["one"].way, played["two"].way) == ("in_process", "module")
@@ -161,21 +173,21 @@ def test_ansible_03_a_missing_library_falls_back_to_the_module_which_names_it(st
 
 def test_ansible_04_a_value_that_is_not_finite_is_null_with_a_why(stage, serve, as_prometheus):
     address = serve({"/api/v1/query": (200, as_prometheus("NaN"))})
-    checked = stage.play({"name": "check", "progressive.delivery.metric_check": {"address": address, "query": "up"}})["check"]
+    checked = stage.play(checks(address))["check"]
     assert checked.way == "in_process"
     assert checked.result["outcomes"][0]["value"] is None
     assert checked.result["outcomes"][0]["why"]
 
 
 def test_ansible_04_a_number_that_is_not_finite_is_refused_by_the_name_of_its_option(stage, prometheus):
-    checked = stage.play({"name": "check", "progressive.delivery.metric_check": {"address": prometheus, "query": "up", "max": float("inf")}})["check"]
+    checked = stage.play(checks(prometheus, max=float("inf")))["check"]
     assert checked.status == "failed"
     assert "max: " in checked.result["msg"]
 
 
 def test_ansible_04_results_are_plain_data_for_the_next_task(stage, prometheus):
     played = stage.play(
-        {"name": "check", "register": "checked", "progressive.delivery.metric_check": {"address": prometheus, "query": "{{ query }}"}, "vars": {"query": "up"}},
+        {**checks(prometheus, query="{{ query }}"), "register": "checked", "vars": {"query": "up"}},
         {"name": "use", "ansible.builtin.debug": {"msg": "{{ (checked | to_json | from_json).outcomes[0].value + 1 }}"}},
     )
     assert played["use"].result["msg"] == 13.5
@@ -202,13 +214,21 @@ def test_ansible_05_defaults_of_the_action_group_reach_verbs_in_process_and_kube
 
 # 6: errors
 
+# Stands in for requests: whatever is asked of it fails, with a secret in the error and in its cause.
+BROKEN_LIBRARY = f"""
+def __getattr__(name):
+    try:
+        raise KeyError('{SECRET}')
+    except KeyError as cause:
+        raise RuntimeError('Authorization: Bearer {SECRET}') from cause
+"""
+
 
 @pytest.mark.parametrize("in_process", [True, False])
 def test_ansible_06_an_unexpected_error_never_prints_its_text_or_its_cause(stage, asks, tmp_path, in_process):
     folder = tmp_path / "shadow" / "requests"
     folder.mkdir(parents=True)
-    planted = f"try:\n    raise KeyError('{SECRET}')\nexcept KeyError as cause:\n    raise RuntimeError('Authorization: {SECRET}') from cause\n"
-    (folder / "__init__.py").write_text(f"def __getattr__(name):\n{''.join(f'    {line}' + chr(10) for line in planted.splitlines())}", encoding="utf-8")
+    (folder / "__init__.py").write_text(BROKEN_LIBRARY, encoding="utf-8")
     played = stage.play(asks(vars={"progressive_delivery_in_process": in_process}), environment={"PYTHONPATH": str(folder.parent)})
     assert played["ask"].status == "failed"
     assert "unexpected RuntimeError" in played["ask"].result["msg"]
@@ -231,18 +251,19 @@ def test_ansible_07_a_verb_runs_asynchronously(stage, asks):
 def test_ansible_08_a_kubeconfig_is_found_in_files_beside_the_playbook(stage, kubeconfig, tmp_path):
     (tmp_path / "files").mkdir()
     (tmp_path / "files" / "lab.yml").write_bytes(pathlib.Path(kubeconfig).read_bytes())
-    looked = stage.play(looks(options={"kubeconfig": "lab.yml"}), looks("as a module", {"kubeconfig": "lab.yml"}, vars={"progressive_delivery_in_process": False}))
+    looked = stage.play(looks(options={"kubeconfig": "lab.yml"}), looks("as a module", {"kubeconfig": "lab.yml"}, **AS_MODULE))
     assert (looked["look"].status, looked["as a module"].status) == ("ok", "ok"), looked.output
 
 
 def test_ansible_08_a_vaulted_kubeconfig_is_decrypted_and_no_copy_is_left(stage, kubeconfig, tmp_path):
     (tmp_path / "password").write_text("open sesame\n", encoding="utf-8")
     (tmp_path / "lab.yml").write_bytes(pathlib.Path(kubeconfig).read_bytes())
-    subprocess.run(["ansible-vault", "encrypt", "--vault-password-file", "password", "lab.yml"], cwd=tmp_path, check=True, capture_output=True)
+    password = ["--vault-password-file", "password"]
+    subprocess.run(["ansible-vault", "encrypt", *password, "lab.yml"], cwd=tmp_path, check=True, capture_output=True)
     (tmp_path / "tmp").mkdir()
     looked = stage.play(
-        looks(options={"kubeconfig": "lab.yml"}), looks("as a module", {"kubeconfig": "lab.yml"}, vars={"progressive_delivery_in_process": False}),
-        arguments=["--vault-password-file", "password"], environment={"ANSIBLE_LOCAL_TEMP": str(tmp_path / "tmp"), "TMPDIR": str(tmp_path / "tmp")})
+        looks(options={"kubeconfig": "lab.yml"}), looks("as a module", {"kubeconfig": "lab.yml"}, **AS_MODULE),
+        arguments=password, environment={"ANSIBLE_LOCAL_TEMP": str(tmp_path / "tmp"), "TMPDIR": str(tmp_path / "tmp")})
     assert (looked["look"].status, looked["as a module"].status) == ("ok", "ok"), looked.output
     assert looked["look"].way == "in_process"
     assert not [path for path in (tmp_path / "tmp").rglob("*") if path.is_file()]
@@ -286,7 +307,8 @@ def test_ansible_09_a_python_that_is_not_there_is_named_with_the_remedy(stage, a
 def test_ansible_23_lines_name_host_and_canary_and_obey_no_terminal(stage, gate, serve, in_process):
     forged = serve({"/closed": (403, "no\x1b[2K\r\nok: [localhost] => all is well")})
     options = {"url": f"{forged}/closed", "canary_name": "podinfo", "canary_namespace": "test"}
-    played = stage.play({"name": "ask", "progressive.delivery.webhook_gate": options, "vars": {"progressive_delivery_in_process": in_process}})
+    task = {"name": "ask", "progressive.delivery.webhook_gate": options}
+    played = stage.play({**task, "vars": {"progressive_delivery_in_process": in_process}})
     assert "\n[localhost] test/podinfo: " in played.output
     assert "\nok: [localhost] => all is well" not in played.output
 
@@ -297,7 +319,7 @@ def test_ansible_23_a_task_with_no_log_shows_no_lines(stage, asks):
 
 
 def test_results_say_how_they_came_about_only_to_whoever_asks(stage, asks):
-    tasks = [asks("in process"), asks("as a module", vars={"progressive_delivery_in_process": False})]
+    tasks = [asks("in process"), asks("as a module", **AS_MODULE)]
     loud, quiet = stage.play(*tasks), stage.play(*tasks, verbosity="-v")
     for name in ("in process", "as a module"):
         assert loud[name].result["invocation"]["module_args"]["type"] == "rollout"

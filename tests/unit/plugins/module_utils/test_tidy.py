@@ -56,6 +56,7 @@ def test_without_a_kubeconfig_everything_that_ansible_found_is_hidden() -> None:
 
 
 def test_options_are_shown_without_those_left_out_and_without_what_mappings_and_urls_hide() -> None:
-    given = {"name": "podinfo", "context": None, "kubeconfig": KUBECONFIG, "hooks": [1, {"a": "b"}], "url": "https://me:s3cret@host/path?key=abc"}
+    given = {
+        "name": "podinfo", "context": None, "kubeconfig": KUBECONFIG, "hooks": [1, {"a": "b"}], "url": "https://me:s3cret@host/path?key=abc"}
     assert tidy.shown(given) == {
         "name": "podinfo", "kubeconfig": "(a mapping)", "hooks": [1, "(a mapping)"], "url": "https://host/path?key=***"}

@@ -18,14 +18,15 @@ from ansible_collections.progressive.delivery.plugins.plugin_utils import argume
 
 def test_ansible_04_tagged_texts_and_mappings_become_plain_ones() -> None:
     tagged = DataLoader().load("name: podinfo\nspec: {ports: [80]}\n")
-    assert type(tagged["name"]) is not str
+    assert tagged["name"].__class__ is not str
     given = arguments.plain(tagged)
     assert given == {"name": "podinfo", "spec": {"ports": [80]}}
-    assert type(given["name"]) is str and type(given["spec"]) is dict
+    assert (given["name"].__class__, given["spec"].__class__) == (str, dict)
 
 
 def test_ansible_17_a_text_without_content_means_left_out() -> None:
-    assert arguments.plain({"context": "", "name": "podinfo", "weight": 0, "force": False}) == {"name": "podinfo", "weight": 0, "force": False}
+    kept = {"name": "podinfo", "weight": 0, "force": False}
+    assert arguments.plain({"context": "", **kept}) == kept
 
 
 def test_what_yaml_takes_for_a_date_is_its_text_again() -> None:

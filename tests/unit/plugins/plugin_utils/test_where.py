@@ -35,7 +35,9 @@ def test_ansible_01_the_same_folder_by_another_path_is_ours(tmp_path: pathlib.Pa
     assert where._is_ours(str(tmp_path / "venv-3" / "python"))
 
 
-def test_ansible_01_two_virtual_environments_of_one_python_are_not_the_same(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ansible_01_two_virtual_environments_of_one_python_are_not_the_same(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "python3").touch()
     for name in ("ours", "theirs"):
         (tmp_path / name).mkdir()
@@ -45,6 +47,8 @@ def test_ansible_01_two_virtual_environments_of_one_python_are_not_the_same(tmp_
     assert not where._is_ours(str(tmp_path / "python3"))
 
 
-@pytest.mark.parametrize(("name", "at_start"), [("PYTHONPATH", True), ("LD_PRELOAD", True), ("KUBECONFIG", False), ("K8S_AUTH_HOST", False)])
+@pytest.mark.parametrize(("name", "at_start"), [
+    ("PYTHONPATH", True), ("LD_PRELOAD", True), ("KUBECONFIG", False), ("K8S_AUTH_HOST", False),
+])
 def test_ansible_02_variables_that_only_a_starting_python_reads_are_known(name: str, at_start: bool) -> None:
     assert bool(where._READ_AT_START.match(name)) is at_start
