@@ -65,7 +65,10 @@ STAGES = {
             closing=r"^=+ .* in [\d.]+s", closing_lines=2,
         ),
         Stage("pytest", "python -m pytest", closing=r"^=* ?\d+ .* in [\d.]+s", takes_arguments=True),
-        Stage("integration", f"ansible-test integration --local --python {PYTHON} --color no", closing=r"ok=\d+", assembled=True, lab=True),
+        Stage(
+            "integration", f"ansible-test integration --local --python {PYTHON} --color no --continue-on-error", assembled=True, lab=True,
+            closing=r"ok=\d+|^=+ .* in [\d.]+s|^FATAL: ",
+        ),
         Stage("e2e", "python -m pytest tests/e2e -n {workers}", closing=r"^=* ?\d+ .* in [\d.]+s", lab=True, takes_arguments=True),
     )
 }
