@@ -11,6 +11,8 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.docume
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import HOOK_TYPES, ROLLOUT, Hook
 
 TIMEOUT = 10.0
+# Waiting 30 seconds before each, nearly an hour.
+MOST_RETRIES = 100
 
 
 def read_hooks(analysis: Fields) -> tuple[Hook, ...]:
@@ -32,7 +34,7 @@ def _hook(index: int, entry: Fields) -> Hook:
         name=entry.text("name", required=True),
         url=entry.text("url", formats.URL, required=True),
         timeout=entry.seconds("timeout", default=TIMEOUT),
-        retries=entry.whole("retries", 0),
+        retries=entry.whole("retries", 0, MOST_RETRIES),
         disable_tls=entry.flag("disableTLS"),
         mute_alert=entry.flag("muteAlert"),
         metadata=entry.text_map("metadata", secret=True),

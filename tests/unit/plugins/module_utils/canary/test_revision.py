@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import canonical, checksum, meaning, revision_of, short
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 # As a person writes it.
@@ -234,6 +234,7 @@ def test_canonical_json_loses_nothing(value: Any) -> None:
     assert json.loads(canonical(value)) == value
 
 
+@settings(max_examples=50)
 @given(objects)
 def test_the_meaning_of_a_meaning_is_itself(spec: dict[str, Any]) -> None:
     once = meaning({"spec": spec})
