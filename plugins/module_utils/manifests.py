@@ -44,7 +44,7 @@ def _documents(text: str, field: str) -> list[Any]:
 
 
 def _loader(yaml: Any) -> Any:
-    class Loader(yaml.SafeLoader):  # type: ignore[misc]
+    class Loader(yaml.SafeLoader):
         """Refuses a key that is there twice: YAML takes the last one in silence, and the first one's author never knows."""
 
         def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:

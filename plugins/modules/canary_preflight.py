@@ -61,6 +61,18 @@ options:
     description: Whether to look at the cluster when a walk is about to begin. Without it, only the document is checked.
     type: bool
     default: true
+  gitops_ignored:
+    description:
+      - Say that no GitOps tool puts back what a walk changes, because it was told to ignore these fields.
+      - Left out, a tool whose marks are on these fields of the target, the apex Service or the route is a reason to refuse, with the setting that it needs.
+    type: bool
+    default: false
+  flagger_is_gone:
+    description:
+      - Say that Flagger's controller no longer runs, or no longer looks at this namespace.
+      - Left out, a Canary object whose status was last written by Flagger, and which is not suspended, is a reason to refuse.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
   - progressive.delivery.attributes
@@ -147,14 +159,17 @@ import uuid
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils import manifests, walker
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import given as inputs
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import given as inputs, permissions
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.findings import Findings
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import KubeError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.given import Given
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import dump
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.outline import hooks_lines, plan_line
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import GATES, Canary
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import preflight, record as store
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import GATES
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import preflight, record as store, secrets, surroundings
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.preflight import Found, Glance
+from ansible_collections.progressive.delivery.plugins.module_utils.metrics import ready
 from ansible_collections.progressive.delivery.plugins.module_utils.verb import Call, Verb
 
 OPTIONS = {
@@ -166,12 +181,27 @@ OPTIONS = {
     "options": {"type": "dict", "default": {}},
     "mode": {"type": "str", "choices": ["walk", "tick"], "default": "walk"},
     "deep": {"type": "bool", "default": True},
+    "gitops_ignored": {"type": "bool", "default": False},
+    "flagger_is_gone": {"type": "bool", "default": False},
 }
+
+FORBIDDEN = 403
 
 
 def execute(call: Call) -> dict[str, Any]:
     given = _given(call)
     call.subject = f"{given.namespace}/{given.name}"
+    try:
+        return _checked(call, given)
+    except KubeError as error:
+        if error.status != FORBIDDEN:
+            raise
+        lacks = surroundings.missing(call.api, {given.namespace: permissions.every_walk()})
+        refusal = surroundings.permission_error(lacks) if lacks else str(error)
+    raise KubeError(refusal, FORBIDDEN)
+
+
+def _checked(call: Call, given: Given) -> dict[str, Any]:
     stored = store.read(call.api, given.namespace, given.name)
     found = preflight.remembered(stored, call.params["mode"]) if given.document is None else None
     if found is not None:
@@ -182,7 +212,29 @@ def execute(call: Call) -> dict[str, Any]:
     found = preflight.find(call.api, given, call.params["options"], stored)
     target = preflight.target_of(call.api, found.canary)
     seen = preflight.glance(call.api, found.canary, stored, target, call.params["mode"])
+    if not seen.verdict:
+        _look_around(call, found, stored, target)
     return _result(call, found, stored, target, seen)
+
+
+def _look_around(call: Call, found: Found, stored: store.Stored, target: dict[str, Any] | None) -> None:
+    """All that is in the way of a walk that is about to begin, in one failure; what people should know, as warnings."""
+    canary, findings = found.canary, Findings()
+    if found.kept:
+        call.warn(f"as in the run before, since they were left at their default: {', '.join(f'canary_{name}' for name in found.kept)}")
+    begins = preflight.begins(stored)
+    if begins:
+        findings.warnings.extend(canary.warnings)
+    if begins and call.params["deep"]:
+        surroundings.inspect(call.api, canary, target, found.needed, findings,
+                             gitops_ignored=call.params["gitops_ignored"], flagger_is_gone=call.params["flagger_is_gone"])
+        held = {place: secrets.credentials(call.api, *place) for place in ready.secrets_of(canary)}
+        problems, warnings = ready.objections(canary, found.frozen["canary"], held)
+        findings.problems.extend(problems)
+        findings.warnings.extend(warnings)
+    for text in findings.warnings:
+        call.warn(text)
+    preflight.refuse_all(findings.problems)
 
 
 def _given(call: Call) -> Given:
@@ -210,15 +262,15 @@ def _result(call: Call, found: Found, stored: store.Stored, target: dict[str, An
         "gates": [hook.index for hook in found.canary.analysis.hooks if hook.type in GATES],
     }
     if call.check_mode:
-        result.update(_planned(call, found.canary, stored, seen))
+        result.update(_planned(call, found, stored, seen))
     return result
 
 
-def _planned(call: Call, canary: Canary, stored: store.Stored, seen: Glance) -> dict[str, Any]:
+def _planned(call: Call, found: Found, stored: store.Stored, seen: Glance) -> dict[str, Any]:
     """What a walk would do, said to people and returned."""
-    steps = () if seen.verdict else preflight.plan(call.api, canary, stored)
+    steps = () if seen.verdict else preflight.plan(call.api, found, stored)
     lines = [plan_line(step) for step in steps] or [f"{seen.verdict.replace('_', ' ')}: {seen.why}"]
-    for line in [*lines, *(hooks_lines(canary) if steps else ())]:
+    for line in [*lines, *(hooks_lines(found.canary) if steps else ())]:
         call.say(line)
     planned: dict[str, Any] = {"plan": [dump(step) for step in steps]}
     if call.diff:

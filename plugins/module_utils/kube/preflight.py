@@ -7,14 +7,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import document as documents_of, machine, record as states
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import document as documents_of, machine, permissions, record as states, takeover
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError, SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.frozen import freeze, thaw
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.given import Given, kept_options
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.permissions import Rule
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.plan import Step, plan as plan_walk
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record, rfc3339
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
@@ -35,6 +36,7 @@ class Found:
     frozen: dict[str, Any]
     canary_object: Mapping[str, Any] | None = None
     kept: tuple[str, ...] = ()          # options that are as in the run before
+    needed: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict)   # permissions of a walk, by namespace
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,11 @@ def find(api: Api, given: Given, options: Mapping[str, Any], stored: Stored) -> 
     kept: tuple[str, ...] = ()
     if stored.record is not None and (stored.record.phase not in states.IDLE or (given.document is None and source != "object")):
         options, kept = kept_options(options, remembered.get("options") or {})
-    templates += _templates(api, document, templates)
-    return Found(_parsed(document, templates, options, source), freeze(document, templates=templates, options=options, source=source), canary_object, kept)
+    fetched = _templates(api, document, templates)
+    templates += fetched
+    canary = _parsed(document, templates, options, source)
+    needed = permissions.needed(canary, source == "object", [item["metadata"]["namespace"] for item in fetched])
+    return Found(canary, freeze(document, templates=templates, options=options, source=source), canary_object, kept, needed)
 
 
 def remembered(stored: Stored, mode: str) -> Found | None:
@@ -93,11 +98,13 @@ def glance(api: Api, canary: Canary, stored: Stored, target: Mapping[str, Any] |
     return Glance()
 
 
-def plan(api: Api, canary: Canary, stored: Stored) -> tuple[Step, ...]:
+def plan(api: Api, found: Found, stored: Stored) -> tuple[Step, ...]:
     """What a walk would do from here, when all goes well; nothing is written."""
+    canary = found.canary
     record = stored.record or Record(canary.name, canary.namespace, identity=canary.identity)
     seen = look.look(api, canary, stored.record)
-    return plan_walk(canary, record, dataclasses.replace(seen, orders=stored.orders, suspended=canary.suspend))
+    suspended = takeover.is_suspended(found.canary_object) if found.canary_object else canary.suspend
+    return plan_walk(canary, record, dataclasses.replace(seen, orders=stored.orders, suspended=suspended))
 
 
 def begins(stored: Stored) -> bool:
@@ -155,7 +162,7 @@ def _parsed(document: Mapping[str, Any], templates: list[Mapping[str, Any]], opt
     return canary
 
 
-def refuse_all(problems: list[CanaryError]) -> None:
+def refuse_all(problems: Sequence[CanaryError]) -> None:
     """One failure that names everything, one problem a line. Raises SpecError when there is only one and it is one, else CanaryError."""
     if len(problems) == 1:
         raise problems[0]
@@ -166,6 +173,6 @@ def refuse_all(problems: list[CanaryError]) -> None:
 class Refused(SpecError):
     """Several things that are wrong, one a line."""
 
-    def __init__(self, problems: list[CanaryError]) -> None:
+    def __init__(self, problems: Sequence[CanaryError]) -> None:
         super().__init__(problems[0].path if isinstance(problems[0], SpecError) else "", f"{len(problems)} problems")
         self.args = ("\n".join([f"{len(problems)} things have to be changed first:", *(f"- {problem}" for problem in problems)]),)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states, stage as stages, words
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states, stage as stages, takeover, words
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import LostLock, SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.machine import Asks, ReadBack, asks, is_due, read_back
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Observation, Orders, dump
@@ -111,7 +111,7 @@ class Round:
 
     def _look(self) -> Observation:
         seen = look.look(self.api, self.canary, self.record)
-        suspended = bool(self.canary_object and self.canary_object.get("spec", {}).get("suspend")) if self.canary.source == "object" else self.canary.suspend
+        suspended = bool(self.canary_object and takeover.is_suspended(self.canary_object)) if self.canary.source == "object" else self.canary.suspend
         return dataclasses.replace(seen, orders=self._orders(), suspended=suspended)
 
     def _confirmed_by_route(self) -> bool:

@@ -1,0 +1,85 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a walk does to the cluster, as permissions: preflight asks for exactly these, and docs/rbac.yml grants exactly these."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
+
+GATEWAY = "gateway.networking.k8s.io"
+
+
+@dataclass(frozen=True, order=True)
+class Rule:
+    """Verbs on one resource; ``resource`` may be ``deployments/scale``."""
+
+    group: str
+    resource: str
+    verbs: tuple[str, ...]
+
+    def __str__(self) -> str:
+        base, slash, subresource = self.resource.partition("/")
+        return f"{', '.join(self.verbs)} {base}{'.' if self.group else ''}{self.group}{slash}{subresource}"
+
+
+# In the namespace of the canary, by every walk.
+WALK = (
+    Rule("", "configmaps", ("create", "get", "patch", "watch")),
+    Rule("apps", "deployments", ("create", "get", "patch", "watch")),
+    Rule("apps", "deployments/scale", ("patch",)),
+    Rule("apps", "replicasets", ("get", "list")),
+    Rule("", "services", ("create", "get", "patch")),
+    Rule("discovery.k8s.io", "endpointslices", ("list",)),
+    Rule("", "events", ("create",)),
+)
+
+# In the namespace of the canary, by the document's provider.
+ROUTES: Mapping[str, tuple[Rule, ...]] = {
+    flagger.GATEWAYAPI: (Rule(GATEWAY, "httproutes", ("create", "get", "patch", "watch")),),
+}
+
+# In the namespace of the canary, where it is a Canary object of the cluster.
+CANARY_OBJECT = (Rule(flagger.GROUP, "canaries", ("get",)), Rule(flagger.GROUP, "canaries/status", ("patch",)))
+
+# In the namespace of a MetricTemplate, and of the Secret that it names.
+TEMPLATE = (Rule(flagger.GROUP, "metrictemplates", ("get",)),)
+SECRET = (Rule("", "secrets", ("get",)),)
+
+# What preflight looks at where it may; without one of these it looks at less, and nothing fails.
+LOOKS = (
+    Rule("", "services", ("list",)),
+    Rule(GATEWAY, "httproutes", ("list",)),
+    Rule("policy", "poddisruptionbudgets", ("list",)),
+    Rule("networking.k8s.io", "networkpolicies", ("list",)),
+    Rule("autoscaling", "horizontalpodautoscalers", ("list",)),
+    Rule(flagger.GROUP, "canaries", ("list",)),
+)
+
+# In the namespace of a Gateway; without it, preflight warns that it could not look.
+GATEWAYS = (Rule(GATEWAY, "gateways", ("get",)),)
+
+
+def needed(canary: Canary, is_object: bool, from_cluster: Iterable[str] = ()) -> dict[str, tuple[Rule, ...]]:
+    """By namespace, what a walk of this document does. ``from_cluster`` are the namespaces of MetricTemplates that it reads."""
+    rules: dict[str, tuple[Rule, ...]] = {canary.namespace: WALK + ROUTES[canary.provider] + (CANARY_OBJECT if is_object else ())}
+    for namespace in sorted(set(from_cluster)):
+        rules[namespace] = rules.get(namespace, ()) + TEMPLATE
+    for namespace in sorted({check.provider.namespace for check in canary.analysis.checks if check.provider.secret}):
+        rules[namespace] = rules.get(namespace, ()) + SECRET
+    return rules
+
+
+def every_walk() -> tuple[Rule, ...]:
+    """What a walk does whatever its document says, in the namespace of the canary."""
+    return WALK + ROUTES[flagger.GATEWAYAPI]
+
+
+def sentence(namespace: str, missing: Iterable[Rule]) -> str:
+    """What to grant, in one sentence."""
+    return f"in namespace {namespace}: {'; '.join(str(rule) for rule in missing)}"

@@ -1,0 +1,30 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The objects that preflight read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Object = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is there. Of the lists, what may not be listed is empty; each object carries its kind."""
+
+    target: Object | None = None
+    primary: Object | None = None
+    route: Object | None = None
+    services: Mapping[str, Object] = field(default_factory=dict)     # by name: ours, and the others where they may be listed
+    routes: tuple[Object, ...] = ()                                  # of the route's kind in the namespace
+    budgets: tuple[Object, ...] = ()                                 # PodDisruptionBudgets
+    policies: tuple[Object, ...] = ()                                # NetworkPolicies
+    autoscalers: tuple[Object, ...] = ()
+    canaries: tuple[Object, ...] = ()                                # Canary objects of the namespace
+    gitops_ignored: bool = False                                     # somebody said that no tool puts our fields back
+    flagger_is_gone: bool = False

@@ -1,0 +1,57 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Taking a canary over from Flagger, whose memory is the status of the Canary object (SAFETY 25)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks
+
+Object = Mapping[str, Any]
+
+FLAGGER = "flagger"
+OURS = "progressive-delivery"
+# On a Canary object: "flagger" lets its spec.suspend hold for Flagger alone.
+SUSPEND = marks.PREFIX + "suspend-means"
+
+REMEDY = (f"suspend it for Flagger alone (spec.suspend: true, with the annotation {SUSPEND}: {FLAGGER}), or, when Flagger is no longer there, "
+          "set canary_flagger_is_gone: true")
+
+
+def is_live(canary: Object) -> bool:
+    """Whether Flagger may still walk it: it wrote the status after we did, and nobody suspended it.
+
+    How long ago says nothing: between releases Flagger writes nothing at all.
+    """
+    written = status_written(canary)
+    return written.get(FLAGGER, "") > written.get(OURS, "") and not (canary.get("spec") or {}).get("suspend")
+
+
+def is_suspended(canary: Object) -> bool:
+    """Whether its spec.suspend holds for us."""
+    return bool((canary.get("spec") or {}).get("suspend")) and marks.annotations_of(canary).get(SUSPEND) != FLAGGER
+
+
+def evidence(canary: Object) -> str:
+    """When Flagger wrote its status, for people."""
+    return f"it wrote the status last, at {status_written(canary).get(FLAGGER, 'an unknown time')}"
+
+
+def status_written(canary: Object) -> dict[str, str]:
+    """When each field manager wrote the status last; times as the API writes them, which compare as texts."""
+    found: dict[str, str] = {}
+    for entry in (canary.get("metadata") or {}).get("managedFields") or []:
+        if entry.get("subresource") == "status":
+            manager = str(entry.get("manager", ""))
+            found[manager] = max(found.get(manager, ""), str(entry.get("time", "")))
+    return found
+
+
+def target_of(canary: Object) -> tuple[str, str]:
+    """Kind and name of what it walks."""
+    target = (canary.get("spec") or {}).get("targetRef") or {}
+    return str(target.get("kind", "")), str(target.get("name", ""))
