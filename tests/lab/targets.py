@@ -4,7 +4,8 @@
 """Tell Prometheus about the pods of a lab that ask to be scraped: ``targets.py NAME``, run by the lab itself.
 
 A pod asks by the annotation ``prometheus.io/scrape: "true"``; ``prometheus.io/port`` (default 9898) and ``prometheus.io/path`` (default /metrics) say where.
-Each target has the labels ``kubernetes_namespace`` and ``kubernetes_pod_name`` that Flagger's own queries ask for, ``namespace`` and ``pod`` beside them, and ``app``.
+Each target has the labels ``kubernetes_namespace`` and ``kubernetes_pod_name`` that Flagger's own queries ask for, ``namespace`` and ``pod`` beside
+them, and ``app``.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ def _start(lab: Lab, built: Built) -> None:
                     stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": OBJECTS}))
     api = kubeapi.Api(lab)
     path = f"/apis/gateway.networking.k8s.io/v1/namespaces/{NAMESPACE}/gateways/{NAME}"
-    kubeapi.wait_for("Traefik's Gateway being Programmed", 30.0, lambda: kubeapi.is_ready(api.get(path), "Programmed"),
+    kubeapi.wait_for("Traefik's Gateway being Programmed", 120.0, lambda: kubeapi.is_ready(api.get(path), "Programmed"),
                      lambda: processes.log_tail(lab.logs / f"{NAME}.log", 6))
 
 

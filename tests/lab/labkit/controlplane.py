@@ -54,7 +54,8 @@ def start_controllers(lab: Lab, kube: Path) -> None:
     """Start the controller-manager, with an autoscaler quick enough for tests, and the scheduler."""
     pki = lab.pki
     processes.start(lab, "controller-manager", [
-        str(kube), "controller-manager", f"--kubeconfig={pki / 'controller-manager.kubeconfig'}", "--leader-elect=false", "--use-service-account-credentials=true",
+        str(kube), "controller-manager", f"--kubeconfig={pki / 'controller-manager.kubeconfig'}", "--leader-elect=false",
+        "--use-service-account-credentials=true",
         f"--service-account-private-key-file={pki / 'service-accounts.key'}", f"--root-ca-file={pki / 'ca.crt'}", f"--secure-port={CONTROLLER_MANAGER_PORT}",
         "--horizontal-pod-autoscaler-sync-period=5s", "--horizontal-pod-autoscaler-downscale-stabilization=10s",
         "--horizontal-pod-autoscaler-initial-readiness-delay=2s", "--horizontal-pod-autoscaler-cpu-initialization-period=5s",
@@ -64,7 +65,7 @@ def start_controllers(lab: Lab, kube: Path) -> None:
     ])
 
 
-def wait_until_api_ready(lab: Lab, api: kubeapi.Api, seconds: float = 60.0) -> None:
+def wait_until_api_ready(lab: Lab, api: kubeapi.Api, seconds: float = 180.0) -> None:
     """Wait for the API server; a dead one is reported with the end of its log."""
 
     def explain() -> str:

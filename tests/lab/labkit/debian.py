@@ -11,6 +11,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 from labkit.errors import LabError
 from labkit.versions import DEBIAN_PACKAGES
@@ -54,7 +55,7 @@ def install(packages: list[str], log: Path) -> None:
                 _disable(service, output)
 
 
-def _apt(output: object, *arguments: str) -> int:
+def _apt(output: TextIO, *arguments: str) -> int:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
     return subprocess.run(["apt-get", "--option=DPkg::Lock::Timeout=120", *arguments], env=environment, stdin=subprocess.DEVNULL, stdout=output,
                           stderr=subprocess.STDOUT, check=False).returncode
@@ -82,7 +83,7 @@ def _restore_policy() -> None:
         ASIDE.rename(POLICY)
 
 
-def _disable(service: str, output: object) -> None:
+def _disable(service: str, output: TextIO) -> None:
     """Keep a service that came with the lab from starting at the next boot."""
     for command in (["systemctl", "--quiet", "disable", f"{service}.service"], ["update-rc.d", service, "disable"]):
         if shutil.which(command[0]) and (command[0] != "update-rc.d" or Path(f"/etc/init.d/{service}").exists()):

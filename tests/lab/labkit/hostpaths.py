@@ -47,11 +47,12 @@ def _remove(folder: Path) -> None:
                 subprocess.run(["umount", str(folder)], capture_output=True, check=False)
             folder.rmdir()
     except OSError:
-        return
+        pass  # somebody else uses it by now
 
 
 def _made() -> list[str]:
     try:
-        return json.loads(NOTE.read_text(encoding="utf-8"))
+        noted: list[str] = json.loads(NOTE.read_text(encoding="utf-8"))
+        return noted
     except (OSError, ValueError):
         return []

@@ -17,6 +17,7 @@ import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 PAUSE = "lab.local/pause:3.10"
 PODINFO = "lab.local/podinfo"
@@ -66,7 +67,7 @@ def _testapp(tag: str, program: Path, settings: Mapping[str, str]) -> Image:
 def write_archive(images: Sequence[Image], archive: Path) -> None:
     """Write an OCI layout of all images as a tar file."""
     blobs: dict[str, bytes] = {}
-    layers: dict[Path, tuple[dict, str]] = {}
+    layers: dict[Path, tuple[dict[str, Any], str]] = {}
     entries = []
     for image in images:
         if image.program not in layers:
@@ -98,7 +99,7 @@ def _architecture() -> str:
     return ARCHITECTURES.get(platform.machine(), platform.machine())
 
 
-def _layer(program: Path, blobs: dict[str, bytes]) -> tuple[dict, str]:
+def _layer(program: Path, blobs: dict[str, bytes]) -> tuple[dict[str, Any], str]:
     """Descriptor of the layer that holds the program and a /tmp, and the digest of its uncompressed form."""
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w") as tar:
@@ -112,11 +113,11 @@ def _layer(program: Path, blobs: dict[str, bytes]) -> tuple[dict, str]:
     return _note(blobs, LAYER, data), "sha256:" + hashlib.sha256(plain).hexdigest()
 
 
-def _blob(blobs: dict[str, bytes], media_type: str, document: dict) -> dict:
+def _blob(blobs: dict[str, bytes], media_type: str, document: dict[str, Any]) -> dict[str, Any]:
     return _note(blobs, media_type, json.dumps(document).encode())
 
 
-def _note(blobs: dict[str, bytes], media_type: str, data: bytes) -> dict:
+def _note(blobs: dict[str, bytes], media_type: str, data: bytes) -> dict[str, Any]:
     digest = hashlib.sha256(data).hexdigest()
     blobs[digest] = data
     return {"mediaType": media_type, "digest": f"sha256:{digest}", "size": len(data)}

@@ -116,4 +116,4 @@ def remove_run_folder() -> None:
     try:
         RUN.rmdir()
     except OSError:
-        return
+        pass  # another lab is in it, or it is gone already

@@ -21,4 +21,4 @@ def start(lab: Lab, built: Mapping[str, Path], path: str) -> None:
     network.require_free({LOADTESTER_PORT: NAME})
     command = [str(built[NAME] / "loadtester"), f"-port={LOADTESTER_PORT}", "-log-level=info", "-timeout=1h"]
     processes.start(lab, NAME, command, {"PATH": path, "KUBECONFIG": str(lab.kubeconfig)})
-    kubeapi.wait_for("The load tester", 15.0, lambda: network.answers(LOADTESTER_PORT), lambda: processes.log_tail(lab.logs / f"{NAME}.log", 6))
+    kubeapi.wait_for("The load tester", 60.0, lambda: network.answers(LOADTESTER_PORT), lambda: processes.log_tail(lab.logs / f"{NAME}.log", 6))

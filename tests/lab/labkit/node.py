@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from labkit import hostpaths, kubeapi, mounts, network, processes
 from labkit.errors import LabError
@@ -26,7 +27,6 @@ version = 2
 root = "{root}/containerd/root"
 state = "{root}/containerd/state"
 oom_score = 0
-disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.devmapper"]
 [grpc]
   address = "{socket}"
 [plugins."io.containerd.internal.v1.opt"]
@@ -79,17 +79,17 @@ def prepare(lab: Lab) -> None:
     _write(lab.root / "kube-proxy.json", _proxy_config(lab))
 
 
-def _write(path: Path, document: dict) -> None:
+def _write(path: Path, document: dict[str, Any]) -> None:
     path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
-def _pod_network(lab: Lab) -> dict:
+def _pod_network(lab: Lab) -> dict[str, Any]:
     addresses = {"type": "host-local", "ranges": [[{"subnet": POD_CIDR}]], "routes": [{"dst": "0.0.0.0/0"}], "dataDir": str(lab.root / "cni-addresses")}
     bridge = {"type": "bridge", "bridge": "cni0", "isGateway": True, "ipMasq": True, "hairpinMode": True, "promiscMode": False, "ipam": addresses}
     return {"cniVersion": "0.4.0", "name": "lab", "plugins": [bridge, {"type": "portmap", "capabilities": {"portMappings": True}}]}
 
 
-def _kubelet_config(lab: Lab) -> dict:
+def _kubelet_config(lab: Lab) -> dict[str, Any]:
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
@@ -115,7 +115,7 @@ def _kubelet_config(lab: Lab) -> dict:
     }
 
 
-def _proxy_config(lab: Lab) -> dict:
+def _proxy_config(lab: Lab) -> dict[str, Any]:
     return {
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
         "kind": "KubeProxyConfiguration",
@@ -134,7 +134,7 @@ def start_containerd(lab: Lab) -> None:
     processes.start(lab, "containerd", mounts.with_private_binds(wired_in(lab)[:2], command))
 
 
-def import_images(lab: Lab, archive: Path, seconds: float = 20.0) -> None:
+def import_images(lab: Lab, archive: Path, seconds: float = 60.0) -> None:
     """Give containerd all images of the lab, as soon as it answers.
 
     Raises:
@@ -167,7 +167,7 @@ def start_kubelet_and_proxy(lab: Lab, kube: Path) -> None:
     processes.start(lab, "kubelet", mounts.with_private_binds(wired_in(lab)[2:] + settings, command), {"AWS_EC2_METADATA_DISABLED": "true"})
 
 
-def wait_until_ready(lab: Lab, api: kubeapi.Api, seconds: float = 60.0) -> None:
+def wait_until_ready(lab: Lab, api: kubeapi.Api, seconds: float = 180.0) -> None:
     """Wait until pods can be made: the node is Ready and the default service account is there."""
 
     def explain() -> str:

@@ -63,7 +63,7 @@ def write_kubeconfig(path: Path, server: str, token: str, authority: Path | None
 
 def token_of(kubeconfig: Path) -> str:
     """The bearer token in a kubeconfig that ``write_kubeconfig`` wrote."""
-    return json.loads(kubeconfig.read_text(encoding="utf-8"))["users"][0]["user"]["token"]
+    return str(json.loads(kubeconfig.read_text(encoding="utf-8"))["users"][0]["user"]["token"])
 
 
 def _new_key(name: str) -> list[str]:

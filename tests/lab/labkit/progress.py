@@ -18,8 +18,8 @@ class Report:
         self._begun = time.monotonic()
 
     def say(self, text: str) -> None:
-        """Write one line at once."""
-        print(f"  {text}", file=sys.stderr, flush=True)
+        """Write one line at once, with the seconds since the beginning."""
+        print(f"{self.seconds():6.1f} s  {text}", file=sys.stderr, flush=True)
 
     def headline(self, text: str) -> None:
         """Write a line that is no detail."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
+from typing import Any
 
 from labkit import network, processes
 from labkit.layout import PROMETHEUS_PORT, SOURCE, Lab
@@ -28,8 +29,10 @@ def start(lab: Lab, gateways: dict[str, Iterable[str]]) -> None:
     add_gateways(lab, gateways)
     (folder / "prometheus.json").write_text(json.dumps(_config(lab), indent=1), encoding="utf-8")
     processes.start(lab, "prometheus", [
-        "prometheus", f"--config.file={folder / 'prometheus.json'}", f"--storage.tsdb.path={folder / 'data'}", "--storage.tsdb.retention.time=6h",
-        f"--web.listen-address=127.0.0.1:{PROMETHEUS_PORT}", "--web.enable-admin-api", "--web.enable-lifecycle", "--query.lookback-delta=30s", "--log.level=warn",
+        "prometheus", f"--config.file={folder / 'prometheus.json'}", f"--storage.tsdb.path={folder / 'data'}",
+        "--storage.tsdb.retention.time=6h",
+        f"--web.listen-address=127.0.0.1:{PROMETHEUS_PORT}", "--web.enable-admin-api", "--web.enable-lifecycle", "--query.lookback-delta=30s",
+        "--log.level=warn",
     ])
     processes.start(lab, "targets", [sys.executable, str(SOURCE / "targets.py"), lab.name])
 
@@ -44,7 +47,7 @@ def add_gateways(lab: Lab, gateways: dict[str, Iterable[str]]) -> None:
         write_targets(lab, f"gateway-{name}", groups)
 
 
-def write_targets(lab: Lab, name: str, groups: list[dict]) -> None:
+def write_targets(lab: Lab, name: str, groups: list[dict[str, Any]]) -> None:
     """Replace one file of targets; Prometheus notices by itself and never reads half of it."""
     final = lab.root / "prometheus" / "targets" / f"{name}.json"
     beside = final.with_suffix(".writing")
@@ -52,7 +55,7 @@ def write_targets(lab: Lab, name: str, groups: list[dict]) -> None:
     beside.rename(final)
 
 
-def _config(lab: Lab) -> dict:
+def _config(lab: Lab) -> dict[str, Any]:
     files = lab.root / "prometheus" / "targets" / "*.json"
     job = {"job_name": "lab", "file_sd_configs": [{"files": [str(files)], "refresh_interval": "1s"}]}
     return {"global": {"scrape_interval": SCRAPE_INTERVAL, "scrape_timeout": SCRAPE_INTERVAL, "evaluation_interval": "5s"}, "scrape_configs": [job]}

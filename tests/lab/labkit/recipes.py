@@ -18,13 +18,14 @@ DEMO = "demo"
 TESTS = "tests"
 PURPOSES = (DEMO, TESTS)
 
-VERSION_FLAGS = " ".join(
-    f"-X k8s.io/component-base/version.{name}={value}"
-    for name, value in (("gitVersion", f"v{KUBERNETES}"), ("gitMajor", KUBERNETES.split(".")[0]), ("gitMinor", KUBERNETES.split(".")[1]), ("gitTreeState", "clean"))
-)
+MAJOR, MINOR, _PATCH = KUBERNETES.split(".")
+SAYS = {"gitVersion": f"v{KUBERNETES}", "gitMajor": MAJOR, "gitMinor": MINOR, "gitTreeState": "clean"}
+VERSION_FLAGS = " ".join(f"-X k8s.io/component-base/version.{name}={value}" for name, value in SAYS.items())
 PODINFO_MODULE = "github.com/stefanprodan/podinfo"
 FLAGGER_MODULE = "github.com/fluxcd/flagger"
 GATEWAY_API_MODULE = "sigs.k8s.io/gateway-api"
+UPGRADE_GUARD = "gateway.networking.k8s.io_vap_safeupgrades.yaml"
+"""An admission policy, no CRD; it would only forbid changing the channel."""
 
 
 def _files(folder: str, *patterns: str) -> tuple[Path, ...]:
@@ -53,7 +54,9 @@ def _images(workshop: Workshop, folder: Path) -> None:
 
 def _gateway_api(workshop: Workshop, folder: Path) -> None:
     source = workshop.go_module_files(GATEWAY_API_MODULE, GATEWAY_API) / "config" / "crd" / "experimental"
-    for path in sorted(source.glob("gateway.networking*.yaml")):
+    for path in sorted(source.glob("gateway.networking.k8s.io_*.yaml")):
+        if path.name == UPGRADE_GUARD:
+            continue
         shutil.copyfile(path, folder / path.name)
 
 

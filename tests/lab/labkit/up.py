@@ -149,4 +149,4 @@ def _apply_crds(lab: Lab, state: State, files: list[Path]) -> None:
     kube = state.folders()["kube"] / "kube"
     arguments = [f"--filename={path}" for path in files]
     kubeapi.kubectl(lab, kube, "apply", "--server-side", "--force-conflicts", *arguments)
-    kubeapi.kubectl(lab, kube, "wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+    kubeapi.kubectl(lab, kube, "wait", "--for=condition=Established", "crd", "--all", "--timeout=120s")
