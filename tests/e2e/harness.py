@@ -107,6 +107,7 @@ class RouteWatch(threading.Thread):
     def __init__(self, release: Release) -> None:
         super().__init__(daemon=True)
         self.seen: list[tuple[float, int, int]] = []
+        self.accepted: dict[int, float] = {}        # canary weight -> when it was last seen accepted for the object's generation
         self.process = subprocess.Popen(
             ["kubectl", "-n", release.namespace, "get", "httproutes.gateway.networking.k8s.io", "--watch", "-o", "json"],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
@@ -125,6 +126,10 @@ class RouteWatch(threading.Thread):
             canary = next((weight for name, weight in weights.items() if name.endswith("-canary")), 0)
             if not self.seen or self.seen[-1][1:] != (primary, canary):
                 self.seen.append((time.time(), primary, canary))
+                self.accepted.pop(canary, None)
+            conditions = [one for parent in body.get("status", {}).get("parents", []) for one in parent["conditions"] if one["type"] == "Accepted"]
+            if conditions and all(one["status"] == "True" and one["observedGeneration"] >= body["metadata"]["generation"] for one in conditions):
+                self.accepted.setdefault(canary, time.time())
 
     def canary_weights(self) -> list[int]:
         return [canary for _when, _primary, canary in self.seen]
@@ -282,6 +287,13 @@ class Release:
         watch = RouteWatch(self)
         self.on_cleanup.append(watch.process.kill)
         return watch
+
+    def last_request(self, deployment_label: str) -> float:
+        """When the newest request reached any of the pods with this ``app`` label, counted at the pods themselves (Unix seconds)."""
+        pods = self.kubectl("get", "pods", "-l", f"app={deployment_label}", "-o", "name").split()
+        assert pods, f"no pod has the label app={deployment_label} any more"
+        path = f"/api/v1/namespaces/{self.namespace}/pods/{{}}:{PORT}/proxy/__requests"
+        return max(json.loads(self.kubectl("get", "--raw", path.format(pod.removeprefix("pod/"))))["last_unix"] for pod in pods)
 
     def cleanup(self) -> None:
         for action in reversed(self.on_cleanup):

@@ -6,6 +6,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import time
+
+import pytest
+import yaml
+
 from harness import RATE, Release, wait_for
 
 
@@ -29,16 +36,107 @@ def test_a_good_release_climbs_by_its_steps_and_is_promoted(release: Release) ->
     assert again.result["outcome"] == "unchanged"
 
 
-def test_a_release_with_errors_is_rolled_back(release: Release) -> None:
+def _analysed_template(release: Release) -> dict:
+    """Containers of the newest ReplicaSet of the target, which is the analysed one."""
+    sets = yaml.safe_load(release.kubectl("get", "replicasets", "-l", "app=podinfo", "-o", "yaml"))["items"]
+    newest = max(sets, key=lambda item: int(item["metadata"]["annotations"]["deployment.kubernetes.io/revision"]))
+    return newest["spec"]["template"]["spec"]
+
+
+def test_safety_17_a_canary_object_shows_success_and_kubectl_wait_returns_only_then(release: Release) -> None:
+    release.image = "lab.local/podinfo:A"
+    release.start_app()
+    release.apply(release.document(maxWeight=20, stepWeight=20))
+    first = release.walk(canary_file=None).wait()
+    assert first.rc == 0, first.output[-4000:]
+    release.kubectl("wait", "canary/podinfo", "--for=condition=promoted", "--timeout=1s")
+    load = release.load()
+    release.set_template("lab.local/podinfo:B", PODINFO_UI_MESSAGE="B")
+    walk = release.walk(canary_file=None)
+    wait_for("it progresses", lambda: release.get("canary", "podinfo")["status"]["phase"] == "Progressing")
+    waiting = subprocess.Popen(["kubectl", "-n", release.namespace, "wait", "canary/podinfo", "--for=condition=promoted", "--timeout=120s"])
+    wait_for("it has traffic", lambda: release.get("canary", "podinfo")["status"]["canaryWeight"] == 20)
+    assert waiting.poll() is None, "kubectl wait must not return during Progressing"
+    assert walk.wait().rc == 0, walk.output[-4000:]
+    assert waiting.wait(30) == 0
+    status = release.get("canary", "podinfo")["status"]
+    assert (status["phase"], status["canaryWeight"]) == ("Succeeded", 0)
+    assert release.primary_template()["spec"]["containers"] == _analysed_template(release)["containers"]
+    assert load.stop()["failed"] == 0
+
+
+def test_an_app_that_exits_at_once_loses_requests_only_in_its_own_restart(release: Release) -> None:
+    release.start_app(VERSION="1", ON_TERM="exit")
+    release.initialise(maxWeight=20, stepWeight=20)
+    load = release.load()
+    release.set_template("lab.local/testapp:2", VERSION="2", ON_TERM="exit")
+    walk = release.walk()
+    wait_for("the primary restarts", lambda: release.phase() == "Promoting")
+    began = time.time()
+    wait_for("the primary has restarted", lambda: release.phase() == "Finalising")
+    ended = time.time()
+    assert walk.wait().rc == 0, walk.output[-4000:]
+    outside = [failure for failure in load.stop()["failures"] if not began - 1 <= failure["t"] <= ended + 1]
+    assert outside == []
+
+
+FAULTS = {"5xx": ({"ERROR_SHARE": "0.2"}, "request-success-rate", "99%"), "delay": ({"DELAY": "600ms"}, "request-duration", "500ms")}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_bad_release_is_rolled_back(release: Release, fault: str) -> None:
+    environment, check, limit = FAULTS[fault]
     release.start_app(VERSION="1")
     release.initialise()
-    load = release.load()
-    release.set_template("lab.local/testapp:2", VERSION="2", ERROR_SHARE="0.2")
-    walk = release.walk().wait()
+    watch, load = release.watch_route(), release.load()
+    release.set_template("lab.local/testapp:2", VERSION="2", **environment)
+    walk = release.walk(canary_drain=5)
+    wait_for("it has traffic", lambda: release.weight() == 10)
+    wait_for("traffic goes back", lambda: watch.canary_weights()[-1] == 0 and 0 in watch.accepted, 120)
+    wait_for("a late request would have come", lambda: time.time() > watch.accepted[0] + 2.5)
+    assert release.get("deployment", "podinfo")["status"]["availableReplicas"] == 2, "the canary lives until it has drained"
+    assert release.last_request("podinfo") <= watch.accepted[0] + 1, "no new request to the canary later than 1 s after the accepted write"
+    walk.wait()
     load.stop()
-    assert walk.rc == 2, walk.output[-4000:]
-    assert walk.result["outcome"] == "rolled_back"
-    assert "request-success-rate" in walk.result["why"] and "99%" in walk.result["why"]
-    assert release.phase() == "Failed"
-    wait_for("the canary is at 0", lambda: release.get("deployment", "podinfo")["spec"]["replicas"] == 0)
+    assert (walk.rc, walk.result["outcome"]) == (2, "rolled_back"), walk.output[-4000:]
+    assert check in walk.result["why"] and limit in walk.result["why"], walk.result["why"]
+    assert (release.phase(), release.weight()) == ("Failed", 0)
+    assert release.get("deployment", "podinfo")["spec"]["replicas"] == 0
     assert release.images()["podinfo-primary"] == "lab.local/testapp:1"
+
+
+def test_a_release_that_never_becomes_ready_is_never_seen_by_users(release: Release) -> None:
+    release.start_app(VERSION="1")
+    release.initialise(spec__progressDeadlineSeconds=8)
+    watch, load = release.watch_route(), release.load()
+    release.set_template("lab.local/testapp:2", VERSION="2", READY="false")
+    walk = release.walk().wait()
+    assert (walk.rc, walk.result["outcome"]) == (2, "rolled_back"), walk.output[-4000:]
+    assert "progress deadline" in walk.result["why"]
+    assert watch.stop() == [0]
+    counted = load.stop()
+    assert counted["failed"] == 0 and list(counted["versions"]) == ["1"]
+
+
+def test_ansible_22_check_mode_prints_the_plan_and_writes_nothing(release: Release) -> None:
+    release.start_app(VERSION="1")
+    hook = {"name": "gate", "type": "confirm-rollout", "url": os.environ["LOADTESTER_URL"] + "/gate/approve"}
+    release.write_document(webhooks=[hook])
+    everything = "deployments,services,configmaps,httproutes.gateway.networking.k8s.io,events"
+    before = release.kubectl("get", everything, "-o", "name")
+    planned = release.playbook("canary", "--check", "--diff").wait()
+    assert planned.rc == 0, planned.output[-4000:]
+    assert "create podinfo-primary with 2 replicas" in planned.output and "scale podinfo to 0" in planned.output
+    assert release.kubectl("get", everything, "-o", "name") == before
+    release.initialise(webhooks=[hook])
+    release.load()
+    release.set_template("lab.local/testapp:2", VERSION="2")
+    walk = release.walk()
+    wait_for("it has traffic", lambda: release.weight() == 10)
+    walk.kill()
+    before = release.kubectl("get", everything, "-o", "jsonpath={range .items[*]}{.kind}/{.metadata.name}/{.metadata.resourceVersion} {end}")
+    planned = release.playbook("canary", "--check", "--diff").wait()
+    assert planned.rc == 0, planned.output[-4000:]
+    for weight in ("20%", "30%", "40%", "50%"):
+        assert f"canary to {weight}" in planned.output
+    assert release.kubectl("get", everything, "-o", "jsonpath={range .items[*]}{.kind}/{.metadata.name}/{.metadata.resourceVersion} {end}") == before

@@ -28,6 +28,7 @@ POLL = 0.4                  # seconds between looks while Kubernetes works
 RENEW = 10.0                # seconds after which a waiting holder renews its lease
 TICK_GRACE = 15.0           # seconds that tick mode may wait for a near due, or for Kubernetes (SAFETY 12)
 STALE_MARGIN = 15.0         # seconds beyond the lease that tick mode wants, since it cannot watch a renewal stand still
+CLAIM_TRIES = 10            # a takeover races with a living holder's writes
 REPEAT = 30.0               # seconds after which a wait says again what it waits for
 
 
@@ -162,7 +163,15 @@ class Round:
         if self._is_ours():
             return
         taken_over = self.record.holder is not None
-        self._store(store.claimed(self.record, self.holder, self.api.now(), self.canary.options.lease))
+        for left in reversed(range(CLAIM_TRIES)):
+            try:
+                self._store(store.claimed(self.record, self.holder, self.api.now(), self.canary.options.lease))
+                break
+            except LostLock:
+                # A living holder wrote between our read and our write. Only an abort may go on then.
+                if not self.take_over or not left:
+                    raise
+                self._read()
         if taken_over or self.record.intent:
             look.fence(self.api, self.canary, self.record.epoch)
 

@@ -1,0 +1,117 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Gates that wait for a webhook or a person, and hooks that roll back."""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.request
+
+import pytest
+
+from harness import Release, wait_for
+
+
+def _loadtester(path: str, release: Release) -> None:
+    """Open or close a gate of the load tester for this canary."""
+    body = json.dumps({"name": release.name, "namespace": release.namespace}).encode()
+    request = urllib.request.Request(f"{os.environ['LOADTESTER_URL']}{path}", data=body, headers={"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=5) as answer:
+        assert answer.status == 202
+
+
+def _hook(hook_type: str, path: str) -> dict:
+    return {"name": f"{hook_type} hook", "type": hook_type, "url": f"{os.environ['LOADTESTER_URL']}{path}"}
+
+
+def test_closed_gates_wait_and_open_gates_go_on(release: Release) -> None:
+    hooks = [_hook("confirm-rollout", "/gate/check"), _hook("confirm-promotion", "/gate/check")]
+    release.start_app(VERSION="1")
+    release.initialise(webhooks=hooks, maxWeight=20, stepWeight=20)
+    _loadtester("/gate/close", release)
+    load = release.load()
+    release.set_template("lab.local/testapp:2", VERSION="2")
+    walk = release.walk()
+    wait_for("confirm-rollout holds", lambda: release.phase() == "Waiting")
+    assert release.get("deployment", "podinfo")["spec"]["replicas"] == 0
+    _loadtester("/gate/open", release)
+    wait_for("the canary has traffic", lambda: release.weight() == 20)
+    _loadtester("/gate/close", release)
+    wait_for("confirm-promotion holds", lambda: release.phase() == "WaitingPromotion")
+    assert release.weight() == 20, "the weight stays while the promotion waits"
+    _loadtester("/gate/open", release)
+    assert walk.wait().rc == 0, walk.output[-4000:]
+    assert walk.result["outcome"] == "promoted"
+    assert load.stop()["failed"] == 0
+
+
+def test_a_person_approves_without_any_webhook_server(release: Release) -> None:
+    release.start_app(VERSION="1")
+    release.initialise(maxWeight=20, stepWeight=20)
+    load = release.load()
+    release.set_template("lab.local/testapp:2", VERSION="2")
+    gates = ["confirm-rollout", "confirm-promotion"]
+    walk = release.walk(canary_manual_gates=gates)
+    for phase in ("Waiting", "WaitingPromotion"):
+        wait_for(f"{phase} for a person", lambda phase=phase: release.phase() == phase)
+        approved = release.playbook("approve", canary_reason="ticket 4711").wait()
+        assert approved.rc == 0, approved.output
+    assert walk.wait().rc == 0, walk.output[-4000:]
+    assert load.stop()["failed"] == 0
+
+
+def test_a_walk_may_end_at_a_closed_gate_and_go_on_in_the_next_job(release: Release) -> None:
+    release.start_app(VERSION="1")
+    release.initialise(maxWeight=20, stepWeight=20)
+    release.set_template("lab.local/testapp:2", VERSION="2")
+    first = release.walk(canary_manual_gates=["confirm-rollout"], canary_on_wait="end").wait()
+    assert (first.rc, first.result["outcome"]) == (0, "waiting"), first.output[-3000:]
+    assert release.playbook("approve").wait().rc == 0
+    load = release.load()
+    second = release.walk(canary_manual_gates=["confirm-rollout"], canary_on_wait="end").wait()
+    assert (second.rc, second.result["outcome"]) == (0, "promoted"), second.output[-3000:]
+    assert load.stop()["failed"] == 0
+
+
+@pytest.mark.parametrize("phase", ["Progressing", "WaitingPromotion"])
+def test_a_person_aborts_in_mid_walk(release: Release, phase: str) -> None:
+    release.start_app(VERSION="1")
+    release.initialise(maxWeight=20, stepWeight=20)
+    load = release.load()
+    release.set_template("lab.local/testapp:2", VERSION="2")
+    walk = release.walk(canary_manual_gates=["confirm-promotion"])
+    wait_for(f"{phase} with traffic", lambda: release.phase() == phase and release.weight() == 20)
+    aborted = release.playbook("abort", canary_reason="wrong release").wait()
+    assert aborted.rc == 0, aborted.output[-4000:]
+    walk.wait()
+    assert walk.rc == 2 and walk.result["outcome"] in ("aborted", "lost_lock")
+    assert (release.phase(), release.weight()) == ("Failed", 0)
+    assert release.get("deployment", "podinfo")["spec"]["replicas"] == 0
+    assert release.images()["podinfo-primary"] == "lab.local/testapp:1"
+    assert load.stop()["failed"] == 0
+
+
+@pytest.mark.parametrize("when", ["before traffic", "with traffic", "waiting"])
+def test_a_rollback_hook_is_obeyed(release: Release, when: str) -> None:
+    gates = [_hook("confirm-rollout", "/gate/halt")] if when == "waiting" else []
+    release.start_app(VERSION="1")
+    release.initialise(webhooks=[_hook("rollback", "/rollback/check"), *gates], maxWeight=20, stepWeight=20)
+    load = release.load()
+    if when == "before traffic":
+        _loadtester("/rollback/open", release)
+    release.set_template("lab.local/testapp:2", VERSION="2", **({"READY_AFTER": "5s"} if when == "before traffic" else {}))
+    walk = release.walk()
+    if when == "with traffic":
+        wait_for("the canary has traffic", lambda: release.weight() == 20)
+        _loadtester("/rollback/open", release)
+    if when == "waiting":
+        wait_for("confirm-rollout holds", lambda: release.phase() == "Waiting")
+        _loadtester("/rollback/open", release)
+    walk.wait()
+    assert (walk.rc, walk.result["outcome"]) == (2, "rolled_back"), walk.output[-4000:]
+    assert release.phase() == "Failed"
+    assert release.images()["podinfo-primary"] == "lab.local/testapp:1"
+    assert load.stop()["failed"] == 0
