@@ -199,7 +199,8 @@ def test_what_the_route_says_besides_weights_keeps_its_shape() -> None:
     said = {
         "timeout": "15s", "backendTimeout": "2s",
         "match": [{
-            "uri": {"prefix": "/api"}, "method": {"exact": "GET"}, "headers": {"x-a": {"regex": "b.*"}}, "queryParams": {"q": {"exact": "1"}}}],
+            "uri": {"prefix": "/api"}, "method": {"exact": "GET"}, "headers": {"x-a": {"regex": "b.*"}},
+            "queryParams": {"q": {"exact": "1"}}}],
         "rewrite": {"uri": "/", "type": "ReplacePrefixMatch"},
         "headers": {"request": {"add": {"x-b": "c"}, "remove": ["x-d"]}, "response": {"set": {"x-e": "f"}}},
         "mirror": [{"backendRef": {"name": "shadow", "port": 80}}],
