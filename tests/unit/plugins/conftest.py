@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A foreign HTTP server on the loopback: what stands in for a Prometheus or a gate, and misbehaves as asked."""
+"""What several unit tests share: a foreign HTTP server on the loopback, which stands in for a Prometheus or a gate and misbehaves as
+asked; a way to run a verb; a frozen document."""
 
 from __future__ import annotations
 
@@ -15,6 +16,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says something about what else the machine does, and nothing about the code.
+settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
 
 Behaviour = Callable[[BaseHTTPRequestHandler, threading.Event], None]
 

@@ -104,7 +104,7 @@ def test_a_hook_that_trickles_is_no_answer_in_time(foreign: Any, behaviour: Any)
     foreign.behave(behaviour.trickle(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"))
     begun = time.monotonic()
     answer = call(foreign.url, timeout=0.2)
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 10
     assert (answer.outcome, answer.status, answer.body) == (NO_ANSWER, 0, f"{foreign.url}: no whole answer within 0.2 s")
 
 
@@ -182,7 +182,7 @@ def test_ws_49_a_receiver_that_does_not_answer_is_asked_once(foreign: Any, behav
     foreign.behave(behaviour.hang)
     begun = time.monotonic()
     answers = announce(foreign, *["Normal"] * 20, hooks=3, timeout=0.2)
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 10
     assert [answer.outcome for answer in answers] == [NO_ANSWER] * 3
 
 
