@@ -35,7 +35,8 @@ PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 class Stage:
     """One line of the summary. Where `assembled`, it runs in the copy made for ansible-test; where `lab`, inside its network.
 
-    `closing` finds the runner's closing lines, of which the last `closing_lines` count; `nothing` finds what it says when it passed because it looked at nothing.
+    `closing` finds the runner's closing lines, of which the last `closing_lines` count; `nothing` finds what it says when it passed
+    because it looked at nothing.
     """
 
     name: str
