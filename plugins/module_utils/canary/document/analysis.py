@@ -10,7 +10,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary import
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.fields import Fields
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.metrics import Surroundings, read_checks
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.values import show
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.values import says_nothing, show
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.webhooks import read_hooks
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Analysis, Options
 
@@ -93,7 +93,7 @@ def _step_weight(analysis: Fields, step_weights: tuple[int, ...]) -> int:
     elif given and not step and not listed and not analysis.is_wrong("stepWeight"):
         analysis.refuse("stepWeight", "0 would never move any traffic",
                         f"in Flagger the canary would stall in silence; accepted: {_PERCENT}")
-    elif not given and not listed and analysis.present and not analysis.has("iterations"):
+    elif not given and not listed and analysis.present and says_nothing(iterations):
         analysis.refuse("stepWeight", "is missing", f"accepted: {_STEPS}")
     return step
 

@@ -20,6 +20,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.docume
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import dump, load
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary, Check, Hook, MetricProvider, Options
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.steps import sequence
 from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.canary.bad_documents import change, good, template
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -459,7 +460,9 @@ def test_any_value_in_any_field_is_accepted_or_refused_but_never_a_traceback(pla
     assert all(isinstance(problem, SpecError) and problem.path and problem.problem for problem in found)
     template_refs(document)
     if not found:
-        json.dumps(dump(parse(document, templates=[template()])), allow_nan=False)
+        canary = parse(document, templates=[template()])
+        assert sequence(canary.analysis), "ws_16: a canary that never gets traffic"
+        json.dumps(dump(canary), allow_nan=False)
 
 
 @settings(max_examples=40)
