@@ -12,9 +12,9 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.model 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import EVIDENCE_KEPT, Pinned, order_key
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import (
     CONFIRM_PROMOTION,
+    CONFIRM_ROLLOUT,
     CONFIRM_TRAFFIC_INCREASE,
     PRE_ROLLOUT,
-    ROLLBACK,
     ROLLOUT,
 )
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.stage import evidence_due
@@ -32,10 +32,15 @@ def reverted(turn: Turn) -> Decision:
 
 def restarted(turn: Turn) -> Decision:
     """Another revision came: it starts from the beginning, and no traffic reaches it before that (SAFETY 9)."""
-    turn.begin_analysis(states.PROGRESSING, f"{turn.seen.target.revision[:8]}-{int(turn.now)}")
-    turn.tell(f"New revision detected! Restarting analysis for {turn.target_label}")
     if turn.weight > 0 or turn.record.canary_weight > 0:
+        # The old revision stays pinned until then: what comes next begins at 0, whenever the primary can take the traffic.
         return turn.lower("a new revision arrived: all traffic to the primary, the analysis starts again")
+    # Whoever let the last revision in did not let this one in (SAFETY 4); a webhook is not asked again, as in Flagger.
+    by_hand = CONFIRM_ROLLOUT in turn.canary.options.manual_gates
+    turn.begin_analysis(states.WAITING if by_hand else states.PROGRESSING, f"{turn.seen.target.revision[:8]}-{int(turn.now)}")
+    turn.tell(f"New revision detected! Restarting analysis for {turn.target_label}")
+    if not by_hand:
+        turn.set(last_applied=turn.seen.target.revision)
     return turn.wait(ACT, "a new revision arrived: the analysis starts again")
 
 
@@ -64,15 +69,17 @@ def unready(turn: Turn) -> Decision:
     if target.stuck or turn.now - turn.record.unready_since > deadline:
         turn.end("rolled_back", f"{turn.canary.target} did not become ready within its progress deadline: {why}")
         return go_down(turn)
-    if turn.canary.analysis.of_type(ROLLBACK) and turn.now >= turn.record.due:
-        turn.set(due=turn.now + turn.canary.analysis.interval)
-    return turn.wait(KUBERNETES, f"{turn.canary.target} is not ready: {why}")
+    return turn.wait_asking(f"{turn.canary.target} is not ready: {why}")
 
 
 def primary_unready(turn: Turn) -> Decision:
-    why = turn.seen.primary.why if turn.seen.primary else "it does not exist"
+    requested = turn.rollback_requested()
+    if requested:
+        turn.end("rolled_back", requested)
+        return go_down(turn)
+    why = (turn.seen.primary.why or "it has no ready endpoint") if turn.seen.primary else "it does not exist"
     turn.warn(f"{turn.canary.primary}.{turn.canary.namespace} not ready: {why}", once="primary")
-    return turn.wait(KUBERNETES, f"{turn.canary.primary} is not ready: {why}")
+    return turn.wait_asking(f"{turn.canary.primary} is not ready: {why}")
 
 
 def settling(turn: Turn) -> Decision:
@@ -97,6 +104,11 @@ def start(turn: Turn) -> Decision:
             return _hold(turn, why)
         turn.set(pre_rollout_done=True, hold_since=0.0)
         turn.tell(f"Starting canary analysis for {turn.target_label}", once="starting")
+        for hook in turn.canary.analysis.of_type(PRE_ROLLOUT):
+            turn.tell(f"Pre-rollout check {hook.name} passed")
+    if turn.now - max(turn.record.due, turn.record.ready_since) > _long_absence(turn):
+        turn.set(ready_since=0.0)
+        return settling(turn)
     return _raise(turn, "ready")
 
 
@@ -106,6 +118,10 @@ def judge(turn: Turn) -> Decision:
     if requested:
         turn.end("rolled_back", requested)
         return go_down(turn)
+    if turn.record.failed_checks >= max(1, turn.canary.analysis.threshold):
+        # The threshold of the document was lowered meanwhile.
+        turn.end("rolled_back", f"failed checks threshold reached {turn.canary.analysis.threshold}")
+        return go_down(turn)
     late = turn.now - evidence_due(turn.canary, turn.record)
     _keep_evidence(turn)
     failed, unknown = _verdict(turn)
@@ -113,12 +129,16 @@ def judge(turn: Turn) -> Decision:
         return _failed(turn, failed)
     if unknown:
         return _hold(turn, unknown)
-    turn.set(hold_since=0.0)
-    if late > max(2 * turn.canary.analysis.interval, LONG_ABSENCE):
+    turn.set(hold_since=0.0, unready_since=0.0)
+    if late > _long_absence(turn):
         return turn.next_interval(CLOCK, f"nobody looked for {int(late)} s: this tick may only hold or lower")
     if at_top(turn.canary.analysis, turn.record.canary_weight):
         return _confirm_promotion(turn)
     return _raise(turn, "all checks passed")
+
+
+def _long_absence(turn: Turn) -> float:
+    return max(2 * turn.canary.analysis.interval, LONG_ABSENCE)
 
 
 def _keep_evidence(turn: Turn) -> None:
@@ -196,7 +216,7 @@ def _raise(turn: Turn, why: str) -> Decision:
     weight = next_weight(turn.canary.analysis, turn.record.canary_weight)
     if not is_open:
         turn.warn(f"Halt {turn.label} advancement waiting for traffic increase approval {closed}", once=f"increase-{weight}")
-        return turn.next_interval(PERSON, closed)
+        return turn.next_interval(PERSON, closed, gate=CONFIRM_TRAFFIC_INCREASE)
     if turn.record.phase == states.WAITING_PROMOTION:
         turn.enter(states.PROGRESSING)
     turn.tell(f"Advance {turn.label} canary weight {weight}", once=f"advance-{weight}")
@@ -208,7 +228,7 @@ def _confirm_promotion(turn: Turn) -> Decision:
     if not is_open:
         turn.enter(states.WAITING_PROMOTION)
         turn.warn(f"Halt {turn.label} advancement waiting for promotion approval {closed}", once=CONFIRM_PROMOTION)
-        return turn.next_interval(PERSON, closed)
+        return turn.next_interval(PERSON, closed, gate=CONFIRM_PROMOTION)
     return promote(turn, "all checks passed at the last weight")
 
 
@@ -227,7 +247,9 @@ def lowered_by_hand(turn: Turn) -> Decision:
     live = turn.weight
     if turn.seen.orders.resume:
         turn.obeyed.append(order_key("resume"))
-        turn.set(canary_weight=live, confirmed_at=turn.now, due=turn.now + turn.canary.analysis.interval)
+        drain_until = turn.record.drain_until if live else turn.now + turn.canary.options.drain
+        turn.set(canary_weight=live, confirmed_at=turn.now, due=turn.now + turn.canary.analysis.interval, drain_until=drain_until)
         return turn.wait(ACT, f"resumed at {live}%")
+    turn.set(confirmed_at=0.0)          # put back by hand, the weight gathers its evidence anew
     turn.warn(f"{turn.label} canary weight was lowered to {live} by somebody, waiting for resume", once=f"lowered-{live}")
     return turn.next_interval(PERSON, f"somebody lowered the canary to {live}%: waiting for progressive.delivery.resume")

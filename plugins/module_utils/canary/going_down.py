@@ -50,7 +50,7 @@ def _finish(turn: Turn, outcome: str, why: str, revision: str) -> None:
 def promote(turn: Turn, why: str) -> Decision:
     """Copy exactly the analysed ReplicaSet's template to the primary (SAFETY 17)."""
     pinned, primary = turn.record.pinned, turn.seen.primary
-    if not pinned.replicaset or pinned.replicaset not in turn.seen.replicasets:
+    if _is_gone(turn):
         turn.end("rolled_back", f"ReplicaSet {pinned.replicaset or 'of the analysed revision'} is gone, so what was analysed cannot be promoted")
         return go_down(turn)
     if turn.record.phase != states.PROMOTING:
@@ -61,33 +61,64 @@ def promote(turn: Turn, why: str) -> Decision:
     return turn.act(f"{why}: promote {pinned.replicaset}", lowers=False, workload=WorkloadOrder(promote=order))
 
 
+def _is_gone(turn: Turn) -> bool:
+    """The analysed ReplicaSet was deleted, or another one has its name."""
+    pinned, target = turn.record.pinned, turn.seen.target
+    replaced = target and target.replicaset == pinned.replicaset and target.replicaset_uid != pinned.replicaset_uid
+    return not pinned.replicaset or pinned.replicaset not in turn.seen.replicasets or bool(replaced)
+
+
 def promoting(turn: Turn) -> Decision:
     """The primary rolls to the analysed revision; when it is ready, traffic returns to it."""
-    primary, target, pinned = turn.seen.primary, turn.seen.target, turn.record.pinned
+    primary, pinned = turn.seen.primary, turn.record.pinned
     requested = turn.rollback_requested()
     if requested:
         turn.set(restoring=Ending("rolled_back", requested, turn.now))
         return restoring(turn)
     if primary is None:
         turn.warn(f"Promotion of {turn.target_label} failed, {turn.canary.primary} does not exist", once="no-primary")
-        return turn.wait(KUBERNETES, f"{turn.canary.primary} does not exist; the canary goes on serving")
+        return turn.wait_asking(f"{turn.canary.primary} does not exist; the canary goes on serving")
     if primary.promoted != pinned.revision:
-        return promote(turn, "promotion")
-    foreign = target is None or target.revision != pinned.revision or target.endpoints == 0
-    if turn.weight > 0 and foreign and primary.endpoints > 0:
+        return _not_promoted(turn)
+    if _serves_another(turn):
         return turn.lower("the canary no longer runs the analysed revision: all traffic to the primary")
-    if not primary.ready or primary.endpoints == 0:
-        if not turn.record.unready_since:
-            turn.set(unready_since=turn.now)
-        if primary.stuck or turn.now - turn.record.unready_since > turn.canary.progress_deadline:
-            turn.warn(f"Promotion of {turn.target_label} failed, primary not ready: {primary.why}")
-            turn.set(restoring=Ending("rolled_back", f"promotion failed, primary not ready: {primary.why}", turn.now))
-            return restoring(turn)
-        return turn.wait(KUBERNETES, f"{turn.canary.primary} rolls out: {primary.why}")
-    if turn.weight > 0:
+    unready = _primary_unready(turn)
+    if unready:
+        return unready
+    if turn.weight > 0 or turn.record.canary_weight > 0:
         return _return_traffic(turn)
     turn.enter(states.FINALISING)
     return finalising(turn)
+
+
+def _not_promoted(turn: Turn) -> Decision:
+    """The order was void (SAFETY 13), or somebody undid it: what was judged then may be wrong by now, so it is judged again."""
+    turn.enter(states.PROGRESSING)
+    turn.set(previous={}, confirmed_at=0.0, due=0.0, due_why="")
+    return turn.wait(ACT, "the promotion was not carried out in time: the analysis goes on")
+
+
+def _serves_another(turn: Turn) -> bool:
+    """The canary has weight, but not the analysed revision or nobody who answers; and the primary could take it."""
+    target, pinned, primary = turn.seen.target, turn.record.pinned, turn.seen.primary
+    foreign = target is None or target.revision != pinned.revision or target.endpoints == 0
+    return turn.weight > 0 and foreign and primary.endpoints > 0
+
+
+def _primary_unready(turn: Turn) -> Decision | None:
+    """The wait for the promoted primary, or its end; None when it is ready."""
+    primary = turn.seen.primary
+    if primary.ready and primary.endpoints > 0:
+        turn.set(unready_since=0.0)
+        return None
+    if not turn.record.unready_since:
+        turn.set(unready_since=turn.now)
+    why = primary.why or "it has no ready endpoint"
+    if primary.stuck or turn.now - turn.record.unready_since > turn.canary.progress_deadline:
+        turn.warn(f"Promotion of {turn.target_label} failed, primary not ready: {why}")
+        turn.set(restoring=Ending("rolled_back", f"promotion failed, primary not ready: {why}", turn.now))
+        return restoring(turn)
+    return turn.wait_asking(f"{turn.canary.primary} rolls out: {why}")
 
 
 def _return_traffic(turn: Turn) -> Decision:
@@ -104,16 +135,21 @@ def _return_traffic(turn: Turn) -> Decision:
 def finalising(turn: Turn) -> Decision:
     """All traffic is on the new primary: drain the canary, scale it down, done."""
     target, pinned = turn.seen.target, turn.record.pinned
-    if turn.weight > 0:
+    if turn.weight > 0 or turn.record.canary_weight > 0:
         return turn.lower("all traffic to the primary")
+    unready = _primary_unready(turn) if turn.seen.primary else None
+    if unready:
+        return unready
     if turn.now < turn.record.drain_until:
         return turn.wait(CLOCK, "all traffic is on the primary; the canary drains", due=turn.record.drain_until)
     if target and target.replicas > 0 and target.revision == pinned.revision:
         return turn.scale(0, f"scale {turn.canary.target} to 0: the primary serves the new revision")
     turn.enter(states.SUCCEEDED)
     turn.set(last_applied=pinned.revision, last_promoted=pinned.revision)
-    turn.tell(f"Promotion completed! Scaling down {turn.target_label}")
-    _finish(turn, "promoted", "analysis was skipped" if turn.canary.skip_analysis else "analysis completed", pinned.revision)
+    skipped = turn.canary.skip_analysis
+    turn.tell(f"Promotion completed! Canary analysis was skipped for {turn.target_label}" if skipped
+              else f"Promotion completed! Scaling down {turn.target_label}")
+    _finish(turn, "promoted", "analysis was skipped" if skipped else "analysis completed", pinned.revision)
     return turn.wait(ACT, "promoted")
 
 
@@ -123,6 +159,8 @@ def restoring(turn: Turn) -> Decision:
     if primary is None or not previous.get("replicaset"):
         turn.warn(f"{turn.canary.primary} cannot be restored: its previous ReplicaSet is not known", once="not-restored")
         return turn.done("held", f"{why.why}; the previous template of {turn.canary.primary} is not known, the canary goes on serving")
+    if _serves_another(turn):
+        return turn.lower("the canary no longer runs the analysed revision: all traffic to the primary")
     if primary.promoted != previous["revision"]:
         return turn.act(f"restore {turn.canary.primary}: {why.why}", lowers=True, workload=WorkloadOrder(restore=dict(previous)))
     if not primary.ready or primary.endpoints == 0:
@@ -140,6 +178,7 @@ def abort(turn: Turn) -> Decision:
     record, text = turn.record, turn.seen.orders.abort
     why = "aborted by a person" + (f": {text}" if text not in ("yes", "true", "1") else "")
     turn.obeyed.append(order_key("abort"))
+    turn.set(aborted_in=record.holder.run if record.holder else "")
     if record.ending:
         return go_down(turn)
     if record.restoring:
@@ -158,6 +197,12 @@ def abort(turn: Turn) -> Decision:
     return go_down(turn)
 
 
+def stopped(turn: Turn) -> Decision:
+    """The run that took something back begins nothing new: what comes next is for the next run."""
+    outcome, why = turn.outcome_of_run()
+    return turn.done(outcome or "unchanged", why or f"{turn.record.phase}: nothing to abort")
+
+
 def repair_route(turn: Turn) -> Decision:
     """The route vanished under a walk: it comes back with everything on the primary, and the walk climbs again."""
     turn.warn(f"The route of {turn.label} was missing or held other backends", once="route-gone")
@@ -167,6 +212,7 @@ def repair_route(turn: Turn) -> Decision:
 
 def stray_weight(turn: Turn) -> Decision:
     """The live object gives the canary more than was confirmed: lower it back (SAFETY 14)."""
-    confirmed = turn.record.canary_weight if turn.record.phase in states.ANALYSING else 0
-    turn.warn(f"{turn.label} canary weight was {turn.weight}, not the confirmed {confirmed}")
+    answers = turn.seen.target is not None and turn.seen.target.endpoints > 0
+    confirmed = turn.record.canary_weight if turn.record.phase in states.ANALYSING and answers else 0
+    turn.warn(f"{turn.label} canary weight was {turn.weight}, not the confirmed {confirmed}", once=f"stray-{turn.weight}")
     return turn.lower(f"the live canary weight {turn.weight}% is above the confirmed {confirmed}%: lower it back", canary=confirmed)

@@ -39,16 +39,28 @@ def _suspended(turn: Turn) -> Decision:
 
 
 def _no_target(turn: Turn) -> Decision:
-    return turn.wait(KUBERNETES, f"Deployment {turn.target_label} does not exist")
+    missing = f"Deployment {turn.target_label} does not exist"
+    if turn.record.phase not in states.IDLE:
+        turn.end("rolled_back", missing)
+        return going_down.go_down(turn)
+    if turn.weight > 0:
+        return going_down.stray_weight(turn)
+    outcome, why = turn.outcome_of_run()
+    return turn.done(outcome, why) if outcome else turn.wait(KUBERNETES, missing)
 
 
 def _early(turn: Turn) -> Decision:
-    due = stages.evidence_due(turn.canary, turn.record) if turn.record.canary_weight else turn.record.due
-    return turn.wait(CLOCK, turn.record.due_why or f"gathering evidence at {turn.record.canary_weight}%", due=due)
+    record = turn.record
+    if record.canary_weight and not record.confirmed_at:
+        turn.set(confirmed_at=turn.now)
+    turn.set(unready_since=0.0)
+    due = stages.evidence_due(turn.canary, turn.record) if record.canary_weight else record.due
+    return turn.wait(PERSON if record.closed_gate else CLOCK, record.due_why or f"gathering evidence at {record.canary_weight}%", due=due)
 
 
 _HANDLERS: dict[str, Callable[[Turn], Decision]] = {
     stages.ABORT: going_down.abort,
+    stages.STOPPED: going_down.stopped,
     stages.INITIALISE: starting.initialise,
     stages.ENDING: going_down.go_down,
     stages.RESTORING: going_down.restoring,
@@ -107,14 +119,15 @@ def asks(canary: Canary, record: Record, seen: Observation) -> Asks:
         last = at_top(canary.analysis, record.canary_weight)
         return Asks(_indexes(canary, ROLLBACK, ROLLOUT), tuple(check.index for check in canary.analysis.checks),
                     _indexes(canary, CONFIRM_PROMOTION if last else CONFIRM_TRAFFIC_INCREASE))
-    if seen.now < record.due and not seen.orders.approvals:
+    if seen.now < record.due and not stages.approved(record, seen, record.closed_gate):
         return Asks()
     if where == stages.NEW_REVISION:
-        return Asks(before=_indexes(canary, CONFIRM_ROLLOUT) + (_indexes(canary, ROLLBACK) if record.phase == states.WAITING else ()))
+        ready = seen.primary is not None and seen.primary.ready and seen.primary.endpoints > 0
+        return Asks(before=(_indexes(canary, CONFIRM_ROLLOUT) if ready else ()) + (_indexes(canary, ROLLBACK) if record.phase == states.WAITING else ()))
     if where == stages.START:
         return Asks(_indexes(canary, ROLLBACK) + (() if record.pre_rollout_done else _indexes(canary, PRE_ROLLOUT)),
                     after=_indexes(canary, CONFIRM_TRAFFIC_INCREASE))
-    if where in (stages.UNREADY, stages.PROMOTING):
+    if where in (stages.UNREADY, stages.PRIMARY_UNREADY, stages.PROMOTING):
         return Asks(before=_indexes(canary, ROLLBACK))
     return Asks()
 
@@ -153,8 +166,8 @@ def _closed(canary: Canary, record: Record, intent: Intent, now: float) -> Recor
     if split is None:
         return dataclasses.replace(record, intent=None)
     due = now + canary.analysis.interval if split.canary else 0.0
-    # What had traffic until now drains from now on; a canary that never had any has nothing to drain.
-    drain_until = now + canary.options.drain if split.canary == 0 and (record.canary_weight or record.phase == states.INITIALIZING) else record.drain_until
+    # Not only what had a confirmed weight: nobody orders 0 where there was nothing to take away.
+    drain_until = record.drain_until if split.canary else now + canary.options.drain
     return dataclasses.replace(record, intent=None, canary_weight=split.canary, confirmed_at=now, due=due, due_why="", drain_until=drain_until)
 
 
@@ -182,12 +195,7 @@ def _workload_done(order: WorkloadOrder | None, seen: Observation) -> bool:
 def _void(canary: Canary, record: Record, intent: Intent, seen: Observation) -> str:
     """Why an open intent may no longer be carried out; empty when it may (SAFETY 13)."""
     if intent.lowers:
-        unaccepted = intent.traffic and seen.route and seen.route.split == intent.traffic.split and not seen.route.accepted
-        if record.phase == states.INITIALIZING and unaccepted:
-            return "the route is written, its acceptance is waited for"
-        if intent.traffic and (seen.primary is None or seen.primary.endpoints == 0):
-            return "the primary has no ready endpoint"
-        return ""
+        return _void_lowering(canary, record, intent, seen)
     if seen.orders.halt or seen.orders.suspend or seen.orders.abort or seen.suspended:
         return "a person said halt"
     if intent.revision and (seen.target is None or seen.target.revision != intent.revision):
@@ -195,7 +203,39 @@ def _void(canary: Canary, record: Record, intent: Intent, seen: Observation) -> 
     age = seen.now - intent.at
     if age > max(canary.analysis.interval, canary.options.max_time_to_accept if record.phase == states.INITIALIZING else 0):
         return f"it is {int(age)} s old"
+    return _void_raising(record, intent, seen)
+
+
+def _void_lowering(canary: Canary, record: Record, intent: Intent, seen: Observation) -> str:
+    live = _live(seen)
+    if intent.workload:
+        return "the canary has traffic again" if intent.workload.scale_target == 0 and live else ""
+    wanted = intent.traffic.split if intent.traffic else None
+    unaccepted = wanted and seen.route and seen.route.split == wanted and not seen.route.accepted
+    if record.phase == states.INITIALIZING and unaccepted and seen.now - intent.at > canary.options.max_time_to_accept:
+        return "the route is written, its acceptance is waited for"
+    if seen.primary is None or seen.primary.endpoints == 0:
+        return "the primary has no ready endpoint"
+    if wanted and live is not None and live < wanted.canary:
+        return "somebody lowered the canary further"    # SAFETY 14
     return ""
+
+
+def _void_raising(record: Record, intent: Intent, seen: Observation) -> str:
+    """What held when it was decided has to hold when it is done (SAFETY 10, 14, 16)."""
+    raised = intent.traffic.split if intent.traffic else None
+    if raised and _live(seen) not in (record.canary_weight, raised.canary):
+        return "somebody changed the weight"
+    sides = [seen.primary] if raised or (intent.traffic and intent.traffic.apex) else []
+    sides += [seen.target, seen.primary] if raised or (intent.workload and intent.workload.promote) else []
+    if any(side is None or not side.ready or side.endpoints == 0 for side in sides):
+        return "canary and primary are not both ready any more"
+    return ""
+
+
+def _live(seen: Observation) -> int | None:
+    """The canary's weight on the live object; None where there is none."""
+    return seen.route.split.canary if seen.route and seen.route.split else None
 
 
 def is_due(canary: Canary, record: Record, seen: Observation) -> tuple[bool, Decision]:

@@ -11,6 +11,7 @@ Every class here becomes a plain mapping by ``dump`` and comes back by ``load``:
 from __future__ import annotations
 
 import dataclasses
+import functools
 import types
 import typing
 from collections.abc import Mapping
@@ -144,6 +145,8 @@ class WorkloadOrder:
 
 def dump(value: Any) -> Any:
     """A dataclass, or a container of them, as plain JSON-able data; None fields stay (readers need the keys)."""
+    if value is None or isinstance(value, (str, int, float)):
+        return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {item.name: dump(getattr(value, item.name)) for item in dataclasses.fields(value)}
     if isinstance(value, Mapping):
@@ -158,13 +161,21 @@ def load(kind: type[T], data: Mapping[str, Any]) -> T:
 
     Raises TypeError for a key that the class does not have or lacks a value for.
     """
-    hints = typing.get_type_hints(kind)
+    hints = _hints(kind)
     return kind(**{key: _load_as(hints.get(key, Any), value) for key, value in data.items()})
 
 
+@functools.cache
+def _hints(kind: type) -> dict[str, Any]:
+    # Evaluating the annotations anew takes longer than all the rest of a tick's thinking.
+    return typing.get_type_hints(kind)
+
+
 def _load_as(hint: Any, value: Any) -> Any:
-    if value is None:
-        return None
+    if value is None or hint is str or hint is int or hint is bool:
+        return value
+    if hint is float:
+        return float(value)
     origin = typing.get_origin(hint)
     arguments = typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
@@ -173,6 +184,4 @@ def _load_as(hint: Any, value: Any) -> Any:
         return tuple(_load_as(arguments[0], item) for item in value)
     if dataclasses.is_dataclass(hint) and isinstance(hint, type) and isinstance(value, Mapping):
         return load(hint, value)
-    if hint is float:
-        return float(value)
     return value

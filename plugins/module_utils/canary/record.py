@@ -33,6 +33,7 @@ SUCCEEDED = "Succeeded"
 FAILED = "Failed"
 IDLE = (INITIALIZED, SUCCEEDED, FAILED)
 ANALYSING = (PROGRESSING, WAITING_PROMOTION)
+PHASES = (INITIALIZING, INITIALIZED, WAITING, PROGRESSING, WAITING_PROMOTION, PROMOTING, FINALISING, SUCCEEDED, FAILED)
 
 PREFIX = "progressive.delivery/"
 ORDER_WORDS = ("halt", "suspend", "abort", "promote", "resume")
@@ -134,6 +135,8 @@ class Record:
     primary_replicas: int = 0           # at the start of the walk (SAFETY 15)
     inventory: tuple[str, ...] = ()     # "Kind/name" of what we made
     evidence: tuple[Mapping[str, Any], ...] = ()
+    closed_gate: str = ""               # the gate that is waited for, "" when none is
+    aborted_in: str = ""                # the run that obeyed an abort: it begins nothing new
     judged_by: str = ""                 # the run that judged the checks last; a tick-mode run judges once
     report: str = ""                    # what the last decision found and why, not yet said to people
 
@@ -198,14 +201,17 @@ def loads(text: str) -> Record:
     try:
         body = json.loads(text)
         schema = int(body["schema"])
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise RecordError(f"the record is damaged ({type(error).__name__}): it is not a JSON document with a schema number") from None
     if schema > SCHEMA:
         raise RecordError(f"the record has schema {schema}, this version knows {SCHEMA}: use the version of the collection that wrote it, or a newer one")
     try:
         fields = dict(body["walk"])
         fields.update({attribute: body["status"][key] for key, attribute in _STATUS_FIELDS.items()})
-        return load(Record, fields)
+        record = load(Record, fields)
+        if record.phase not in ("", *PHASES):
+            raise ValueError(f"phase {record.phase!r} is unknown")
+        return record
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RecordError(f"the record is damaged ({type(error).__name__}: {error})") from None
 

@@ -13,6 +13,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec i
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.promql import hard_window
 
 ABORT = "abort"
+STOPPED = "stopped"                     # this run obeyed an abort
 INITIALISE = "initialise"
 ENDING = "ending"
 RESTORING = "restoring"
@@ -39,11 +40,17 @@ JUDGE = "judge"
 PROMOTING = "promoting"
 FINALISING = "finalising"
 
+SHORTEST_REVISION = 8                   # characters by which people may name one
+
 
 def stage(canary: Canary, record: Record, seen: Observation) -> str:
     """The stage of a canary; people's abort and what is already going down come before everything else."""
     if seen.orders.abort:
         return ABORT
+    if record.post_rollout and record.phase in states.IDLE:
+        return POST_ROLLOUT
+    if record.aborted_in and record.holder and record.holder.run == record.aborted_in and record.phase in ("", states.INITIALIZING, *states.IDLE):
+        return STOPPED
     if record.phase in ("", states.INITIALIZING):
         return INITIALISE
     if record.ending:
@@ -66,8 +73,8 @@ def stage(canary: Canary, record: Record, seen: Observation) -> str:
 def _idle(record: Record, seen: Observation) -> str:
     if seen.route and seen.route.split and seen.route.split.canary > 0:
         return STRAY_WEIGHT
-    if record.post_rollout:
-        return POST_ROLLOUT
+    if seen.route is None and seen.primary and seen.primary.endpoints:
+        return ROUTE_GONE
     if record.phase == states.INITIALIZED and not record.settled:
         return SETTLE_TARGET
     revision = seen.target.revision
@@ -88,33 +95,52 @@ def _analysing(canary: Canary, record: Record, seen: Observation) -> str:
         return ROUTE_GONE
     if seen.route.split.canary > record.canary_weight:
         return STRAY_WEIGHT
+    if seen.route.split.canary > 0 and target.endpoints == 0:
+        return CANARY_GONE
     if seen.route.split.canary < record.canary_weight:
         return LOWERED_BY_HAND
-    if record.canary_weight > 0 and target.endpoints == 0:
-        return CANARY_GONE
     if target.replicas == 0:
         return SCALED_AWAY
     if not target.ready or target.endpoints == 0:
         return UNREADY
     if seen.primary is None or not seen.primary.ready or seen.primary.endpoints == 0:
         return PRIMARY_UNREADY
-    if seen.orders.promote and record.pinned.revision.startswith(seen.orders.promote):
+    if len(seen.orders.promote) >= SHORTEST_REVISION and record.pinned.revision.startswith(seen.orders.promote):
         return PROMOTE_NOW
+    waited = approved(record, seen, record.closed_gate)
     if record.canary_weight == 0:
         if not record.ready_since or seen.now < record.ready_since + canary.options.settle:
             return SETTLING
         if canary.skip_analysis:
             return PROMOTE_NOW
-        return START if seen.now >= record.due or seen.orders.approvals else EARLY
+        return START if waited or seen.now >= record.due else EARLY
     if canary.skip_analysis:
         return PROMOTE_NOW
-    return JUDGE if seen.now >= evidence_due(canary, record) else EARLY
+    if not record.confirmed_at:
+        return EARLY
+    return JUDGE if seen.now >= (_evidence_complete(canary, record) if waited else evidence_due(canary, record)) else EARLY
+
+
+def approved(record: Record, seen: Observation, gate: str) -> bool:
+    """Whether a person opened this gate, for this revision (and run, where the approval names one; SAFETY 4)."""
+    revision = record.pinned.revision if record.pinned else ""
+    for order in seen.orders.approvals:
+        said = order.get("revision", "")
+        names_revision = len(said) >= SHORTEST_REVISION and revision.startswith(said)
+        names_run = not order.get("run") or order["run"] == record.run
+        if order["gate"] == gate and names_revision and names_run:
+            return True
+    return False
 
 
 def evidence_due(canary: Canary, record: Record) -> float:
     """When the present weight has an interval of evidence of its own, and every hard-written window fits (SAFETY 12)."""
+    return max(record.due, _evidence_complete(canary, record))
+
+
+def _evidence_complete(canary: Canary, record: Record) -> float:
     windows = [hard_window(check.query) or 0.0 for check in canary.analysis.checks]
-    return max(record.due, record.confirmed_at + max([canary.analysis.interval, *windows]))
+    return record.confirmed_at + max([canary.analysis.interval, *windows])
 
 
 def window(record: Record, interval: float, now: float) -> float:

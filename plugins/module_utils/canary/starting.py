@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.going_down import go_down
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import ALLOWED, Split, TrafficOrder, WorkloadOrder
@@ -31,31 +33,48 @@ def initialise(turn: Turn) -> Decision:
         return turn.wait(KUBERNETES, f"Deployment {turn.target_label} does not exist")
     if seen.primary is None:
         replicas = max(1, seen.target.replicas)
-        return turn.act(f"create {turn.canary.primary} with {replicas} replicas", lowers=False, workload=WorkloadOrder(create_primary=replicas))
+        return _step(turn, f"create {turn.canary.primary} with {replicas} replicas", lowers=False, workload=WorkloadOrder(create_primary=replicas))
     service = turn.canary.service
     if service.primary_name in seen.services or service.canary_name in seen.services:
-        return turn.act(f"create the Services {service.primary_name} and {service.canary_name}", lowers=False, traffic=TrafficOrder(services=True))
+        return _step(turn, f"create the Services {service.primary_name} and {service.canary_name}", lowers=False, traffic=TrafficOrder(services=True))
     if not _as_available_as_target(turn):
+        if _serves_nobody_and_is_outdated(turn):
+            order = {"replicaset": seen.target.replicaset, "uid": seen.target.replicaset_uid, "revision": seen.target.revision}
+            return _step(turn, f"{turn.canary.primary} never got ready: give it the template that {turn.canary.target} serves with", lowers=False,
+                         workload=WorkloadOrder(promote=order))
         why = seen.primary.why or f"{seen.primary.endpoints} of its pods are ready endpoints"
         if seen.primary.stuck or late > turn.canary.progress_deadline:
             return turn.done("held", f"{turn.canary.primary} did not become ready: {why}; {turn.canary.target} serves as before")
         return turn.wait(KUBERNETES, f"{turn.canary.primary} is not ready: {why}")
     if seen.route is None or seen.route.split != ALL_TO_PRIMARY:
-        return turn.act("route all traffic to the primary", lowers=True, traffic=TrafficOrder(split=ALL_TO_PRIMARY))
+        return _step(turn, "route all traffic to the primary", lowers=True, traffic=TrafficOrder(split=ALL_TO_PRIMARY))
     if not seen.route.accepted:
         if late > turn.canary.options.max_time_to_accept + turn.canary.analysis.interval:
             return turn.done("held", f"the gateway's controller has not accepted the route: {seen.route.why}; {turn.canary.target} serves as before")
         return turn.wait(KUBERNETES, f"the route is not accepted yet: {seen.route.why}")
     if service.name in seen.services:
-        return turn.act(f"point Service {service.name} at the primary", lowers=False, traffic=TrafficOrder(apex=True))
+        return _step(turn, f"point Service {service.name} at the primary", lowers=False, traffic=TrafficOrder(apex=True))
     if not seen.apex_on_primary:
         return turn.wait(KUBERNETES, f"Service {service.name} still holds pods of {turn.canary.target}")
     return _initialised(turn)
 
 
+def _step(turn: Turn, why: str, lowers: bool, **order: Any) -> Decision:
+    """One order of the initialisation; its deadlines count from here, since a run may have been away between two steps."""
+    turn.set(started_at=turn.now)
+    return turn.act(why, lowers=lowers, **order)
+
+
 def _as_available_as_target(turn: Turn) -> bool:
     primary, target = turn.seen.primary, turn.seen.target
     return primary.ready and primary.endpoints >= max(1, min(target.available, primary.replicas))
+
+
+def _serves_nobody_and_is_outdated(turn: Turn) -> bool:
+    """The first release was broken and the target was mended since: the primary, made from the broken one, would never get ready."""
+    primary, target, seen = turn.seen.primary, turn.seen.target, turn.seen
+    return (primary.endpoints == 0 and not seen.apex_on_primary and not seen.same_as_primary and primary.promoted != target.revision
+            and target.ready and bool(target.replicaset))
 
 
 def _initialised(turn: Turn) -> Decision:
@@ -83,8 +102,10 @@ def post_rollout(turn: Turn) -> Decision:
     """Report what the post-rollout hooks said. They are called at least once, and never decide anything."""
     for answer in turn.answers:
         if answer.type == "post-rollout":
-            verdict = "passed" if answer.outcome == ALLOWED else f"failed {answer.body or answer.status}"
-            turn.tell(f"Post-rollout hook {answer.name} {verdict}", "Normal" if answer.outcome == ALLOWED else "Warning")
+            if answer.outcome == ALLOWED:
+                turn.tell(f"Post-rollout check {answer.name} passed")
+            else:
+                turn.warn(f"Post-rollout hook {answer.name} failed {answer.body or answer.status}")
     turn.set(post_rollout=False)
     return turn.wait(ACT, "post-rollout hooks were called")
 
@@ -93,43 +114,39 @@ def unchanged(turn: Turn) -> Decision:
     """The target runs what is promoted, or what was already rejected: nothing to do."""
     record, target = turn.record, turn.seen.target
     if record.phase == states.WAITING:
-        turn.enter(states.SUCCEEDED)
-        turn.set(outcome="superseded", outcome_why="the target was set back while it waited for approval", outcome_at=turn.now,
-                 outcome_revision=record.pinned.revision if record.pinned else "")
+        turn.end("superseded", "the target was set back while it waited for approval")
+        return go_down(turn)
     if turn.seen.same_as_primary and target.revision != record.last_promoted:
         turn.set(last_applied=target.revision, last_promoted=target.revision)   # SAFETY 19: another hash, the same meaning
     elif target.revision == record.last_promoted and record.last_applied != record.last_promoted:
         turn.set(last_applied=record.last_promoted)     # a later return of the rejected revision is a new release
-    record = turn.record
-    began = record.holder.since if record.holder else turn.now
-    if record.outcome and record.outcome_at >= began:
-        return turn.done(record.outcome, record.outcome_why)
-    return turn.done("unchanged", f"{record.phase}: nothing changed")
+    outcome, why = turn.outcome_of_run()
+    return turn.done(outcome or "unchanged", why or f"{turn.record.phase}: nothing changed")
 
 
 def new_revision(turn: Turn) -> Decision:
     """The target has a template that was neither promoted nor rejected: ask, then scale it up."""
-    target, record = turn.seen.target, turn.record
-    if not (record.phase == states.WAITING and record.pinned and record.pinned.revision == target.revision):
-        turn.begin_analysis(record.phase, f"{target.revision[:8]}-{int(turn.now)}")
+    target, record, primary = turn.seen.target, turn.record, turn.seen.primary
+    waits = record.phase == states.WAITING and record.pinned and record.pinned.revision == target.revision
     requested = turn.rollback_requested()
-    if requested:
+    if waits and requested:
         turn.end("rolled_back", requested)
         return go_down(turn)
+    if primary is None or not primary.ready or primary.endpoints == 0:
+        why = (primary.why or "it has no ready endpoint") if primary else "it does not exist"
+        turn.warn(f"{turn.canary.primary}.{turn.canary.namespace} not ready: {why}", once=f"primary-{target.revision[:8]}")
+        return turn.wait_asking(f"a new revision waits for {turn.canary.primary}: {why}")
+    if not waits:
+        turn.begin_analysis(record.phase, f"{target.revision[:8]}-{int(turn.now)}")
     is_open, why = turn.gate(CONFIRM_ROLLOUT)
     if not is_open:
         turn.enter(states.WAITING)
         turn.warn(f"Halt {turn.label} advancement waiting for approval {why}", once=CONFIRM_ROLLOUT)
-        return turn.next_interval(PERSON, why)
-    if turn.seen.primary is None or not turn.seen.primary.ready:
-        why = turn.seen.primary.why if turn.seen.primary else "it does not exist"
-        turn.warn(f"{turn.canary.primary}.{turn.canary.namespace} not ready: {why}", once="primary")
-        turn.obeyed.clear()             # the approval is still needed when the primary is back
-        return turn.wait(KUBERNETES, f"a new revision waits for {turn.canary.primary}: {why}")
+        return turn.next_interval(PERSON, why, gate=CONFIRM_ROLLOUT)
     turn.enter(states.PROGRESSING)
-    turn.set(started_at=turn.now, due=0.0, due_why="")
+    turn.set(started_at=turn.now, due=0.0, due_why="", closed_gate="", last_applied=target.revision)
     turn.tell(f"New revision detected! Scaling up {turn.target_label}")
-    replicas = max(1, turn.seen.primary.replicas)
+    replicas = max(1, primary.replicas)
     if target.replicas == 0:
         return turn.scale(replicas, f"new revision: scale {turn.canary.target} to {replicas}")
     return turn.wait(ACT, "new revision: analysis begins")

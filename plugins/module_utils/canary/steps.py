@@ -23,13 +23,13 @@ def at_top(analysis: Analysis, weight: int) -> bool:
 def next_weight(analysis: Analysis, weight: int) -> int:
     """The weight one step above ``weight``; ``weight`` itself at the top.
 
-    A weight that is none of ``stepWeights`` goes to the next one above it (Flagger jumps to 100 from there).
+    A weight beside the plan, after a person's hand, goes to the plan's next one above it (Flagger jumps to 100 from beside ``stepWeights``).
     """
     if at_top(analysis, weight):
         return weight
     if analysis.step_weights:
         return min(FULL, min(step for step in analysis.step_weights if step > weight))
-    return min(FULL, weight + analysis.step_weight)
+    return min(FULL, (weight // analysis.step_weight + 1) * analysis.step_weight)
 
 
 def sequence(analysis: Analysis) -> tuple[int, ...]:

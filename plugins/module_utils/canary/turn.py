@@ -24,7 +24,9 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.model 
     WorkloadOrder,
 )
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Ending, Intent, Pinned, Record, Told
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.shown import one_line
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import ROLLBACK, Canary
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.stage import approved
 
 # What a decision waits for: a walker polls, sleeps until the due, or ends.
 ACT = "act"                 # nothing: do the orders, then look at once
@@ -100,7 +102,7 @@ class Turn:
             if once in self.record.announced:
                 return
             self.set(announced=self.record.announced + (once,))
-        self.set(untold=self.record.untold + (Told(message, kind),))
+        self.set(untold=self.record.untold + (Told(one_line(message), kind),))
 
     def warn(self, message: str, once: str = "") -> None:
         self.tell(message, "Warning", once)
@@ -117,7 +119,7 @@ class Turn:
         self.set(
             run=run, pinned=Pinned(target.revision, target.replicaset, target.replicaset_uid), failed_checks=0, iterations=0,
             ready_since=0.0, unready_since=0.0, hold_since=0.0, pre_rollout_done=False, announced=(), ending=None, restoring=None,
-            previous={}, started_at=self.now, due=0.0, due_why="", evidence=(),
+            previous={}, started_at=self.now, due=0.0, due_why="", closed_gate="", evidence=(),
             primary_replicas=self.seen.primary.replicas if self.seen.primary else 0)
 
     # -- decisions --
@@ -125,7 +127,7 @@ class Turn:
     def act(self, why: str, *, lowers: bool, traffic: TrafficOrder | None = None, workload: WorkloadOrder | None = None) -> Decision:
         """Order a change: recorded as an intent before anything is touched."""
         revision = self.record.pinned.revision if self.record.pinned else ""
-        self.set(intent=Intent(self.now, revision, lowers, traffic, workload))
+        self.set(intent=Intent(self.now, revision, lowers, traffic, workload), closed_gate="")
         return Decision(self.record, ACT, why, traffic, workload, obeyed=tuple(self.obeyed))
 
     def lower(self, why: str, canary: int = 0) -> Decision:
@@ -147,9 +149,22 @@ class Turn:
             self.set(due=due, due_why=why)
         return Decision(self.record, what, why, obeyed=tuple(self.obeyed))
 
-    def next_interval(self, what: str, why: str) -> Decision:
-        """Look again one interval from now."""
+    def wait_asking(self, why: str) -> Decision:
+        """Kubernetes works, and rollback hooks are read meanwhile: once an interval, not with every look (WS 13)."""
+        if self.now >= self.record.due and self.canary.analysis.of_type(ROLLBACK):
+            self.set(due=self.now + self.canary.analysis.interval)
+        return self.wait(KUBERNETES, why)
+
+    def next_interval(self, what: str, why: str, gate: str = "") -> Decision:
+        """Look again one interval from now; ``gate`` is the one that keeps it."""
+        self.set(closed_gate=gate)
         return self.wait(what, why, due=self.now + self.canary.analysis.interval)
+
+    def outcome_of_run(self) -> tuple[str, str]:
+        """How a walk ended that this run walked, and why; two empty texts when none did."""
+        record = self.record
+        began = record.holder.since if record.holder else self.now
+        return (record.outcome, record.outcome_why) if record.outcome and record.outcome_at >= began else ("", "")
 
     def done(self, outcome: str, why: str) -> Decision:
         self.set(due=0.0, due_why="")
@@ -158,25 +173,15 @@ class Turn:
     def end(self, outcome: str, why: str) -> None:
         """Decide that the walk goes down; what follows is the same for every reason. The first reason stays."""
         if self.record.ending is None:
-            self.set(ending=Ending(outcome, why, self.now), due=0.0, due_why="", hold_since=0.0)
+            self.set(ending=Ending(outcome, why, self.now), due=0.0, due_why="", hold_since=0.0, closed_gate="")
             self.warn(f"Rolling back {self.label} {why}")
 
     # -- gates and hooks --
 
-    def approval(self, gate: str) -> bool:
-        """A person opened this gate, for this revision (and run, where the approval names one; SAFETY 4)."""
-        revision = self.record.pinned.revision if self.record.pinned else ""
-        for order in self.seen.orders.approvals:
-            names_revision = bool(order.get("revision")) and revision.startswith(order["revision"]) and len(order["revision"]) >= 8
-            names_run = not order.get("run") or order["run"] == self.record.run
-            if order["gate"] == gate and names_revision and names_run:
-                return True
-        return False
-
     def gate(self, gate: str) -> tuple[bool, str]:
         """Whether a gate is open, and in words why not. A gate without hook and without a person's duty is open."""
         key = states.order_key("approve", gate)
-        if self.approval(gate):
+        if approved(self.record, self.seen, gate):
             self.obeyed.append(key)
             return True, "approved by a person"
         if gate in self.canary.options.manual_gates:
@@ -189,6 +194,8 @@ class Turn:
                 return False, f"{gate} {answer.name} {said}" + (f": {answer.body}" if answer.body and answer.outcome == NO_ANSWER else "")
         if missing:
             return False, f"{gate} {missing[0]} was not asked"
+        for hook in hooks:
+            self.tell(f"{gate.capitalize()} check {hook.name} passed")
         return True, ""
 
     def hooks(self, hook_type: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import ALLOWED, FAIL, PASS, Answer, Outcome
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.shown import one_line
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import ROLLBACK
 
 BAR = 20
@@ -57,4 +58,4 @@ def report(why: str, answers: Sequence[Answer] = (), outcomes: Sequence[Outcome]
 def line(record: Record, now: float, text: str, due: float = 0.0) -> str:
     """One tick in one line: time, phase, weight bar, the report, when the next tick is due."""
     head = f"{clock(now)} {record.phase or 'new':<16} {weight_bar(record.canary_weight)}"
-    return " | ".join([head, text] + ([f"next in {max(1, round(due - now))} s"] if due > now else []))
+    return " | ".join([head, one_line(text)] + ([f"next in {max(1, round(due - now))} s"] if due > now else []))

@@ -52,8 +52,8 @@ def test_a_weight_that_is_not_listed_goes_to_the_next_listed_one_and_never_to_10
     assert next_weight(listed(10, 20, 50), weight) == expected
 
 
-def test_a_weight_beside_the_linear_grid_is_raised_by_one_step() -> None:
-    assert next_weight(linear(10, 50), 15) == 25
+def test_a_weight_beside_the_linear_grid_is_raised_to_the_next_one_of_the_grid() -> None:
+    assert next_weight(linear(10, 50), 15) == 20
 
 
 @pytest.mark.parametrize(("plan", "weight"), [(linear(10, 50), 50), (linear(20, 50), 60), (listed(10, 20), 20), (linear(10, 50), 100)])

@@ -1,0 +1,154 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What must hold of everything that reached a simulated world, however it came to that. Each rule is one function over its log."""
+
+from __future__ import annotations
+
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import stage as stages
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.steps import next_promotion, sequence
+from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.canary.world import Done, World
+
+
+def _raised(world: World) -> list[Done]:
+    return [one for one in world.done if one.weight is not None and one.weight > one.live]
+
+
+def _promoted(world: World) -> list[Done]:
+    return [one for one in world.done if one.workload and one.workload.promote]
+
+
+def no_raise_to_somebody_who_is_not_ready(world: World) -> None:
+    """SAFETY 10, 16."""
+    for one in _raised(world):
+        for side in (one.seen.target, one.seen.primary):
+            assert side is not None and side.ready and side.endpoints > 0, f"canary from {one.live} to {one.weight} while {side}"
+
+
+def no_traffic_back_to_a_primary_that_does_not_answer(world: World) -> None:
+    """SAFETY 16, 30."""
+    for one in world.done:
+        if one.weight is not None and one.seen.route and one.seen.route.split and one.weight < one.live:
+            assert one.seen.primary and one.seen.primary.endpoints > 0, f"canary from {one.live} to {one.weight} while {one.seen.primary}"
+
+
+def pods_go_only_without_weight_and_drained(world: World) -> None:
+    """SAFETY 11; as far as anybody has looked."""
+    for one in world.done:
+        if one.workload is None or one.workload.scale_target != 0:
+            continue
+        assert one.live == 0, f"the canary is scaled to 0 with {one.live}% of the traffic"
+        served = [(at, weight) for at, weight in world.weights if at <= one.at]
+        lowered = max((at for (at, weight), (_before, previous) in zip(served[1:], served, strict=False) if weight == 0 and previous > 0), default=None)
+        drain = world.canary.options.drain
+        assert lowered is None or one.at - lowered >= drain, f"the canary is scaled to 0 only {one.at - lowered} s after it lost its traffic"
+
+
+def only_what_was_analysed_is_promoted(world: World) -> None:
+    """SAFETY 17."""
+    for one in _promoted(world):
+        order, pinned = one.workload.promote, one.record.pinned
+        assert pinned and (order["revision"], order["replicaset"], order["uid"]) == (pinned.revision, pinned.replicaset, pinned.replicaset_uid)
+        assert one.seen.primary and one.seen.primary.revision != order["revision"] or one.again or one.seen.primary.promoted != order["revision"]
+        if world.canary.skip_analysis or world.promote_ordered:
+            continue
+        top = max(sequence(world.canary.analysis))
+        assert any(key.startswith(f"{order['revision']}@") and int(key.rpartition("@")[2]) >= top for key in world.passed), \
+            f"{order['revision'][:4]} was never judged at {top}%: {world.passed}"
+
+
+def one_direction_at_a_time(world: World) -> None:
+    """SAFETY 9."""
+    for _at, where, decision in world.decisions:
+        assert decision.traffic is None or decision.workload is None, where
+
+
+def weights_are_those_of_the_plan(world: World) -> None:
+    """SAFETY, last section: no weight that the undisturbed walk lacks."""
+    for one in _raised(world):
+        assert one.weight in sequence(world.canary.analysis), f"canary from {one.live} to {one.weight}"
+
+
+def weights_fall_to_known_ones(world: World) -> None:
+    analysis = world.canary.analysis
+    for one in world.done:
+        if one.weight is not None and one.weight < one.live:
+            allowed = {0, next_promotion(analysis, one.live), *sequence(analysis), *world.by_hand}
+            assert one.weight in allowed, f"canary from {one.live} to {one.weight}"
+
+
+def nothing_is_promoted_at_the_threshold(world: World) -> None:
+    for one in _promoted(world):
+        assert one.record.failed_checks < world.canary.analysis.threshold
+
+
+def a_raise_has_evidence_of_its_own(world: World) -> None:
+    """SAFETY 12: nobody saw another weight within the last interval."""
+    interval = world.canary.analysis.interval
+    for one in _raised(world) + _promoted(world):
+        if one.live == 0 or world.canary.skip_analysis or world.promote_ordered or one.again:
+            continue
+        changed = max((at for at, _weight in world.weights if at <= one.at), default=0.0)
+        assert one.at - changed >= interval, f"{one.traffic or one.workload} after {one.at - changed} s at {one.live}%"
+
+
+def everything_is_said_in_words(world: World) -> None:
+    for _at, where, decision in world.decisions:
+        assert decision.why.strip(), where
+        assert "None" not in decision.why, decision.why
+    assert all(line.strip() for line in world.lines)
+
+
+def a_line_is_one_line(world: World) -> None:
+    for line in [*world.lines, *(one.message for one in world.told)]:
+        assert len(line.splitlines()) == 1, repr(line)
+
+
+def nobody_is_asked_all_the_time(world: World) -> None:
+    """The same hook not more than once an interval; people's orders and new runs may ask once more."""
+    interval = world.canary.analysis.interval
+    for index in {hook for _at, hook in world.asked}:
+        times = [at for at, hook in world.asked if hook == index]
+        crowded = [(first, third) for first, third in zip(times, times[world.patient_with:], strict=False) if third - first < interval / 2]
+        assert not crowded, f"hook {world.canary.analysis.hooks[index].type} was asked {world.patient_with + 1} times from {crowded[0][0]} to {crowded[0][1]}"
+
+
+def nobody_writes_all_the_time(world: World) -> None:
+    """Ten decisions without an order, at the same place within a second, are a loop."""
+    for (first, where, _one), (last, there, _two) in zip(world.decisions, world.decisions[10:], strict=False):
+        assert where != there or last - first > 2.6, f"ten decisions at {where} from {first} to {last}: {_two.why}"
+
+
+def phases_are_known(world: World) -> None:
+    for _at, _where, decision in world.decisions:
+        assert decision.record.phase in states.PHASES
+
+
+def at_rest(world: World) -> None:
+    """A walk is over: everything on the primary, the canary gone, nothing open."""
+    record = world.record
+    assert record.phase in states.IDLE, record.phase
+    assert record.intent is None and record.ending is None and record.restoring is None
+    assert record.settled and not record.post_rollout
+    assert world.weight == record.canary_weight == 0
+    assert world.target is None or world.target.replicas == 0
+    assert world.primary is not None and world.primary.endpoints(world.now) > 0
+    assert record.phase != states.SUCCEEDED or world.primary.revision == record.last_promoted or world.target.revision == world.primary.revision
+
+
+ALL = (
+    no_raise_to_somebody_who_is_not_ready, no_traffic_back_to_a_primary_that_does_not_answer, pods_go_only_without_weight_and_drained,
+    only_what_was_analysed_is_promoted, one_direction_at_a_time, weights_are_those_of_the_plan, weights_fall_to_known_ones,
+    nothing_is_promoted_at_the_threshold, a_raise_has_evidence_of_its_own, everything_is_said_in_words, a_line_is_one_line,
+    nobody_is_asked_all_the_time, nobody_writes_all_the_time, phases_are_known,
+)
+
+
+def hold(world: World) -> None:
+    for rule in ALL:
+        rule(world)
+
+
+__all__ = ["ALL", "at_rest", "hold", "stages"]

@@ -1,0 +1,228 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whatever happens, and whenever the process is killed: the rules hold on the way, and every walk comes to an end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import ALLOWED, FAIL, NO_ANSWER, PASS, REFUSED, UNKNOWN
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import (
+    CONFIRM_PROMOTION,
+    CONFIRM_ROLLOUT,
+    CONFIRM_TRAFFIC_INCREASE,
+    GATES,
+    POST_ROLLOUT,
+    PRE_ROLLOUT,
+    ROLLBACK,
+    ROLLOUT,
+    Canary,
+    Options,
+)
+from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.canary import rules
+from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.canary.world import (
+    NEVER,
+    A,
+    B,
+    C,
+    Run,
+    World,
+    canary,
+    check,
+    fresh,
+    hook,
+    in_phase,
+    raises,
+    released,
+)
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+EXAMPLES = int(os.environ.get("CANARY_EXAMPLES", "60"))
+SEARCHING = EXAMPLES > 100
+# A failing example is found again by asking for more; shrinking it takes minutes, so only those who search do that.
+BOUNDED = settings(max_examples=EXAMPLES, deadline=None, derandomize=not SEARCHING, suppress_health_check=list(HealthCheck), database=None,
+                   phases=(Phase.explicit, Phase.generate, *((Phase.shrink,) if os.environ.get("CANARY_SHRINK") else ())))
+
+ALL_HOOKS = tuple(hook(index, kind) for index, kind in enumerate(
+    (CONFIRM_ROLLOUT, PRE_ROLLOUT, ROLLOUT, CONFIRM_TRAFFIC_INCREASE, CONFIRM_PROMOTION, ROLLBACK, POST_ROLLOUT)))
+
+DOCUMENTS: dict[str, Canary] = {
+    "plain": canary(),
+    "short": canary(analysis={"step_weight": 50}),
+    "hooks": canary(hooks=ALL_HOOKS, analysis={"step_weight": 25}),
+    "by people": canary(options=Options(manual_gates=GATES), analysis={"step_weight": 50}),
+    "listed": canary(checks=(check(), check(1, "errors", 60.0)), analysis={"step_weights": (1, 40), "step_weight": 0, "step_weight_promotion": 30}),
+    "skipping": canary(skip_analysis=True, hooks=ALL_HOOKS),
+}
+
+Event = Callable[[World], None]
+
+
+def named(name: str, do: Event) -> Event:
+    do.__name__ = name
+    return do
+
+
+def release(letter: str) -> Event:
+    return named(f"release {letter}", lambda world: world.target and world.target.template(letter * 64, world.now))
+
+
+def readiness(side: str, **now: Any) -> Event:
+    def happen(world: World) -> None:
+        workload = getattr(world, side)
+        if workload is not None:
+            for key, value in now.items():
+                setattr(workload, key, value)
+    return named(f"{side} {now}", happen)
+
+
+def sick(side: str, letter: str) -> Event:
+    return named(f"{letter} is sick as {side}", lambda world: getattr(world, side) and getattr(world, side).sick.add(letter * 64))
+
+
+def order(word: str) -> Event:
+    def happen(world: World) -> None:
+        pinned = world.record.pinned if world.stored else None
+        if word != "promote" or pinned:
+            world.order(word, pinned.revision if word == "promote" and pinned else "somebody:\nwhy not")
+    return named(f"order {word}", happen)
+
+
+def resume(world: World) -> None:
+    world.resume()
+
+
+def approve(gate: str, **said: str) -> Event:
+    return named(f"approve {gate} {said}", lambda world: world.approve(gate, **said) if world.stored else None)
+
+
+def gate(index: int, outcome: str) -> Event:
+    return named(f"gate {index} {outcome}", lambda world: world.gates.update({index: outcome}))
+
+
+def measure(outcome: str, why: str = "") -> Event:
+    return named(f"checks {outcome}", lambda world: world.measures.update({0: (outcome, why)}))
+
+
+def edit(weight: int) -> Event:
+    return named(f"weight {weight} by hand", lambda world: world.set_weight(weight) if world.split else None)
+
+
+def route_is_deleted(world: World) -> None:
+    world.split = None
+
+
+def route_is_refused(world: World) -> None:
+    world.accepts_after = NEVER
+
+
+def route_is_accepted(world: World) -> None:
+    world.accepts_after, world.accepted_from = 0.5, min(world.accepted_from, world.now)
+
+
+def kill(world: World) -> None:
+    world.kill_at.add(world.crossings + 1)
+
+
+def pods_are_pruned(world: World) -> None:
+    if world.target:
+        world.target.history = {name: found for name, found in world.target.history.items() if found[1] == world.target.revision}
+
+
+def scaled_by_hand(world: World) -> None:
+    if world.target and world.record.phase in states.ANALYSING:
+        world.target.scale(0, world.now)
+
+
+def suspended(value: bool) -> Event:
+    return named(f"suspended {value}", lambda world: setattr(world, "suspended", value))
+
+
+EVENTS = st.sampled_from([
+    *(release(letter) for letter in "abc"),
+    *(readiness(side, down=value) for side in ("target", "primary") for value in (True, False)),
+    *(readiness(side, limping=value) for side in ("target", "primary") for value in (True, False)),
+    sick("target", "b"), sick("primary", "b"), sick("primary", "a"),
+    *(order(word) for word in ("abort", "suspend", "halt", "promote")), resume,
+    *(approve(gate_type) for gate_type in GATES), approve(CONFIRM_PROMOTION, revision=C), approve(CONFIRM_ROLLOUT, run="another"),
+    *(gate(index, outcome) for index in range(7) for outcome in (ALLOWED, REFUSED, NO_ANSWER)),
+    measure(FAIL), measure(PASS), measure(UNKNOWN, "no_data: nothing"), measure(UNKNOWN, "query_error: 500"),
+    *(edit(weight) for weight in (0, 7, 100)),
+    route_is_deleted, route_is_refused, route_is_accepted, kill, kill, kill, scaled_by_hand, pods_are_pruned, suspended(True), suspended(False),
+])
+HAPPENINGS = st.lists(st.tuples(st.sampled_from((0.0, 0.0, 1.0, 3.0, 7.0, 12.0, 40.0, 200.0)), EVENTS), max_size=10)
+DOWNTIMES = st.lists(st.sampled_from((0.0, 2.0, 9.0, 45.0, 400.0, 3600.0)), min_size=6, max_size=6)
+BEGINNINGS = st.sampled_from((fresh, released))
+
+
+def play(world: World, happenings: list[tuple[float, Event]], downtimes: list[float], mode: str = "walk") -> None:
+    """Let it happen while run after run walks, each killed or at its end, until everything has happened."""
+    later = 0.0
+    for delay, event in happenings:
+        later += delay
+        world.after(later, event)
+    runs = 0
+    while world.coming and runs < 40:
+        run = Run(world, mode=mode, patience=300).walk()
+        world.pass_time(downtimes[runs % len(downtimes)] if run.outcome in ("killed", "error") else 10.0)
+        runs += 1
+    world.pass_time(later)
+
+
+def calm_down(world: World) -> None:
+    """Nothing is wrong any more, every gate is open, and people do what they are asked to."""
+    world.coming.clear()
+    world.kill_at.clear()
+    world.gates.clear()
+    world.measures.clear()
+    world.suspended = False
+    world.annotations.clear()
+    route_is_accepted(world)
+    for side in (world.target, world.primary):
+        if side is not None:
+            side.down = side.limping = False
+            side.sick.clear()
+            side.changed_at = min(side.changed_at, world.now)
+    for minute in range(240):
+        world.after(30.0 * minute, lambda now: now.resume())
+        for gate_type in GATES:
+            world.after(30.0 * minute + 1, lambda now, gate_type=gate_type: now.approve(gate_type) if now.stored else None)
+
+
+def end(world: World) -> Run:
+    """Walk a calm world to its end: at most a few runs, each of which ends by itself."""
+    calm_down(world)
+    run = Run(world)
+    for _run in range(4):
+        run = Run(world, patience=3600).walk()
+        assert run.outcome not in ("killed", "interrupted", "error", "lost_lock"), (run.outcome, run.why, world.lines[-3:])
+        if run.outcome == "unchanged":
+            return run
+    raise AssertionError(f"it never comes to rest: {run.outcome} {run.why}")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+@given(begin=BEGINNINGS, happenings=HAPPENINGS, downtimes=DOWNTIMES)
+@settings(BOUNDED)
+def test_the_rules_hold_whatever_happens_and_every_walk_ends(document: str, begin: Callable[..., World], happenings: list[Any], downtimes: list[float]) -> None:
+    world = begin(DOCUMENTS[document])
+    play(world, happenings, downtimes)
+    rules.hold(world)
+    end(world)
+    rules.hold(world)
+    rules.at_rest(world)
+
+
+@given(happenings=HAPPENINGS, downtimes=DOWNTIMES, document=st.sampled_from(("short", "hooks")))
+@settings(BOUNDED)
+def test_the_rules_hold_in_tick_mode_too(happenings: list[Any], downtimes: list[float], document: str) -> None:
+    world = released(DOCUMENTS[document])
+    play(world, happenings, downtimes, mode="tick")
+    rules.hold(world)

@@ -1,0 +1,582 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A cluster of plain data that obeys orders with delays, and a run that drives the machine over it as the role does.
+
+Everything crosses as JSON text, as it does between Ansible tasks: observations, answers, outcomes, orders and the record.
+Time is simulated: nothing here sleeps. Weights are the canary's percent, times are seconds.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import stage as stages
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import words
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.machine import Asks, asks, decide, is_due, read_back
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import (
+    ALLOWED,
+    FAIL,
+    PASS,
+    REFUSED,
+    UNKNOWN,
+    Answer,
+    Observation,
+    Orders,
+    Outcome,
+    Route,
+    Split,
+    TrafficOrder,
+    Workload,
+    WorkloadOrder,
+    dump,
+    load,
+)
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import PREFIX, Holder, Record, Told, dumps, loads, order_key, orders_of
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import ROLLBACK, Analysis, Canary, Check, Hook, Options, Service
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn import CLOCK, DONE, KUBERNETES, PERSON, Decision
+
+BEGIN = 1_000_000.0
+TICK_COSTS = 0.25           # seconds of a round of the role
+POLL = 1.0
+LOOKS_EVERY = 10.0          # a waiting walker looks at the target's revision so often
+NEVER = float("inf")
+
+
+def revision(letter: str) -> str:
+    """A whole revision hash by one letter: ``revision("b")``."""
+    return letter * 64
+
+
+A, B, C, D = (revision(letter) for letter in "abcd")
+
+
+def hook(index: int, kind: str, **more: Any) -> Hook:
+    return Hook(index, kind, f"{kind}-{index}", f"http://gate/{index}", **more)
+
+
+def check(index: int = 0, name: str = "request-success-rate", interval: float = 10.0, **more: Any) -> Check:
+    return Check(index, name, True, interval, 99.0, None, **more)
+
+
+def canary(*, hooks: tuple[Hook, ...] = (), checks: tuple[Check, ...] = (check(),), options: Options = Options(), analysis: dict[str, Any] | None = None,
+           **more: Any) -> Canary:
+    """podinfo.test: 10, 20 ... 50 percent, one check, three failed checks roll back, every ten seconds."""
+    shape: dict[str, Any] = {"interval": 10.0, "threshold": 3, "max_weight": 50, "step_weight": 10}
+    shape.update(analysis or {})
+    return Canary("podinfo", "test", "gatewayapi:v1", "podinfo", "Deployment", Service("podinfo", 9898),
+                  Analysis(checks=checks, hooks=hooks, **shape), options, **more)
+
+
+@dataclass
+class Deployment:
+    """Pods of one template. ``down``: none of them answers; ``limping``: some do, but it is not rolled out."""
+
+    name: str
+    revision: str
+    replicas: int
+    of_any_revision: bool = False       # pods of the template before count as endpoints while it rolls
+    takes: float = 3.0                  # seconds until new pods are ready
+    gives_up: float = 600.0             # its own progress deadline
+    changed_at: float = BEGIN - 3600
+    template_at: float = BEGIN - 3600
+    had_pods: bool = True
+    down: bool = False
+    limping: bool = False
+    sick: set[str] = field(default_factory=set)     # revisions that never get ready
+    promoted: str = ""
+    history: dict[str, tuple[str, str]] = field(default_factory=dict)   # ReplicaSet: (uid, revision)
+
+    def __post_init__(self) -> None:
+        self._remember()
+
+    def _remember(self) -> None:
+        self.history.setdefault(f"{self.name}-{self.revision[:6]}", (f"uid-{self.name}-{self.revision[:6]}", self.revision))
+
+    def template(self, wanted: str, now: float) -> None:
+        if wanted == self.revision:
+            return
+        self.had_pods = self.endpoints(now) > 0
+        self.revision, self.template_at = wanted, now
+        if self.replicas:
+            self.changed_at = now
+        self._remember()
+
+    def scale(self, replicas: int, now: float) -> None:
+        if replicas > self.replicas:
+            self.changed_at = now
+            self.had_pods = self.had_pods and self.replicas > 0
+        if replicas == 0:
+            self.had_pods = False
+        self.replicas = replicas
+
+    def answers(self, now: float) -> bool:
+        return self.replicas > 0 and not self.down and self.revision not in self.sick and now >= self.changed_at + self.takes
+
+    def endpoints(self, now: float) -> int:
+        if self.answers(now):
+            return max(1, self.replicas // 2) if self.limping else self.replicas
+        return self.replicas if self.of_any_revision and self.had_pods and not self.down else 0
+
+    def see(self, now: float) -> Workload:
+        ready = self.answers(now) and not self.limping
+        why = "" if ready else f"{self.name} is scaled to 0" if not self.replicas else "waiting for rollout to finish"
+        name = next((key for key, (_uid, made_of) in self.history.items() if made_of == self.revision), "") if now >= self.template_at + 0.5 else ""
+        answering = self.endpoints(now)
+        return Workload(
+            name=self.name, uid=f"uid-{self.name}", resource_version=str(int(now * 10)), replicas=self.replicas, running=self.replicas,
+            available=answering, ready=ready, why=why, stuck=not ready and self.replicas > 0 and now > self.changed_at + self.gives_up,
+            revision=self.revision, replicaset=name, replicaset_uid=self.history[name][0] if name else "",
+            endpoints=answering, promoted=self.promoted)
+
+
+@dataclass(frozen=True)
+class Done:
+    """An order that reached the cluster, with what it rested on."""
+
+    at: float
+    seen: Observation
+    record: Record
+    traffic: TrafficOrder | None = None
+    workload: WorkloadOrder | None = None
+    again: bool = False                 # out of an open intent, not out of a decision just made
+
+    @property
+    def weight(self) -> int | None:
+        return self.traffic.split.canary if self.traffic and self.traffic.split else None
+
+    @property
+    def live(self) -> int:
+        return weight_of(self.seen)
+
+
+def weight_of(seen: Observation) -> int:
+    return seen.route.split.canary if seen.route and seen.route.split else 0
+
+
+@dataclass
+class World:
+    canary: Canary
+    now: float = BEGIN
+    target: Deployment | None = None
+    primary: Deployment | None = None
+    services: set[str] = field(default_factory=set)
+    apex_since: float = NEVER
+    split: Split | None = None
+    foreign_route: bool = False
+    accepted_from: float = NEVER
+    accepts_after: float = 0.5          # NEVER: the gateway's controller accepts nothing
+    suspended: bool = False
+    stored: str = ""                    # the record's text
+    annotations: dict[str, str] = field(default_factory=dict)
+    gates: dict[int, str] = field(default_factory=dict)      # by index of the hook: allowed, refused, no_answer
+    measures: dict[int, tuple[str, str]] = field(default_factory=dict)     # by index of the check: outcome, why
+    coming: list[tuple[float, Callable[[World], None]]] = field(default_factory=list)
+    kill_at: set[int] = field(default_factory=set)           # crossings at which the process dies
+    # what happened
+    crossings: int = 0
+    done: list[Done] = field(default_factory=list)
+    decisions: list[tuple[float, str, Decision]] = field(default_factory=list)  # time, stage, decision
+    writes: int = 0
+    told: list[Told] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    asked: list[tuple[float, int]] = field(default_factory=list)
+    measured: list[tuple[float, int]] = field(default_factory=list)
+    weights: list[tuple[float, int]] = field(default_factory=list)     # as somebody saw the live object, with changes only
+    passed: set[str] = field(default_factory=set)            # "revision@weight" that was judged and passed
+    by_hand: set[int] = field(default_factory=set)           # weights that people put on the route
+    promote_ordered: bool = False
+    patient_with: int = 3               # how often a hook may be asked again within half an interval: kills and orders bring new runs
+
+    # -- as it is --
+
+    @property
+    def record(self) -> Record:
+        return loads(self.stored) if self.stored else Record(self.canary.name, self.canary.namespace, identity=self.canary.identity)
+
+    @property
+    def weight(self) -> int:
+        return self.split.canary if self.split else 0
+
+    def look(self) -> Observation:
+        names = {self.canary.service.primary_name, self.canary.service.canary_name, self.canary.service.name}
+        route = None
+        if self.foreign_route:
+            route = Route(None, True, "", False)
+        elif self.split is not None:
+            route = Route(self.split, self.now >= self.accepted_from, "" if self.now >= self.accepted_from else "not accepted yet")
+        seen = Observation(
+            now=self.now, target=self.target.see(self.now) if self.target else None, primary=self.primary.see(self.now) if self.primary else None,
+            same_as_primary=bool(self.target and self.primary and self.target.revision == self.primary.revision),
+            services=tuple(sorted(names - self.services)), apex_on_primary=self.now >= self.apex_since + 1, route=route,
+            orders=self.orders(), suspended=self.suspended, replicasets=tuple(self.target.history) if self.target else ())
+        if not self.weights or self.weights[-1][1] != weight_of(seen):
+            self.weights.append((self.now, weight_of(seen)))
+        return crossed(Observation, seen)
+
+    def orders(self) -> Orders:
+        return orders_of(self.annotations)
+
+    # -- as time goes by --
+
+    def pass_time(self, seconds: float) -> None:
+        end = self.now + seconds
+        while self.coming and self.coming[0][0] <= end:
+            at, event = self.coming.pop(0)
+            self.now = max(self.now, at)
+            event(self)
+        self.now = max(self.now, end)
+
+    def after(self, seconds: float, event: Callable[[World], None]) -> None:
+        self.coming.append((self.now + seconds, event))
+        self.coming.sort(key=lambda item: item[0])
+
+    # -- as people change it --
+
+    def release(self, wanted: str) -> None:
+        assert self.target
+        self.target.template(wanted, self.now)
+
+    def order(self, word: str, text: str = "yes") -> None:
+        self.annotations[order_key(word)] = text
+        self.promote_ordered = self.promote_ordered or word == "promote"
+
+    def resume(self) -> None:
+        self.annotations.pop(order_key("suspend"), None)
+        self.annotations.pop(order_key("halt"), None)
+        self.order("resume")
+
+    def approve(self, gate: str, **said: str) -> None:
+        record = self.record
+        body = {"revision": record.pinned.revision if record.pinned else "", "run": record.run, "by": "somebody", **said}
+        self.annotations[order_key("approve", gate)] = json.dumps(body)
+
+    def set_weight(self, weight: int) -> None:
+        """Somebody edits the route by hand."""
+        self.split = Split(100 - weight, weight)
+        self.accepted_from = self.now
+        self.by_hand.add(weight)
+
+    def lose_record(self) -> None:
+        self.stored = ""
+        self.annotations.clear()
+
+    # -- as it obeys --
+
+    def obey(self, traffic: TrafficOrder | None, workload: WorkloadOrder | None) -> None:
+        if traffic:
+            self._traffic(crossed(TrafficOrder, traffic))
+        if workload:
+            self._workload(crossed(WorkloadOrder, workload))
+
+    def _traffic(self, order: TrafficOrder) -> None:
+        service = self.canary.service
+        if order.services:
+            self.services |= {service.primary_name, service.canary_name}
+        if order.apex:
+            self.services.add(service.name)
+            self.apex_since = self.now
+        if order.split is None:
+            return
+        if order.split != self.split or self.foreign_route:
+            self.split, self.foreign_route, self.accepted_from = order.split, False, self.now + self.accepts_after
+        wait = min(self.accepted_from - self.now, self.canary.options.max_time_to_accept)
+        self.pass_time(max(0.0, wait))
+
+    def _workload(self, order: WorkloadOrder) -> None:
+        if order.create_primary is not None and self.primary is None:
+            assert self.target
+            self.primary = Deployment(self.canary.primary, self.target.revision, order.create_primary, of_any_revision=True, changed_at=self.now,
+                                      template_at=self.now, had_pods=False, promoted=self.target.revision)
+        elif order.scale_target is not None and self.target:
+            self.target.scale(order.scale_target, self.now)
+        elif order.promote is not None:
+            self._retemplate(self.target, order.promote, order.promote["uid"])
+        elif order.restore is not None:
+            self._retemplate(self.primary, order.restore, None)
+
+    def _retemplate(self, source: Deployment | None, order: Any, uid: str | None) -> None:
+        assert self.primary
+        found = source.history.get(order["replicaset"]) if source else None
+        if found is None or found[1] != order["revision"] or uid not in (None, found[0]):
+            raise CanaryError(f"ReplicaSet {order['replicaset']} is gone")
+        self.primary.template(order["revision"], self.now)
+        self.primary.promoted = order["revision"]
+
+    # -- as it answers --
+
+    def ask(self, index: int) -> Answer:
+        one = self.canary.analysis.hooks[index]
+        outcome = self.gates.get(index, REFUSED if one.type == ROLLBACK else ALLOWED)
+        self.asked.append((self.now, index))
+        return crossed(Answer, Answer(index, one.name, one.type, outcome, {ALLOWED: 200, REFUSED: 403}.get(outcome, 0), "" if outcome == ALLOWED else "no\nway"))
+
+    def measure(self, index: int) -> Outcome:
+        one = next(item for item in self.canary.analysis.checks if item.index == index)
+        outcome, why = self.measures.get(index, (PASS, ""))
+        self.measured.append((self.now, index))
+        return crossed(Outcome, Outcome(index, one.name, outcome, None if outcome == UNKNOWN else 99.9, one.minimum, one.maximum,
+                                        why or (f"{one.name} 12.00% < 99%" if outcome == FAIL else "")))
+
+
+def crossed(kind: type, value: Any) -> Any:
+    """A dataclass after its way through JSON."""
+    return load(kind, json.loads(json.dumps(dump(value), allow_nan=False)))
+
+
+class Killed(Exception):
+    """kill -9."""
+
+
+@dataclass
+class Run:
+    """One ansible-playbook run of the role: rounds of observe, ask, check, decide and obey, until it ends or is killed."""
+
+    world: World
+    name: str = "run"
+    mode: str = "walk"
+    on_wait: str = "wait"
+    patience: float = 7200.0            # seconds after which somebody interrupts it
+    rounds: int = 2000
+    record: Record = field(init=False)
+    holder: Holder = field(init=False)
+    outcome: str = ""
+    why: str = ""
+
+    def walk(self) -> Run:
+        world, end = self.world, self.world.now + self.patience
+        self.holder = Holder(f"{self.name}-{world.writes}-{world.now}", since=world.now)
+        try:
+            for _round in range(self.rounds):
+                tick = self._observe(end)
+                if tick is None:
+                    return self
+                self._crossing()
+                self._act(*tick)
+                world.pass_time(TICK_COSTS)
+            raise AssertionError(f"{self.rounds} rounds and no end: {world.decisions[-1]}")
+        except Killed:
+            self.outcome = "killed"
+        except CanaryError as error:
+            self.outcome, self.why = "error", str(error)
+        return self
+
+    # -- observe --
+
+    def _observe(self, end: float) -> tuple[Observation, Asks, Any] | None:
+        world = self.world
+        self.record = world.record
+        if self.record.holder is not None and self.record.holder.run != self.holder.run:
+            self._claim()
+        while True:
+            if world.now > end:
+                return self._ended("interrupted", "")
+            self.record = self.record if self._is_ours() else world.record
+            quiet = self._confirmed_by_route()
+            if quiet:
+                due, decision = False, Decision(self.record, CLOCK, self.record.due_why or "gathering evidence")
+                seen = None
+            else:
+                seen = world.look()
+                back = read_back(world.canary, self.record, seen)
+                self.record = back.record
+                if back.traffic or back.workload:
+                    self._save()
+                    return seen, Asks(), back
+                due, decision = is_due(world.canary, self.record, seen)
+            self._tell(max(decision.due, self.record.due))
+            judges = seen is not None and stages.stage(world.canary, self.record, seen) == stages.JUDGE
+            if due and not (self.mode == "tick" and self.record.judged_by == self.holder.run and judges):
+                assert seen is not None
+                self._save()
+                return seen, asks(world.canary, self.record, seen), None
+            if decision.waits == DONE:
+                return self._ended(decision.outcome, decision.why)
+            over = self._over(decision)
+            if over:
+                return self._ended(over, decision.why)
+            self._wait(decision)
+
+    def _is_ours(self) -> bool:
+        return self.record.holder is not None and self.record.holder.run == self.holder.run
+
+    def _confirmed_by_route(self) -> bool:
+        """As kube/rounds.py: after a raise one read of the route is enough."""
+        world, intent = self.world, self.record.intent
+        if intent is None or intent.workload or not intent.traffic or not intent.traffic.split or intent.traffic.services or intent.traffic.apex:
+            return False
+        if self.record.phase not in states.ANALYSING or not intent.traffic.split.canary or world.orders() != Orders():
+            return False
+        if world.foreign_route or world.split != intent.traffic.split or world.now < world.accepted_from:
+            return False
+        self.record = read_back(world.canary, self.record, Observation(world.now, None, None, False, (), True, Route(world.split, True))).record
+        world.weights.append((world.now, world.weight))
+        return True
+
+    def _claim(self) -> None:
+        if not self._is_ours():
+            self._write(dataclasses.replace(self.record, holder=dataclasses.replace(self.holder, since=self.world.now), epoch=self.record.epoch + 1))
+
+    def _save(self) -> None:
+        self._claim()
+        if dumps(self.record) != self.world.stored:
+            self._write(self.record)
+
+    def _write(self, record: Record) -> None:
+        self.world.stored = dumps(record)
+        self.world.writes += 1
+        assert loads(self.world.stored) == record, "the record changed on its way through text"
+        self.record = record
+        self._crossing()
+
+    def _tell(self, due: float) -> None:
+        if self.record.report:
+            self.world.lines.append(words.line(self.record, self.world.now, self.record.report, due))
+            self.record = dataclasses.replace(self.record, report="")
+        if self.record.untold:
+            self._claim()
+            self.world.told += self.record.untold
+            self.record = dataclasses.replace(self.record, untold=())
+
+    def _over(self, decision: Decision) -> str:
+        if decision.waits == PERSON and (self.on_wait == "end" or self.mode == "tick"):
+            return "waiting"
+        if self.mode != "tick":
+            return ""
+        if decision.waits == KUBERNETES and self.world.now > self.holder.since + 15:
+            return "waiting"
+        if decision.waits == CLOCK and (self.record.judged_by == self.holder.run or decision.due - self.world.now > 15):
+            return "waiting" if self._is_ours() else "not_due"
+        return ""
+
+    def _wait(self, decision: Decision) -> None:
+        self._save()
+        world = self.world
+        world.lines.append(words.line(self.record, world.now, decision.why, decision.due))
+        if decision.waits == KUBERNETES or decision.due <= world.now:
+            world.pass_time(POLL)
+        else:
+            before = world.orders()
+            while world.now < decision.due and world.orders() == before:
+                following = world.coming[0][0] if world.coming else NEVER
+                world.pass_time(max(0.01, min(decision.due, following, world.now + LOOKS_EVERY) - world.now))
+                if self.record.pinned and world.target and world.target.revision != self.record.pinned.revision:
+                    break
+        self.record = world.record
+
+    def _ended(self, outcome: str, why: str) -> None:
+        self.outcome, self.why = outcome, why
+        if self._is_ours():
+            self._write(dataclasses.replace(self.record, holder=None))
+        self.world.lines.append(words.line(self.record, self.world.now, f"{outcome}: {why}", self.record.due))
+
+    # -- ask, decide, obey --
+
+    def _act(self, seen: Observation, wanted: Asks, back: Any) -> None:
+        world = self.world
+        if back is not None:
+            self._carry_out(seen, back.traffic, back.workload, again=True)
+            return
+        answers = [world.ask(index) for index in wanted.before]
+        outcomes = [world.measure(index) for index in wanted.checks]
+        if all(item.outcome == PASS for item in outcomes):
+            answers += [world.ask(index) for index in wanted.after]
+        stored = world.record
+        seen = dataclasses.replace(seen, orders=world.orders())
+        record = read_back(world.canary, stored, seen).record
+        where = stages.stage(world.canary, record, seen)
+        decision = decide(world.canary, record, seen, answers, outcomes)
+        world.decisions.append((world.now, where, decision))
+        if where == stages.JUDGE and record.pinned and all(item.outcome == PASS for item in outcomes):
+            world.passed.add(f"{record.pinned.revision}@{record.canary_weight}")
+        after = dataclasses.replace(decision.record, report=words.report(decision.why, answers, outcomes),
+                                    judged_by=self.holder.run if where == stages.JUDGE else decision.record.judged_by)
+        for key in decision.obeyed:
+            world.annotations.pop(key, None)
+        if after != stored or decision.obeyed:
+            self._write(after)
+        self._carry_out(seen, decision.traffic, decision.workload)
+
+    def _carry_out(self, seen: Observation, traffic: TrafficOrder | None, workload: WorkloadOrder | None, again: bool = False) -> None:
+        world = self.world
+        for one in (TrafficOrder, WorkloadOrder):
+            order = traffic if one is TrafficOrder else workload
+            if order is None:
+                continue
+            world.done.append(Done(world.now, seen, world.record, traffic if order is traffic else None, workload if order is workload else None, again))
+            world.obey(world.done[-1].traffic, world.done[-1].workload)
+            self._crossing()
+
+    def _crossing(self) -> None:
+        self.world.crossings += 1
+        if self.world.crossings in self.world.kill_at:
+            raise Killed
+
+
+# -- worlds to begin with --
+
+def fresh(document: Canary | None = None, **more: Any) -> World:
+    """The target serves on its own, nobody ever walked it."""
+    document = document or canary()
+    return World(document, target=Deployment("podinfo", A, 2), **more)
+
+
+def released(document: Canary | None = None, wanted: str = B, **more: Any) -> World:
+    """Revision A is promoted and serves, and somebody has just released another one."""
+    world = fresh(document, **more)
+    assert world.target
+    world.target.scale(0, world.now)
+    world.primary = Deployment(world.canary.primary, A, 2, of_any_revision=True, promoted=A)
+    world.services = {world.canary.service.name, world.canary.service.primary_name, world.canary.service.canary_name}
+    world.apex_since = world.now - 3600
+    world.set_weight(0)
+    world.stored = dumps(Record(world.canary.name, world.canary.namespace, identity=world.canary.identity, phase=states.SUCCEEDED, last_applied=A,
+                                last_promoted=A, settled=True, last_transition=BEGIN - 3600, condition_since=BEGIN - 3600))
+    world.release(wanted)
+    return world
+
+
+def until(world: World, when: Callable[[World], bool], **how: Any) -> Run:
+    """Walk and kill the run at the first crossing at which ``when`` holds."""
+    class Watched(Run):
+        def _crossing(self) -> None:
+            super()._crossing()
+            if when(self.world):
+                raise Killed
+    run = Watched(world, **how).walk()
+    assert run.outcome == "killed", f"it never came to that: {run.outcome} {run.why}"
+    return run
+
+
+def at_weight(weight: int, document: Canary | None = None, **more: Any) -> World:
+    """Revision B under analysis at a confirmed weight, nobody walks."""
+    world = released(document, **more)
+    until(world, lambda now: now.record.canary_weight == weight and now.record.phase == states.PROGRESSING and now.record.intent is None)
+    return world
+
+
+def in_phase(phase: str, document: Canary | None = None, **more: Any) -> World:
+    """Revision B (the first one, where nothing is initialised yet) in a phase, nobody walks."""
+    world = fresh(document, **more) if phase in (states.INITIALIZING, states.INITIALIZED) else released(document, **more)
+    until(world, lambda now: bool(now.stored) and now.record.phase == phase and now.record.intent is None)
+    return world
+
+
+def raises(world: World) -> list[int]:
+    """The weights that were ordered upwards, in order, without repetition."""
+    found: list[int] = []
+    for one in world.done:
+        if one.weight is not None and one.weight > one.live and (not found or found[-1] != one.weight):
+            found.append(one.weight)
+    return found
+
+
+__all__ = ["A", "B", "BEGIN", "C", "D", "NEVER", "PREFIX", "Deployment", "Done", "Run", "World", "at_weight", "canary", "check", "crossed", "fresh",
+           "hook", "in_phase", "raises", "released", "revision", "until", "weight_of"]
