@@ -45,8 +45,8 @@ def main() -> None:
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_ignored: ended.set())
-    for server in (proxy, control):
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=proxy.serve_forever, daemon=True).start()
+    threading.Thread(target=control.serve_forever, daemon=True).start()
     address = {"url": url, "control": f"http://{HOST}:{control.server_address[1]}", "kubeconfig": str(kubeconfig), "pid": os.getpid()}
     print(json.dumps(address), flush=True)
     ended.wait()

@@ -41,7 +41,7 @@ class Recipe:
     inputs: tuple[str, ...] = ()
     sources: tuple[Path, ...] = ()
     uses_go: bool = True
-    gibibytes: float = 0.5
+    gibibytes: float = 0.25
 
 
 @dataclass

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 ACTIONS = {
@@ -69,7 +69,7 @@ def parse(document: dict[str, Any], number: int) -> Rule:
     Raises:
         RuleError: unknown keys, an unknown action, a bad expression, or a kill without a target.
     """
-    known = Rule.__dataclass_fields__
+    known = [one.name for one in fields(Rule)]
     unknown = sorted(set(document) - set(known))
     if unknown:
         raise RuleError(f"unknown: {', '.join(unknown)}; there are {', '.join(known)}")

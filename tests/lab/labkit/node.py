@@ -146,7 +146,10 @@ def import_images(lab: Lab, archive: Path, seconds: float = 60.0) -> None:
         done.append(ctr(lab, "image", "import", str(archive)))
         return done[-1].returncode == 0
 
-    kubeapi.wait_for("Importing the images", seconds, imported, lambda: done[-1].stderr.strip())
+    def explain() -> str:
+        return done[-1].stderr.strip()
+
+    kubeapi.wait_for("Importing the images", seconds, imported, explain)
 
 
 def ctr(lab: Lab, *arguments: str) -> subprocess.CompletedProcess[str]:

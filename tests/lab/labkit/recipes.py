@@ -29,7 +29,8 @@ UPGRADE_GUARD = "gateway.networking.k8s.io_vap_safeupgrades.yaml"
 
 
 def _files(folder: str, *patterns: str) -> tuple[Path, ...]:
-    return tuple(path for pattern in patterns for path in (SOURCE / folder).rglob(pattern))
+    """Sources of a Go program, its tests apart."""
+    return tuple(path for pattern in patterns for path in (SOURCE / folder).rglob(pattern) if not path.name.endswith("_test.go"))
 
 
 def _kube(workshop: Workshop, folder: Path) -> None:
@@ -73,7 +74,7 @@ def _loadtester(workshop: Workshop, folder: Path) -> None:
     workshop.go_install(f"{FLAGGER_MODULE}/cmd/loadtester", FLAGGER, folder)
 
 
-KUBE = Recipe("kube", _kube, (VERSION_FLAGS,), _files("kube", "*.go", "go.mod", "go.sum"), gibibytes=5)
+KUBE = Recipe("kube", _kube, (VERSION_FLAGS,), _files("kube", "*.go", "go.mod", "go.sum"), gibibytes=3)
 TESTAPP = Recipe("testapp", _testapp, (), _files("app", "*.go", "go.mod", "go.sum"))
 PODINFO_PROGRAMS = Recipe("podinfo", _podinfo, (PODINFO,))
 IMAGES = Recipe("images", _images, (PODINFO,), (SOURCE / "labkit" / "images.py", *TESTAPP.sources))
