@@ -11,9 +11,8 @@ from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.findings import Findings
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.formats import LONGEST_LABEL
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, SpecError
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.primary import SUFFIX, Selector, selector_of
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.primary import Selector, selector_of
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.promql import hard_window
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 
@@ -23,15 +22,10 @@ Object = Mapping[str, Any]
 def selector(canary: Canary, target: Object, findings: Findings) -> Selector | None:
     """The label that tells the target's pods from the primary's; None, with the reason in ``findings``, when it has none that will do."""
     try:
-        found = selector_of(target, canary.options.selector_labels)
+        return selector_of(target, canary.options.selector_labels)
     except SpecError as error:
         findings.problems.append(error)
         return None
-    if len(found.value) + len(SUFFIX) > LONGEST_LABEL:
-        findings.refuse(f"{marks.name_of(target)}: spec.selector.matchLabels.{found.key}", f"'{found.value}' has {len(found.value)} characters",
-                        f"{SUFFIX} comes behind it; accepted: at most {LONGEST_LABEL - len(SUFFIX)}")
-        return None
-    return found
 
 
 def judge(canary: Canary, target: Object, findings: Findings) -> None:

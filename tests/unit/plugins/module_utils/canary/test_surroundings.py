@@ -1,0 +1,254 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Analysis, Canary, Check, Options, Service
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings import Seen, judge
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.findings import Findings
+
+CANARY = Canary(
+    name="podinfo", namespace="test", provider="gatewayapi:v1", target="podinfo", target_kind="Deployment",
+    service=Service(name="podinfo", port=80, target_port="http"), analysis=Analysis(interval=10, threshold=1))
+LABELS = {"app": "podinfo", "tier": "web"}
+OURS = {"labels": {"progressive.delivery/canary": "podinfo"}}
+FLAGGERS = {"ownerReferences": [{"apiVersion": "flagger.app/v1beta1", "kind": "Canary", "name": "podinfo", "controller": True}]}
+
+
+def obj(kind: str, name: str, spec: Any, **metadata: Any) -> dict[str, Any]:
+    return {"kind": kind, "apiVersion": "apps/v1" if kind == "Deployment" else "v1", "metadata": {"name": name, "namespace": "test", **metadata}, "spec": spec}
+
+
+def deployment(name: str = "podinfo", app: str = "podinfo", pods: Any = None, matches: Any = None, metadata: Any = None, **spec: Any) -> dict[str, Any]:
+    pods = {"containers": [{"name": "app", "ports": [{"name": "http", "containerPort": 8080}]}], **(pods or {})}
+    matches = {"app": app} if matches is None else matches
+    template = {"metadata": {"labels": {**LABELS, "app": app}}, "spec": pods}
+    return obj("Deployment", name, {"selector": {"matchLabels": matches}, "template": template, **spec}, **(metadata or {}))
+
+
+def service(name: str, selector: Any, kind: str = "ClusterIP", **metadata: Any) -> dict[str, Any]:
+    return obj("Service", name, {"selector": selector, "type": kind, "ports": [{"name": "http", "port": 80, "targetPort": "http"}]}, **metadata)
+
+
+def route(name: str = "podinfo", backend: str = "podinfo-primary", **metadata: Any) -> dict[str, Any]:
+    return obj("HTTPRoute", name, {"rules": [{"backendRefs": [{"name": backend}]}]}, **metadata)
+
+
+def found(canary: Canary = CANARY, **seen: Any) -> Findings:
+    findings = Findings()
+    if "services" in seen:
+        seen["services"] = {item["metadata"]["name"]: item for item in seen["services"]}
+    judge(canary, Seen(**{"target": deployment(), **seen}), findings)
+    return findings
+
+
+def refusals(**seen: Any) -> list[str]:
+    return [str(problem) for problem in found(**seen).problems]
+
+
+def warnings(**seen: Any) -> list[str]:
+    findings = found(**seen)
+    assert not findings.problems
+    return findings.warnings
+
+
+# The target
+
+def test_a_target_with_nothing_around_it_is_fine() -> None:
+    assert found() == Findings()
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        (None, "spec.targetRef.name: there is no Deployment 'podinfo' in namespace test (accepted: "),
+        (deployment(matches={"tier": "web"}),
+         "Deployment test/podinfo: spec.selector.matchLabels: must contain one of app, name, app.kubernetes.io/name (it has tier"),
+        (deployment(app="a" * 56), f"Deployment test/podinfo: label app: '{'a' * 56}' is too long"),
+        (deployment(pods={"containers": [{"name": "app", "ports": [{"name": "web", "containerPort": 1}, {"containerPort": 2}]}]}),
+         "spec.service.targetPort: no container of Deployment test/podinfo has a port named 'http' (accepted: web, or a number)"),
+        (deployment(pods={"containers": [{"name": "app"}]}),
+         "spec.service.targetPort: no container of Deployment test/podinfo has a port named 'http' (accepted: a number, since its ports have no names)"),
+        (deployment(metadata={"annotations": {"progressive.delivery/canary": "other"}}),
+         "spec.targetRef.name: Deployment test/podinfo belongs to the canary other"),
+    ],
+)
+def test_a_target_that_cannot_be_walked_is_refused(target: Any, words: str) -> None:
+    refused = refusals(target=target)
+    assert len(refused) == 1
+    assert refused[0].startswith(words)
+
+
+def test_a_port_by_number_needs_no_name() -> None:
+    by_number = dataclasses.replace(CANARY, service=Service(name="podinfo", port=80, target_port=8080))
+    assert not found(by_number, target=deployment(pods={"containers": [{"name": "app"}]})).problems
+
+
+def test_another_selector_label_can_be_chosen() -> None:
+    chosen = dataclasses.replace(CANARY, options=Options(selector_labels=("tier",)))
+    assert not found(chosen, target=deployment(matches={"tier": "web"})).problems
+
+
+def test_configurations_of_the_pods_are_told_since_they_are_not_tracked_yet() -> None:
+    pods = {
+        "containers": [{"name": "app", "ports": [{"name": "http"}], "envFrom": [{"configMapRef": {"name": "env"}}],
+                        "env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "key", "key": "a"}}}, {"name": "B", "value": "b"}]}],
+        "initContainers": [{"name": "init", "envFrom": [{"secretRef": {"name": "init"}}]}],
+        "volumes": [{"name": "v", "configMap": {"name": "files"}}, {"name": "w", "secret": {"secretName": "tls"}}, {"name": "x", "emptyDir": {}},
+                    {"name": "p", "projected": {"sources": [{"configMap": {"name": "part"}}, {"serviceAccountToken": {}}]}}],
+    }
+    (told,) = warnings(target=deployment(pods=pods))
+    assert told.startswith("Deployment test/podinfo uses ConfigMap env, ConfigMap files, ConfigMap part, Secret init, Secret key, Secret tls: ")
+
+
+def test_a_paused_target_is_told() -> None:
+    assert warnings(target=deployment(paused=True)) == [
+        "Deployment test/podinfo is paused: no new revision starts until somebody resumes it (kubectl rollout resume)"]
+
+
+def test_safety_12_a_window_written_hard_into_a_query_is_told() -> None:
+    checks = (Check(0, "errors", False, 60, None, 1, "rate(errors[5m])"), Check(1, "short", False, 60, None, 1, "rate(errors[10s])"),
+              Check(2, "templated", False, 60, None, 1, "rate(errors[{{ interval }}])"))
+    canary = dataclasses.replace(CANARY, analysis=Analysis(interval=10, threshold=1, checks=checks))
+    (told,) = found(canary).warnings
+    assert told.startswith("spec.analysis.metrics[0] 'errors' looks back 300 s whatever the weight")
+
+
+# Objects of the names that a walk needs
+
+@pytest.mark.parametrize("metadata", [OURS, FLAGGERS])
+def test_what_we_or_flagger_made_for_this_canary_is_gone_on_with(metadata: Any) -> None:
+    primary = deployment("podinfo-primary", "podinfo-primary", metadata=metadata)
+    services = [service("podinfo", {"app": "podinfo-primary"}, **metadata), service("podinfo-primary", {"app": "podinfo-primary"}, **metadata),
+                service("podinfo-canary", {"app": "podinfo"}, **metadata)]
+    assert not refusals(primary=primary, services=services, route=route(**metadata))
+
+
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        ({"primary": deployment("podinfo-primary", "podinfo-primary")},
+         "spec.targetRef.name: Deployment test/podinfo-primary exists and was not made for the canary podinfo"),
+        ({"primary": deployment("podinfo-primary", "else", metadata=OURS)},
+         "spec.targetRef.name: Deployment test/podinfo-primary exists and has the selector app=else, not app=podinfo-primary"),
+        ({"route": route()}, "spec.service.name: HTTPRoute test/podinfo exists and was not made for the canary podinfo; walking on a route of your own"),
+        ({"route": route(annotations={"progressive.delivery/canary": "other"})}, "spec.service.name: HTTPRoute test/podinfo belongs to the canary other"),
+        ({"services": [service("podinfo-primary", {"app": "else"})]}, "spec.service.name: Service test/podinfo-primary exists, was not made for the canary podinfo"),
+        ({"services": [service("podinfo-canary", {"app": "else"})]}, "spec.service.name: Service test/podinfo-canary exists, was not made for the canary podinfo"),
+        ({"services": [service("podinfo", {"app": "else"})]}, "spec.service.name: Service test/podinfo selects app=else, which are not the pods of podinfo"),
+        ({"services": [service("podinfo", {}, "ExternalName")]}, "spec.service.name: Service test/podinfo selects no pods"),
+        ({"services": [service("podinfo", {"app": "podinfo"}, annotations={"progressive.delivery/canary": "other"})]},
+         "spec.service.name: Service test/podinfo belongs to the canary other"),
+    ],
+)
+def test_safety_8_what_is_somebody_elses_is_refused(seen: Any, words: str) -> None:
+    refused = refusals(**seen)
+    assert len(refused) == 1
+    assert refused[0].startswith(words)
+
+
+@pytest.mark.parametrize("selector", [{"app": "podinfo"}, {"app": "podinfo", "tier": "web"}, {"app": "podinfo-primary"}])
+def test_a_users_service_of_the_target_becomes_the_apex(selector: Any) -> None:
+    assert not refusals(services=[service("podinfo", selector)])
+
+
+# Bystanders
+
+def test_safety_21_a_budget_that_will_not_cover_the_primary_is_told() -> None:
+    budgets = (obj("PodDisruptionBudget", "pdb", {"selector": {"matchLabels": {"app": "podinfo"}}}),
+               obj("PodDisruptionBudget", "both", {"selector": {"matchLabels": {"tier": "web"}}}))
+    assert warnings(budgets=budgets) == [
+        "PodDisruptionBudget test/pdb covers the pods of podinfo, not those of podinfo-primary, which serve users from now on: "
+        "make one that selects app: podinfo-primary"]
+
+
+def test_safety_21_a_policy_that_would_leave_the_primary_cut_off_is_refused() -> None:
+    lets_in = obj("NetworkPolicy", "web", {"podSelector": {"matchLabels": {"app": "podinfo"}}, "ingress": [{}]})
+    denies = obj("NetworkPolicy", "deny", {"podSelector": {}})
+    assert warnings(policies=(lets_in,)) == [
+        "NetworkPolicy test/web holds for the pods of podinfo, not for those of podinfo-primary: make one that selects app: podinfo-primary"]
+    assert refusals(policies=(lets_in, denies)) == [
+        "NetworkPolicy test/web: lets requests in to the pods of podinfo, not to those of podinfo-primary, which would be cut off "
+        "(let it, or one like it, select app: podinfo-primary as well)"]
+
+
+@pytest.mark.parametrize("kind", ["NodePort", "LoadBalancer"])
+def test_safety_21_a_service_by_which_users_come_is_refused(kind: str) -> None:
+    (refused,) = refusals(services=[service("public", {"app": "podinfo"}, kind)])
+    assert refused.startswith(f"Service test/public: selects the pods of podinfo, which go to 0, and it is of type {kind}")
+
+
+def test_safety_21_a_service_that_a_route_names_is_refused() -> None:
+    (refused,) = refusals(services=[service("web", {"app": "podinfo"})], routes=(route("public", "web"),))
+    assert "a route sends requests to it" in refused
+
+
+def test_safety_21_another_service_of_the_target_is_told() -> None:
+    (told,) = warnings(services=[service("metrics", {"app": "podinfo"}), service("both", {"tier": "web"}), service("none", {})])
+    assert told.startswith("Service test/metrics selects the pods of podinfo, which are the canary from now on")
+
+
+def test_an_autoscaler_of_the_target_is_told() -> None:
+    scalers = (obj("HorizontalPodAutoscaler", "hpa", {"scaleTargetRef": {"kind": "Deployment", "name": "podinfo"}}),
+               obj("HorizontalPodAutoscaler", "other", {"scaleTargetRef": {"kind": "Deployment", "name": "other"}}))
+    (told,) = warnings(autoscalers=scalers)
+    assert told.startswith("HorizontalPodAutoscaler test/hpa scales podinfo, not podinfo-primary")
+
+
+# Other hands
+
+def managed(manager: str, *path: str) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for part in reversed(path):
+        fields = {f"f:{part}": fields}
+    return {"managedFields": [{"manager": manager, "fieldsV1": fields}]}
+
+
+def test_safety_23_a_gitops_tool_on_fields_that_we_change_is_refused_with_the_remedy() -> None:
+    target = deployment(metadata=managed("argocd-controller", "spec", "replicas"))
+    apex = service("podinfo", {"app": "podinfo"}, **managed("argocd-controller", "spec", "selector"))
+    (refused,) = refusals(target=target, services=[apex])
+    assert refused.startswith("canary_gitops_ignored: Argo CD would put back spec.replicas of Deployment test/podinfo and spec.selector of Service test/podinfo")
+    assert "RespectIgnoreDifferences=true" in refused and "then set canary_gitops_ignored: true" in refused
+
+
+def test_safety_23_somebody_may_say_that_the_tool_ignores_them() -> None:
+    assert not refusals(target=deployment(metadata=managed("argocd-controller", "spec", "replicas")), gitops_ignored=True)
+
+
+def test_safety_23_a_tool_on_other_fields_is_welcome() -> None:
+    assert not refusals(target=deployment(metadata=managed("argocd-controller", "spec", "template")))
+
+
+def test_a_helm_chart_is_told() -> None:
+    (told,) = warnings(target=deployment(metadata=managed("helm", "spec", "replicas")))
+    assert told.startswith("spec.replicas of Deployment test/podinfo is in a Helm chart: helm upgrade puts it back")
+
+
+def flagger(name: str = "podinfo", target: str = "podinfo", suspend: bool = False) -> dict[str, Any]:
+    return obj("Canary", name, {"suspend": suspend, "targetRef": {"kind": "Deployment", "name": target}},
+               managedFields=[{"manager": "flagger", "subresource": "status", "time": "2026-01-01T00:00:00Z"}])
+
+
+@pytest.mark.parametrize("name", ["podinfo", "another"])
+def test_safety_25_a_live_flagger_on_the_same_target_is_refused(name: str) -> None:
+    (refused,) = refusals(canaries=(flagger(name),))
+    assert refused.startswith(f"Canary test/{name}: Flagger walks Deployment podinfo by it (it wrote the status last, at 2026-01-01T00:00:00Z)")
+    assert "canary_flagger_is_gone: true" in refused
+
+
+def test_safety_25_flagger_elsewhere_suspended_or_gone_is_no_reason_to_refuse() -> None:
+    assert not refusals(canaries=(flagger("other", "other"),))
+    assert not refusals(canaries=(flagger(),), flagger_is_gone=True)
+    (told,) = warnings(canaries=(flagger(suspend=True),))
+    assert told.startswith("Canary test/podinfo is suspended, and so is this walk")
+
+
+def test_all_that_is_wrong_is_found_at_once() -> None:
+    assert len(refusals(route=route(), primary=deployment("podinfo-primary", "else"), services=[service("podinfo-canary", {"app": "else"})],
+                        canaries=(flagger(),))) == 4

@@ -1,0 +1,41 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import takeover
+
+
+def canary(*writes: tuple[str, str], suspend: bool = False, means: str = "") -> dict[str, Any]:
+    """``writes`` are field managers of the status with the time of their last write."""
+    managed = [{"manager": manager, "subresource": "status", "time": time} for manager, time in writes]
+    return {
+        "metadata": {"name": "podinfo", "managedFields": [{"manager": "flagger", "time": "2030-01-01T00:00:00Z"}, *managed],
+                     "annotations": {takeover.SUSPEND: means} if means else {}},
+        "spec": {"suspend": suspend, "targetRef": {"kind": "Deployment", "name": "podinfo"}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("obj", "live"),
+    [
+        (canary(), False),
+        (canary(("flagger", "2026-01-01T10:00:00Z")), True),
+        (canary(("flagger", "2026-01-01T10:00:00Z"), ("progressive-delivery", "2026-01-01T11:00:00Z")), False),
+        (canary(("flagger", "2026-01-01T12:00:00Z"), ("progressive-delivery", "2026-01-01T11:00:00Z")), True),
+        (canary(("flagger", "2026-01-01T10:00:00Z"), suspend=True), False),
+        (canary(("kubectl-edit", "2026-01-01T10:00:00Z")), False),
+    ],
+)
+def test_safety_25_flagger_is_live_until_it_is_suspended_or_we_wrote_last(obj: Any, live: bool) -> None:
+    assert takeover.is_live(obj) is live
+
+
+@pytest.mark.parametrize(
+    ("obj", "suspended"), [(canary(), False), (canary(suspend=True), True), (canary(suspend=True, means="flagger"), False)])
+def test_safety_25_our_annotation_makes_suspend_mean_flagger_alone(obj: Any, suspended: bool) -> None:
+    assert takeover.is_suspended(obj) is suspended
