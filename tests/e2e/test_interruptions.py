@@ -72,6 +72,7 @@ def test_a_walk_killed_three_times_ends_like_an_undisturbed_one(release: Release
 def test_safety_03_a_second_walker_says_who_holds_it_and_touches_nothing(release: Release) -> None:
     release.start_app(VERSION="1")
     release.initialise(maxWeight=20, stepWeight=20)
+    load = release.load()
     release.set_template("lab.local/testapp:2", VERSION="2")
     first = release.walk(canary_manual_gates=["confirm-rollout"])
     wait_for("the first waits", lambda: release.phase() == "Waiting")
@@ -83,6 +84,7 @@ def test_safety_03_a_second_walker_says_who_holds_it_and_touches_nothing(release
     assert first.process.poll() is None, "the first walker goes on"
     assert release.playbook("approve").wait().rc == 0
     assert first.wait().rc == 0, first.output[-4000:]
+    assert load.stop()["failed"] == 0
 
 
 def test_tick_mode_every_second_ticks_only_when_due(release: Release) -> None:

@@ -24,6 +24,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.kube import d
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.client import Api
 from ansible_collections.progressive.delivery.plugins.module_utils.walker import is_gone
 
+SLOWEST_CHECK = 10.0        # seconds that one check may take: two queries of five
 POLL = 0.4                  # seconds between looks while Kubernetes works
 RENEW = 10.0                # seconds after which a waiting holder renews its lease
 TICK_GRACE = 15.0           # seconds that tick mode may wait for a near due, or for Kubernetes (SAFETY 12)
@@ -208,7 +209,7 @@ class Round:
     def _due(self, seen: Observation, decision: Decision) -> dict[str, Any]:
         wanted = asks(self.canary, self.record, seen)
         hooks = {hook.index: hook for hook in self.canary.analysis.hooks}
-        slow = sum(hooks[index].timeout * (hooks[index].retries + 1) for index in wanted.before + wanted.after) + 5.0 * len(wanted.checks)
+        slow = sum(hooks[index].longest for index in wanted.before + wanted.after) + SLOWEST_CHECK * len(wanted.checks)
         now = self.api.now()
         self._save(until=now + slow + self.canary.options.lease if slow > self.canary.options.lease / 2 else 0.0)
         return self._tick(seen, wanted)
