@@ -33,7 +33,7 @@ def hierarchies() -> list[Path]:
         return [ROOT]
     found = []
     for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
-        fields, _, tail = line.partition(" - ")
+        fields, _dash, tail = line.partition(" - ")
         if tail.split()[0] == "cgroup":
             found.append(Path(fields.split()[4]))
     if not found:

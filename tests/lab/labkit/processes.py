@@ -84,7 +84,7 @@ def start(lab: Lab, name: str, argv: Sequence[str], environment: Mapping[str, st
     os.waitpid(middle, 0)
     with os.fdopen(reader, encoding="utf-8") as pipe:
         said = pipe.read()
-    number, _, trouble = said.partition("\n")
+    number, _newline, trouble = said.partition("\n")
     if trouble or not number:
         raise LabError(f"{name} cannot be started: {trouble or 'it ended at once'} (command: {' '.join(argv[:3])} ...)")
     daemon = Daemon(name, int(number), start_time(int(number)) or 0, str(log), list(argv))

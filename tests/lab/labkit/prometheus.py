@@ -42,7 +42,7 @@ def add_gateways(lab: Lab, gateways: dict[str, Iterable[str]]) -> None:
     for name, addresses in gateways.items():
         groups = []
         for address in addresses:
-            host, _, path = address.partition("/")
+            host, _slash, path = address.partition("/")
             groups.append({"targets": [host], "labels": {"job": name, "__metrics_path__": f"/{path or 'metrics'}"}})
         write_targets(lab, f"gateway-{name}", groups)
 
