@@ -39,6 +39,7 @@ class Options:
     on_query_error: str = "hold"        # hold | fail: a check whose query could not be answered
     on_no_answer: str = "hold"          # hold | fail: a rollout or pre-rollout hook that did not answer
     manual_gates: tuple[str, ...] = ()  # gates that wait for a person (canary_order), without any webhook
+    provider: str = ""                  # for documents that leave it to Flagger's controller flag
     metrics_server: str = ""            # Prometheus for built-in checks and inline queries when the document names none
     selector_labels: tuple[str, ...] = ("app", "name", "app.kubernetes.io/name")
     label_prefixes: tuple[str, ...] = ()  # labels and annotations copied to the primary; "*" copies all

@@ -26,7 +26,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.walker import
 
 SLOWEST_CHECK = 10.0        # seconds that one check may take: two queries of five
 POLL = 0.4                  # seconds between looks while Kubernetes works
-RENEW = 10.0                # seconds after which a waiting holder renews its lease
+RENEW = 10.0                # most seconds between two renewals of a waiting holder's lease
 TICK_GRACE = 15.0           # seconds that tick mode may wait for a near due, or for Kubernetes (SAFETY 12)
 STALE_MARGIN = 15.0         # seconds beyond the lease that tick mode wants, since it cannot watch a renewal stand still
 CLAIM_TRIES = 10            # a takeover races with a living holder's writes
@@ -186,7 +186,7 @@ class Round:
         """Write what changed since the last read, or renew a lease that has grown old; else write nothing."""
         self._claim()
         held = self.record.holder
-        old = held is None or self.api.now() - held.renewed > RENEW or until > held.until
+        old = held is None or self.api.now() - held.renewed > self._renew_after() or until > held.until
         if self.record != self.stored.record or old:
             self._store(store.held(self.record, self.holder, self.api.now(), self.canary.options.lease, until))
 
@@ -297,6 +297,10 @@ class Round:
         else:
             self._watch_until(decision)
 
+    def _renew_after(self) -> float:
+        """Seconds after which a waiting holder renews: well within a short lease too."""
+        return min(RENEW, self.canary.options.lease / 3)
+
     def _refresh(self) -> None:
         """People's orders, read again; a walk that somebody else took over ends here."""
         self.stored = store.read(self.api, self.canary.namespace, self.canary.name)
@@ -311,7 +315,7 @@ class Round:
         """Sleep by watching the record, so that a halt is heard at once (SAFETY 4); look at the target now and then."""
         ref, due = store.record_ref(self.canary.namespace, self.canary.name), decision.due
         while (left := due - self.api.now()) > 0 and not self.impatient(decision.why):
-            for event in self.api.watch(ref, min(left, RENEW), resource_version=self.stored.resource_version):
+            for event in self.api.watch(ref, min(left, self._renew_after()), resource_version=self.stored.resource_version):
                 if event.get("type") == "DELETED":
                     raise LostLock(f"the record of {self.canary.name} was deleted while it was walked")
                 if event.get("type") != "MODIFIED":

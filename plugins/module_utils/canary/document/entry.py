@@ -85,7 +85,7 @@ def _read(document: Any, templates: Sequence[Mapping[str, Any]], options: Option
 
 
 def _canary(spec: Fields, api_version: str, name: str, namespace: str, templates: Sequence[Mapping[str, Any]], options: Options) -> Canary:
-    provider = _provider(spec)
+    provider = _provider(spec, options.provider)
     target = _target(spec)
     service = read_service(spec, target, provider)
     metrics_server = spec.text("metricsServer", formats.URL, default=options.metrics_server)
@@ -112,12 +112,16 @@ def _canary(spec: Fields, api_version: str, name: str, namespace: str, templates
     return canary
 
 
-def _provider(spec: Fields) -> str:
+def _provider(spec: Fields, default: str) -> str:
+    """The document's provider, else the option's: Flagger keeps it in a flag of its controller, so documents often leave it out."""
     accepted = f"accepted: {', '.join(flagger.PROVIDERS)}"
     value = spec.raw("provider")
+    if not spec.has("provider") and default:
+        return default
     if spec.present and not spec.has("provider"):
-        default = flagger.FLAGGER_DEFAULT_PROVIDER
-        spec.refuse("provider", f"is missing; Flagger would take its controller's default, {default}, which {NOT_YET}", accepted)
+        of_flagger = flagger.FLAGGER_DEFAULT_PROVIDER
+        spec.refuse("provider", f"is missing; Flagger would take its controller's default, {of_flagger}, which {NOT_YET}",
+                    f"{accepted}; canary_provider gives one to documents without")
     elif value in flagger.OTHER_PROVIDERS or (isinstance(value, str) and value.startswith(flagger.OTHER_PROVIDER_PREFIXES)):
         spec.refuse("provider", f"{show(value)} {NOT_YET}", accepted)
     else:

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import formats
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger, formats
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.fields import Fields, Findings
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.values import show
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import SpecError
@@ -46,6 +46,7 @@ def _read(fields: Fields) -> Options:
         on_query_error=fields.choice("on_query_error", ("hold", "fail"), default=default.on_query_error),
         on_no_answer=fields.choice("on_no_answer", ("hold", "fail"), default=default.on_no_answer),
         manual_gates=_gates(fields),
+        provider=fields.choice("provider", flagger.PROVIDERS),
         metrics_server=fields.text("metrics_server", formats.URL),
         selector_labels=fields.texts("selector_labels", formats.KEY, split=True) or default.selector_labels,
         label_prefixes=fields.texts("label_prefixes", split=True),

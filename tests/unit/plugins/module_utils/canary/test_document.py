@@ -479,3 +479,11 @@ def test_any_value_in_any_field_of_a_template_is_accepted_or_refused_but_never_a
 def test_anything_at_all_is_refused_in_words(document: Any) -> None:
     assert problems(document)
     assert template_refs(document) == []
+
+
+def test_a_document_without_provider_takes_the_one_of_the_role_and_never_another() -> None:
+    assert parsed({"spec.provider": ...}, options=Options(provider="gatewayapi:v1")).provider == "gatewayapi:v1"
+    with pytest.raises(SpecError, match="canary_provider"):
+        parsed({"spec.provider": ...})
+    with pytest.raises(SpecError, match="spec.provider: 'istio'"):
+        parsed({"spec.provider": "istio"}, options=Options(provider="gatewayapi:v1"))
