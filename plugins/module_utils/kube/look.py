@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import endpoints, marks, services
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Observation, Workload
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.primary import (
     Selector,
@@ -36,14 +37,16 @@ Object = Mapping[str, Any]
 def look(api: Api, canary: Canary, record: Record | None = None) -> Observation:
     """The cluster now. Orders, and whether the document is suspended, are for the caller to add.
 
-    Raises CanaryError when the target, the apex or the route belongs to another canary (SAFETY 8), SpecError when the target has no
-    selector label.
+    Raises CanaryError when the target, the apex or the route belongs to another canary (SAFETY 8), or another Deployment's pods carry its
+    label; SpecError when the target has no selector label.
     """
     target, primary = api.get(target_ref(canary)), api.get(primary_ref(canary))
     if target:
         marks.check(target, canary.name, 0)
     selector = selector_of(target, canary.options.selector_labels) if target else selector_of_primary(primary) if primary else None
     replicasets = _replicasets(api, canary, selector)
+    if _before_the_first_write(record) and selector:
+        _refuse_strangers(selector, replicasets, (canary.target, canary.primary))
     slices = read_slices(api, canary.namespace, [services.name_of(canary, role) for role in services.ROLES])
     # A Service's slices follow its selector by a moment: only both together say who answers at the apex.
     only_primary = _only_primary(canary, slices)
@@ -83,6 +86,20 @@ def _replicasets(api: Api, canary: Canary, selector: Selector | None) -> Sequenc
         return ()
     values = f"{selector.target[selector.key]}, {selector.primary[selector.key]}"
     return api.list(refs.replica_set(canary.namespace), label_selector=f"{selector.key} in ({values})").get("items", [])
+
+
+def _before_the_first_write(record: Record | None) -> bool:
+    return record is None or record.phase in ("", INITIALIZING)
+
+
+def _refuse_strangers(selector: Selector, replicasets: Sequence[Object], ours: Sequence[str]) -> None:
+    """Pods of another Deployment under the same label would get the canary's or the primary's traffic."""
+    for item in replicasets:
+        owner = next((owner for owner in item["metadata"].get("ownerReferences") or [] if owner.get("controller")), None)
+        if owner and owner["name"] not in ours:
+            label = marks.labels_of(item)[selector.key]
+            raise CanaryError(f"{owner['kind']} {item['metadata']['namespace']}/{owner['name']} has pods with the label {selector.key}={label} too, "
+                              "and would get traffic meant for the canary's; name a label that only the target has by the option selector_labels")
 
 
 def _workload(deployment: Object | None, replicasets: Sequence[Object], threshold: int, pods: frozenset[str], of_any_revision: bool) -> Workload | None:
@@ -127,7 +144,7 @@ def _only_primary(canary: Canary, slices: Sequence[Object]) -> bool:
 
 def _suspects(canary: Canary, record: Record | None, slices: Sequence[Object], only_primary: bool) -> list[str]:
     """Services worth a request of their own. Once the canary is initialised, slices tell that they are there and whom they reach."""
-    if record is None or record.phase in ("", INITIALIZING):
+    if _before_the_first_write(record):
         return list(services.ROLES)
     return [role for role in services.ROLES
             if not endpoints.has_slices(slices, services.name_of(canary, role)) or (role == services.APEX and not only_primary)]

@@ -20,7 +20,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.kube import r
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.waits import existing, until
-from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import MOST_TRIES, Change, Writer, change, ensure, shown
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import MOST_TRIES, Change, Writer, change, ensure, shown, worth_another_try
 
 
 @dataclass
@@ -98,7 +98,7 @@ def scale_target(writer: Writer, canary: Canary, replicas: int) -> Work:
             writer.api.patch_scale(place, {"metadata": {"resourceVersion": live["metadata"]["resourceVersion"]}, "spec": {"replicas": replicas}})
             return _scaled(place, first, live, replicas, changed=True)
         except KubeError as error:
-            if attempt == MOST_TRIES - 1 or not (error.status == 409 or error.ambiguous):
+            if not worth_another_try(error, attempt):
                 raise
         live = existing(writer.api, place)
         if _replicas(live) not in (_replicas(first), replicas):
@@ -175,7 +175,8 @@ def _fenced_for_scale(writer: Writer, place: Ref, live: dict[str, Any]) -> dict[
     """The Scale object holds no annotations: ours go on the Deployment first, and what that returns is what scaling rests on."""
     if marks.epoch_of(live) >= writer.epoch and marks.annotations_of(live).get(marks.CANARY, "") == writer.canary:
         return live
-    return change(writer, place, lambda now: marks.stamped(now, writer.canary, writer.epoch), live=live, claim=True).after
+    return change(writer, place, lambda now: marks.stamped(now, writer.canary, writer.epoch), live=live, claim=True,
+                  still_right=lambda first, now: _replicas(first) == _replicas(now)).after
 
 
 def _scaled(place: Ref, first: dict[str, Any], live: dict[str, Any], replicas: int, changed: bool) -> Work:

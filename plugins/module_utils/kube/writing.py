@@ -22,7 +22,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.kube.api impo
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.waits import existing
 
-MOST_TRIES = 4
+MOST_TRIES = 4              # of a write that others' changes get in the way of
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,16 @@ class Writer:
 
 @dataclass(frozen=True)
 class Change:
-    """One object before and after; in check mode ``after`` is what it would be. None = it does not exist."""
+    """One object before and after; in check mode ``after`` is what it would be. None = it does not exist.
+
+    ``wanted`` is what was sent: the object after, without what the server fills in by itself.
+    """
 
     ref: Ref
     before: dict[str, Any] | None
     after: dict[str, Any]
     changed: bool
+    wanted: dict[str, Any] | None = None
 
 
 def change(writer: Writer, ref: Ref, make: Callable[[dict[str, Any]], dict[str, Any]], *, live: dict[str, Any] | None = None,
@@ -62,9 +66,9 @@ def change(writer: Writer, ref: Ref, make: Callable[[dict[str, Any]], dict[str, 
         if writer.check_mode:
             return Change(ref, first, wanted, changed=True)
         try:
-            return Change(ref, first, _patch(writer.api, ref, live, wanted), changed=True)
+            return Change(ref, first, _patch(writer.api, ref, live, wanted), True, wanted)
         except KubeError as error:
-            if attempt == MOST_TRIES - 1 or not (error.status == 409 or error.ambiguous):
+            if not worth_another_try(error, attempt):
                 raise
         live = existing(writer.api, ref)
         if make(live) != live and not still_right(first, live):
@@ -82,7 +86,7 @@ def ensure(writer: Writer, ref: Ref, new: Callable[[], dict[str, Any]], make: Ca
     if writer.check_mode:
         return Change(ref, None, wanted, changed=True)
     try:
-        return Change(ref, None, writer.api.create(ref, wanted), changed=True)
+        return Change(ref, None, writer.api.create(ref, wanted), True, wanted)
     except KubeError as error:
         if not ((error.status == 409 and error.reason == "AlreadyExists") or error.ambiguous):
             raise
@@ -91,7 +95,7 @@ def ensure(writer: Writer, ref: Ref, new: Callable[[], dict[str, Any]], make: Ca
             raise
     # It is there by now: made by the request whose answer got lost, or by somebody else.
     done = change(writer, ref, make, live=live, still_right=still_right, claim=claim)
-    return Change(ref, None, done.after, changed=True)
+    return Change(ref, None, done.after, True, wanted)
 
 
 def fence(writer: Writer, ref: Ref) -> bool:
@@ -109,9 +113,14 @@ def fence(writer: Writer, ref: Ref) -> bool:
             _patch(writer.api, ref, live, wanted)
             return True
         except KubeError as error:
-            if attempt == MOST_TRIES - 1 or not (error.status in (404, 409) or error.ambiguous):
+            if error.status != 404 and not worth_another_try(error, attempt):
                 raise
     raise AssertionError("unreachable")
+
+
+def worth_another_try(error: KubeError, attempt: int) -> bool:
+    """After a new look: somebody else's change is no reason to give up; a line that breaks a second time is (the client has tried by itself)."""
+    return (error.status == 409 and attempt < MOST_TRIES - 1) or (error.ambiguous and attempt == 0)
 
 
 def shown(changes: Iterable[Change]) -> dict[str, dict[str, Any]]:
@@ -120,7 +129,7 @@ def shown(changes: Iterable[Change]) -> dict[str, dict[str, Any]]:
     after: dict[str, Any] = {}
     for one in changes:
         if one.changed:
-            before[str(one.ref)], after[str(one.ref)] = difference(_relevant(one.before), _relevant(one.after))
+            before[str(one.ref)], after[str(one.ref)] = difference(_relevant(one.before), _relevant(one.wanted or one.after))
     return {"before": before, "after": after}
 
 

@@ -1,0 +1,5 @@
+#!/usr/bin/env bash
+
+set -eu
+
+exec python -m pytest -p no:cacheprovider --import-mode=importlib "$@" .
