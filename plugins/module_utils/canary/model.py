@@ -180,8 +180,10 @@ def _load_as(hint: Any, value: Any) -> Any:
     arguments = typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         return _load_as(next(item for item in arguments if item is not type(None)), value)
-    if origin is tuple:
+    if origin is tuple and isinstance(value, (list, tuple)):
         return tuple(_load_as(arguments[0], item) for item in value)
     if dataclasses.is_dataclass(hint) and isinstance(hint, type) and isinstance(value, Mapping):
         return load(hint, value)
+    if origin is tuple or dataclasses.is_dataclass(hint):
+        raise TypeError(f"{value!r:.40} is no {'list' if origin is tuple else hint.__name__}")
     return value

@@ -11,6 +11,7 @@ Time is simulated: nothing here sleeps. Weights are the canary's percent, times 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -45,7 +46,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn i
 
 BEGIN = 1_000_000.0
 TICK_COSTS = 0.25           # seconds of a round of the role
-POLL = 1.0
+POLLS = (1.0,) * 10 + (5.0,)   # a long wait looks less often here, to be cheap
 LOOKS_EVERY = 10.0          # a waiting walker looks at the target's revision so often
 NEVER = float("inf")
 
@@ -199,7 +200,7 @@ class World:
 
     @property
     def record(self) -> Record:
-        return loads(self.stored) if self.stored else Record(self.canary.name, self.canary.namespace, identity=self.canary.identity)
+        return _read(self.stored) if self.stored else Record(self.canary.name, self.canary.namespace, identity=self.canary.identity)
 
     @property
     def weight(self) -> int:
@@ -219,7 +220,7 @@ class World:
             orders=self.orders(), suspended=self.suspended, replicasets=tuple(self.target.history) if self.target else ())
         if not self.weights or self.weights[-1][1] != weight_of(seen):
             self.weights.append((self.now, weight_of(seen)))
-        return crossed(Observation, seen)
+        return seen
 
     def orders(self) -> Orders:
         return orders_of(self.annotations)
@@ -326,6 +327,11 @@ class World:
                                         why or (f"{one.name} 12.00% < 99%" if outcome == FAIL else "")))
 
 
+@functools.lru_cache(maxsize=8)
+def _read(text: str) -> Record:
+    return loads(text)
+
+
 def crossed(kind: type, value: Any) -> Any:
     """A dataclass after its way through JSON."""
     return load(kind, json.loads(json.dumps(dump(value), allow_nan=False)))
@@ -359,7 +365,7 @@ class Run:
                 if tick is None:
                     return self
                 self._crossing()
-                self._act(*tick)
+                self._act(crossed(Observation, tick[0]), *tick[1:])
                 world.pass_time(TICK_COSTS)
             raise AssertionError(f"{self.rounds} rounds and no end: {world.decisions[-1]}")
         except Killed:
@@ -371,7 +377,7 @@ class Run:
     # -- observe --
 
     def _observe(self, end: float) -> tuple[Observation, Asks, Any] | None:
-        world = self.world
+        world, polls = self.world, iter(POLLS)
         self.record = world.record
         if self.record.holder is not None and self.record.holder.run != self.holder.run:
             self._claim()
@@ -402,7 +408,7 @@ class Run:
             over = self._over(decision)
             if over:
                 return self._ended(over, decision.why)
-            self._wait(decision)
+            self._wait(decision, next(polls, POLLS[-1]))
 
     def _is_ours(self) -> bool:
         return self.record.holder is not None and self.record.holder.run == self.holder.run
@@ -426,13 +432,13 @@ class Run:
 
     def _save(self) -> None:
         self._claim()
-        if dumps(self.record) != self.world.stored:
+        if self.record != self.world.record or not self.world.stored:
             self._write(self.record)
 
     def _write(self, record: Record) -> None:
         self.world.stored = dumps(record)
         self.world.writes += 1
-        assert loads(self.world.stored) == record, "the record changed on its way through text"
+        assert self.world.record == record, "the record changed on its way through text"
         self.record = record
         self._crossing()
 
@@ -456,12 +462,12 @@ class Run:
             return "waiting" if self._is_ours() else "not_due"
         return ""
 
-    def _wait(self, decision: Decision) -> None:
+    def _wait(self, decision: Decision, poll: float) -> None:
         self._save()
         world = self.world
         world.lines.append(words.line(self.record, world.now, decision.why, decision.due))
         if decision.waits == KUBERNETES or decision.due <= world.now:
-            world.pass_time(POLL)
+            world.pass_time(poll)
         else:
             before = world.orders()
             while world.now < decision.due and world.orders() == before:
