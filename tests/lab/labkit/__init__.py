@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the lab is made of, one subject a file.
 
-Before there is a lab: errors, versions, layout, preflight, debian, gotool, cache, recipes, images.
-A lab's ground: processes, cgroups, mounts, network, pki.
-What runs on it: kubeapi, controlplane, node, prometheus, targets, loadtester, flagger, and the gateways of ``addons``.
-The verbs that people type: up, down, status, environment.
+Before there is a lab: errors, versions, layout, preflight, progress, debian, pypi, gotool, cache, recipes, images.
+A lab's ground: locks, state, processes, cgroups, mounts, hostpaths, network, pki.
+What runs on it: kubeapi, controlplane, node, prometheus, loadtester, and the gateways of ``addons``.
+The verbs that people type: cli, up, down, status, environment.
+Faults for tests: faults, faultserver, faultcontrol.
 """

@@ -44,7 +44,7 @@ def start_store_and_api(lab: Lab, kube: Path) -> None:
         "--service-account-issuer=https://kubernetes.default.svc", f"--service-account-key-file={pki / 'service-accounts.key'}",
         f"--service-account-signing-key-file={pki / 'service-accounts.key'}", f"--service-cluster-ip-range={SERVICE_CIDR}",
         f"--token-auth-file={pki / 'tokens.csv'}", "--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction", "--allow-privileged=true",
-        f"--audit-policy-file={policy}", f"--audit-log-path={lab.audit_log}", "--audit-log-maxsize=200", "--audit-log-maxbackup=2",
+        f"--audit-policy-file={policy}", f"--audit-log-path={lab.audit_log}", "--audit-log-maxsize=500", "--audit-log-maxbackup=1",
         "--kubelet-preferred-address-types=InternalIP", f"--kubelet-client-certificate={pki / 'apiserver-kubelet-client.crt'}",
         f"--kubelet-client-key={pki / 'apiserver-kubelet-client.key'}",
     ])
