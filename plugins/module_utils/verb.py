@@ -29,6 +29,9 @@ from ansible_collections.progressive.delivery.plugins.module_utils.kube.client i
 # A module that says nothing for longer trips the idle timeouts of ssh and of job runners (ANSIBLE 7). Seconds.
 CHUNK = 25.0
 
+# Lines of one wait that stay in its result; all of them were shown.
+KEPT_LINES = 50
+
 # How the action tells a module about the wait it is part of: JSON with ``patience`` and ``memory``. The environment, because
 # an option of the module would have to be documented for people, who must not set it.
 WAIT_VARIABLE = "PROGRESSIVE_DELIVERY_WAIT"
@@ -149,7 +152,8 @@ class Verb:
             result = dict(self.execute(call))
             result.setdefault("changed", False)
             if result.get("again"):
-                result.update(waiting_for=call.waiting_for, memory=call.memory)
+                call.say(f"waiting: {call.waiting_for}")
+                result["memory"] = call.memory
             result = tidy.plain(result, call.warn)
         except MissingLibrary:
             raise
@@ -158,7 +162,7 @@ class Verb:
         except Exception as error:
             result = {"failed": True, "changed": False, "error": type(error).__name__, "msg": tidy.unexpected(self.name, error)}
         if call.lines:
-            result["lines"] = call.lines
+            result["lines"] = call.lines[-KEPT_LINES:]
         return result
 
     def run_module(self) -> None:

@@ -16,6 +16,8 @@ description:
     waits until the next tick is due, and says what that tick has to ask.
   - With O(mode=tick) it does not wait for evidence. A tick that is not due claims nothing and writes nothing.
   - It changes no workload and no traffic.
+  - In check mode it is skipped, since a look that claims nothing is what M(progressive.delivery.canary_info) gives, and a plan what
+    M(progressive.delivery.canary_preflight) gives.
 options:
   document:
     description: The frozen document, as M(progressive.delivery.canary_preflight) returns it.
@@ -49,6 +51,10 @@ extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
   - progressive.delivery.attributes
   - progressive.delivery.attributes.cluster
+attributes:
+  check_mode:
+    description: Is skipped in check mode.
+    support: none
 """
 
 EXAMPLES = r"""
@@ -177,7 +183,7 @@ def _announcer(canary: Canary):
     return announce
 
 
-VERB = Verb(name="canary_observe", options=OPTIONS, execute=execute)
+VERB = Verb(name="canary_observe", options=OPTIONS, execute=execute, supports_check_mode=False)
 
 
 def main() -> None:

@@ -25,16 +25,13 @@ from ansible.utils.display import Display
 from ansible_collections.progressive.delivery.plugins.module_utils import tidy
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import MissingLibrary
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.shown import one_line
-from ansible_collections.progressive.delivery.plugins.module_utils.verb import CHUNK, WAIT_VARIABLE, Call, Verb
+from ansible_collections.progressive.delivery.plugins.module_utils.verb import CHUNK, KEPT_LINES, WAIT_VARIABLE, Call, Verb
 from ansible_collections.progressive.delivery.plugins.plugin_utils import arguments, where
 
 display = Display()
 
 # What modules need where they run. Keep in step with README and galaxy's documentation of the collection.
 OLDEST_PYTHON = (3, 11)
-
-# Lines of one wait that are kept in its result; all of them were shown.
-KEPT_LINES = 50
 
 
 class InProcess(ActionBase):
@@ -76,7 +73,8 @@ class InProcess(ActionBase):
         params = arguments.plain(checked.validated_parameters, keep_empty=True)
         hidden = tidy.secrets(hidden, params.get("kubeconfig"))
         if self._task.check_mode and not self.verb.supports_check_mode:
-            return {"skipped": True, "changed": False, "msg": f"remote module ({self.verb.fqcn}) does not support check mode"}
+            skipped = {"skipped": True, "changed": False, "msg": f"remote module ({self.verb.fqcn}) does not support check mode"}
+            return _told(skipped, params, "in_process")
         call = Call(
             params,
             check_mode=self._task.check_mode,
@@ -117,10 +115,8 @@ class InProcess(ActionBase):
             lines += result.get("lines") or ()
             changed = changed or bool(result.get("changed"))
             wait["memory"] = result.pop("memory", None)
-            waiting_for = result.pop("waiting_for", "")
             if not result.pop("again", False):
                 break
-            say(f"waiting: {waiting_for}")
         if lines:
             result["lines"] = lines[-KEPT_LINES:]
         if "changed" in result:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import kubernetes
 import pytest
 import yaml
 
@@ -40,8 +41,8 @@ class Ran:
 
     @property
     def said(self) -> dict[str, Any]:
-        """The result without how it came about, and without durations."""
-        return _timeless({key: value for key, value in self.result.items() if key not in ("invocation", "exception") and key[0] != "_"})
+        """The result without how it came about, and without what differs from run to run."""
+        return _lasting({key: value for key, value in self.result.items() if key not in ("invocation", "exception") and key[0] != "_"})
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,10 @@ class Play:
         return self.ran[task][0]
 
 
-def _timeless(value: Any) -> Any:
+def _lasting(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _timeless(item) for key, item in value.items() if key != "seconds"}
-    return [_timeless(item) for item in value] if isinstance(value, list) else value
+        return {key: _lasting(item) for key, item in value.items() if key not in ("seconds", "now", "holder")}
+    return [_lasting(item) for item in value] if isinstance(value, list) else value
 
 
 class Stage:
@@ -175,6 +176,49 @@ def serve() -> Iterator[Callable[[Answers], str]]:
     for httpd in running:
         httpd.shutdown()
         httpd.server_close()
+
+
+@pytest.fixture(scope="session")
+def make_namespace(kubeconfig: str) -> Iterator[Callable[..., str]]:
+    """Makes namespaces of the lab with a Deployment ``app`` that has no pods; with a route, an HTTPRoute ``app`` for two Services."""
+    made: list[str] = []
+    with kubernetes.config.new_client_from_config(kubeconfig) as client:
+        core = kubernetes.client.CoreV1Api(client)
+
+        def make(route: bool = False) -> str:
+            made.append(f"verbs-{uuid.uuid4().hex[:8]}")
+            core.create_namespace({"metadata": {"name": made[-1]}})
+            kubernetes.client.AppsV1Api(client).create_namespaced_deployment(made[-1], DEPLOYMENT)
+            if route:
+                objects = kubernetes.client.CustomObjectsApi(client)
+                objects.create_namespaced_custom_object("gateway.networking.k8s.io", "v1", made[-1], "httproutes", ROUTE)
+            return made[-1]
+
+        yield make
+        for name in made:
+            core.delete_namespace(name)
+
+
+@pytest.fixture(scope="session")
+def namespace(make_namespace: Callable[..., str]) -> str:
+    return make_namespace(route=True)
+
+
+DEPLOYMENT = {
+    "metadata": {"name": "app"},
+    "spec": {
+        "replicas": 0,
+        "selector": {"matchLabels": {"app": "app"}},
+        "template": {"metadata": {"labels": {"app": "app"}}, "spec": {"containers": [{"name": "app", "image": "app:1"}]}},
+    },
+}
+BACKENDS = [{"name": "app-primary", "port": 80, "weight": 80}, {"name": "app-canary", "port": 80, "weight": 20}]
+ROUTE = {
+    "apiVersion": "gateway.networking.k8s.io/v1",
+    "kind": "HTTPRoute",
+    "metadata": {"name": "app"},
+    "spec": {"parentRefs": [{"name": "nobody"}], "rules": [{"backendRefs": BACKENDS}]},
+}
 
 
 @pytest.fixture(scope="session")

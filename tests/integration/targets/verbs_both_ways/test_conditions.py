@@ -245,6 +245,16 @@ def test_ansible_07_a_verb_runs_asynchronously(stage, asks):
     assert "runs as a module: the task is asynchronous" in played.output
 
 
+def test_ansible_07_a_wait_as_a_module_is_cut_into_chunks_that_show_life(stage, namespace, kubeconfig):
+    options = {"name": "app", "namespace": namespace, "primary": "app-primary", "canary": "app-canary", "weight": 20, "kubeconfig": kubeconfig}
+    task = {"name": "wait", "progressive.delivery.traffic_weight": {**options, "wait_timeout": 27}}
+    waited = stage.play({**task, **AS_MODULE})
+    # The module is sent twice: a chunk lasts 25 s. Nobody ever accepts the route of this test.
+    assert waited.output.count("Using module file") == 2
+    assert waited.output.count(f"[localhost] {namespace}/app: waiting: ") == 1
+    assert "within 27 s" in waited["wait"].result["msg"]
+
+
 # 8: kubeconfig, and no client without need
 
 

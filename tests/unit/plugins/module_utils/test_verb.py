@@ -96,6 +96,16 @@ def test_lines_said_before_a_failure_are_kept() -> None:
     assert a_verb(execute).run(Call({}))["lines"] == ["looking"]
 
 
+def test_a_result_does_not_grow_with_the_length_of_a_wait() -> None:
+    def execute(call: Call) -> dict[str, Any]:
+        for number in range(1000):
+            call.say(str(number))
+        return {}
+
+    lines = a_verb(execute).run(Call({}))["lines"]
+    assert (len(lines), lines[-1]) == (verbs.KEPT_LINES, "999")
+
+
 def test_ansible_23_a_line_names_the_canary_and_cannot_forge_another_line() -> None:
     shown: list[str] = []
     call = Call({"namespace": "test", "name": "podinfo"}, show=shown.append)
@@ -130,7 +140,7 @@ def test_ansible_07_as_a_module_a_wait_comes_back_when_its_patience_is_over() ->
         return {"again": True}
 
     result = a_verb(execute).run(Call({}, patience=1e-9))
-    assert result == {"changed": False, "again": True, "waiting_for": "pods", "memory": {"seen": "17"}}
+    assert result == {"changed": False, "again": True, "memory": {"seen": "17"}, "lines": ["waiting: pods"]}
 
 
 def test_options_of_a_verb_survive_what_ansible_does_to_its_specification() -> None:
