@@ -16,6 +16,8 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,8 @@ import yaml
 
 RATE = 100                  # requests per second of open-loop load
 PORT = 9898
+WALKER = "release"          # the ServiceAccount that walks
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def wait_for(what: str, condition: Callable[[], Any], seconds: float = 60.0) -> Any:
@@ -99,6 +103,31 @@ class Load:
             self.process.send_signal(signal.SIGTERM)
             self.process.wait(20)
         return json.loads(self.out.read_text())
+
+
+class Receiver(ThreadingHTTPServer):
+    """A webhook's far end that lets everything pass and counts who asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[dict[str, Any]] = []
+        super().__init__(("127.0.0.1", 0), _Receive)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/"
+
+
+class _Receive(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.asked.append(body)
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *arguments: Any) -> None:
+        """Keep the test's output for what matters."""
 
 
 class RouteWatch(threading.Thread):
@@ -187,8 +216,41 @@ class Release:
 
     def start_app(self, **environment: str) -> None:
         self.kubectl("create", "namespace", self.namespace)
+        self._let_walk()
         self.apply(self.deployment(**environment))
         self.kubectl("rollout", "status", f"deployment/{self.name}", "--timeout=60s")
+
+    def _let_walk(self) -> None:
+        """A ServiceAccount with the shipped Roles and nothing else: every playbook of a test runs as it, never as an admin."""
+        self.kubectl("create", "serviceaccount", WALKER)
+        documents = yaml.safe_load_all((REPOSITORY / "docs" / "rbac.yml").read_text())
+        roles = [item for document in documents for item in document.get("items", [document]) if item["kind"] == "Role"]
+        assert roles, "docs/rbac.yml holds no Role"
+        for role in roles:
+            role["metadata"]["namespace"] = self.namespace
+            self.apply(role)
+            self.kubectl("create", "rolebinding", role["metadata"]["name"], f"--role={role['metadata']['name']}",
+                         f"--serviceaccount={self.namespace}:{WALKER}")
+        config = yaml.safe_load(Path(os.environ["KUBECONFIG"]).read_text())
+        config["users"] = [{"name": config["contexts"][0]["context"]["user"], "user": {"token": self.kubectl("create", "token", WALKER, "--duration=1h").strip()}}]
+        config["current-context"] = config["contexts"][0]["name"]
+        self.kubeconfig.write_text(yaml.safe_dump(config))
+
+    @property
+    def kubeconfig(self) -> Path:
+        return self.folder / "kubeconfig"
+
+    def writes(self, since: float) -> list[str]:
+        """What the walker wrote since then, as ``verb resource name``."""
+        return [f"{entry['verb']} {entry['objectRef']['resource']} {entry['objectRef'].get('name', '')}" for entry in self.requests(since)
+                if entry["verb"] not in ("get", "list", "watch")]
+
+    def requests(self, since: float) -> list[dict[str, Any]]:
+        """What the walker asked of the API server, from its audit log; access reviews look like writes and are none."""
+        user = f"system:serviceaccount:{self.namespace}:{WALKER}"
+        found = [json.loads(line) for line in Path(os.environ["LAB_AUDIT_LOG"]).read_text().splitlines() if user in line]
+        return [entry for entry in found if entry["user"]["username"] == user and datetime.fromisoformat(entry["requestReceivedTimestamp"]).timestamp() >= since
+                and "accessreviews" not in entry["requestURI"] and "rulesreviews" not in entry["requestURI"]]
 
     def set_template(self, image: str, **environment: str) -> None:
         """A new revision of the app, as a user would apply it: the template alone, not the replicas."""
@@ -240,7 +302,7 @@ class Release:
             process = subprocess.Popen(
                 ["ansible-playbook", f"progressive.delivery.{playbook}", "-e", f"@{extra}", *arguments],
                 stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True,
-                env={**os.environ, "ANSIBLE_LOCALHOST_WARNING": "False", "ANSIBLE_NOCOLOR": "1", "ANSIBLE_SHOW_CUSTOM_STATS": "1", "PYTHONUNBUFFERED": "1", **(environment or {})},
+                env={**os.environ, "KUBECONFIG": str(self.kubeconfig), "ANSIBLE_LOCALHOST_WARNING": "False", "ANSIBLE_NOCOLOR": "1", "ANSIBLE_SHOW_CUSTOM_STATS": "1", "PYTHONUNBUFFERED": "1", **(environment or {})},
                 cwd=self.folder)
         walk = Walk(process, log)
         self.on_cleanup.append(lambda: walk.kill() if process.poll() is None else None)

@@ -6,14 +6,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import time
 
 import pytest
 import yaml
 
-from harness import RATE, Release, wait_for
+from harness import RATE, Receiver, Release, wait_for
 
 
 def test_a_good_release_climbs_by_its_steps_and_is_promoted(release: Release) -> None:
@@ -31,9 +30,12 @@ def test_a_good_release_climbs_by_its_steps_and_is_promoted(release: Release) ->
     assert release.images() == {"podinfo": "lab.local/testapp:2", "podinfo-primary": "lab.local/testapp:2"}
     assert release.get("deployment", "podinfo")["spec"]["replicas"] == 0
     assert release.phase() == "Succeeded"
+    began = time.time()
     again = release.walk().wait()
     assert again.rc == 0 and again.recap["changed"] == 0, again.output[-3000:]
     assert again.result["outcome"] == "unchanged"
+    assert release.requests(began), "the audit log knows the walker"
+    assert release.writes(began) == []
 
 
 def _analysed_template(release: Release) -> dict:
@@ -118,25 +120,27 @@ def test_a_release_that_never_becomes_ready_is_never_seen_by_users(release: Rele
     assert counted["failed"] == 0 and list(counted["versions"]) == ["1"]
 
 
-def test_ansible_22_check_mode_prints_the_plan_and_writes_nothing(release: Release) -> None:
+def test_ansible_22_check_mode_prints_the_plan_writes_nothing_and_calls_no_hook(release: Release) -> None:
     release.start_app(VERSION="1")
-    hook = {"name": "gate", "type": "confirm-rollout", "url": os.environ["LOADTESTER_URL"] + "/gate/approve"}
-    release.write_document(webhooks=[hook])
-    everything = "deployments,services,configmaps,httproutes.gateway.networking.k8s.io,events"
-    before = release.kubectl("get", everything, "-o", "name")
+    receiver = Receiver()
+    release.on_cleanup.append(receiver.shutdown)
+    hooks = [{"name": hook_type, "type": hook_type, "url": receiver.url} for hook_type in ("confirm-rollout", "rollout", "event")]
+    release.write_document(webhooks=hooks)
+    began = time.time()
     planned = release.playbook("canary", "--check", "--diff").wait()
     assert planned.rc == 0, planned.output[-4000:]
     assert "create podinfo-primary with 2 replicas" in planned.output and "scale podinfo to 0" in planned.output
-    assert release.kubectl("get", everything, "-o", "name") == before
-    release.initialise(webhooks=[hook])
+    assert release.requests(began) and release.writes(began) == [] and receiver.asked == []
+    release.initialise(webhooks=hooks)
     release.load()
     release.set_template("lab.local/testapp:2", VERSION="2")
     walk = release.walk()
     wait_for("it has traffic", lambda: release.weight() == 10)
     walk.kill()
-    before = release.kubectl("get", everything, "-o", "jsonpath={range .items[*]}{.kind}/{.metadata.name}/{.metadata.resourceVersion} {end}")
+    began, asked = time.time(), len(receiver.asked)
+    assert {body["metadata"]["eventType"] for body in receiver.asked if "metadata" in body} <= {"Normal", "Warning"}
     planned = release.playbook("canary", "--check", "--diff").wait()
     assert planned.rc == 0, planned.output[-4000:]
     for weight in ("20%", "30%", "40%", "50%"):
         assert f"canary to {weight}" in planned.output
-    assert release.kubectl("get", everything, "-o", "jsonpath={range .items[*]}{.kind}/{.metadata.name}/{.metadata.resourceVersion} {end}") == before
+    assert release.requests(began) and release.writes(began) == [] and len(receiver.asked) == asked
