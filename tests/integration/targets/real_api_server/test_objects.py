@@ -37,7 +37,8 @@ def with_service(canary: Any, **changes: Any) -> Any:
 
 
 @pytest.mark.parametrize("changes", [
-    {}, WHOLE, {"rewrite": {"uri": "/", "authority": "inner.example.com"}}, {"rewrite": {"uri": "/", "type": "ReplacePrefixMatch"}, "match": ({"uri": {"prefix": "/x"}},)},
+    {}, WHOLE, {"rewrite": {"uri": "/", "authority": "inner.example.com"}},
+    {"rewrite": {"uri": "/", "type": "ReplacePrefixMatch"}, "match": ({"uri": {"prefix": "/x"}},)},
 ])
 def test_what_a_document_can_say_is_accepted_by_the_real_crd_and_read_back_without_drift(others: Any, canary: Any, changes: dict[str, Any]) -> None:
     canary = with_service(canary, **changes)
@@ -68,7 +69,12 @@ def test_a_route_that_nobody_takes_over_is_waited_for_no_longer_than_asked(ours:
 def test_a_wait_can_be_left_and_taken_up_again(ours: Any, canary: Any, target: refs.Ref) -> None:
     idle = with_service(canary, gateway_refs=({"name": "nowhere"},))
     asked: list[str] = []
-    traffic = apply_traffic(ours, idle, TrafficOrder(split=Split(100, 0)), 1, wait=60, leave=lambda why: bool(asked.append(why) or True))
+
+    def leave(why: str) -> bool:
+        asked.append(why)
+        return True
+
+    traffic = apply_traffic(ours, idle, TrafficOrder(split=Split(100, 0)), 1, wait=60, leave=leave)
     assert traffic.waits
     assert asked and "nowhere" in asked[0]
 

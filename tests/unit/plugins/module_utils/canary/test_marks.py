@@ -22,7 +22,8 @@ def test_the_epoch_is_read_whatever_stands_there(annotations: dict[str, str], ep
     assert marks.epoch_of(obj(**annotations)) == epoch
 
 
-@pytest.mark.parametrize(("present", "epoch", "following"), [("", 7, "7"), ("6", 7, "7"), ("6.4", 7, "7"), ("7", 7, "7.1"), ("7.1", 7, "7.2"), ("7.9", 7, "7.10")])
+@pytest.mark.parametrize(("present", "epoch", "following"), [
+    ("", 7, "7"), ("6", 7, "7"), ("6.4", 7, "7"), ("7", 7, "7.1"), ("7.1", 7, "7.2"), ("7.9", 7, "7.10")])
 def test_safety_01_every_fence_is_a_real_change(present: str, epoch: int, following: str) -> None:
     assert marks.next_fence(obj(epoch=present), epoch) == following
 

@@ -172,9 +172,9 @@ def test_safety_19_the_primary_means_what_its_target_means_whatever_the_server_f
 ORDER = {"replicaset": "podinfo-1", "uid": "rs-uid", "revision": revision_of(template("podinfo:2"))}
 
 
-def promoted(live: dict[str, Any], order: dict[str, str] = ORDER) -> dict[str, Any]:
-    pinned = primary.pinned_template(replicaset(), target(), order)
-    return primary.promoted(live, target(), pinned, CANARY, order["revision"])
+def promoted(live: dict[str, Any]) -> dict[str, Any]:
+    pinned = primary.pinned_template(replicaset(), target(), ORDER)
+    return primary.promoted(live, target(), pinned, CANARY, ORDER["revision"])
 
 
 def test_safety_17_the_primary_gets_exactly_the_analysed_template_and_keeps_its_replicas() -> None:

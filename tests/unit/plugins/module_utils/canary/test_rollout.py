@@ -48,6 +48,7 @@ def test_safety_10_zero_replicas_are_not_ready() -> None:
     assert rollout(deployment(replicas=0, updated=0, total=0, available=0)) == Rollout(False, "podinfo is scaled to 0")
 
 
-@pytest.mark.parametrize(("threshold", "available", "ready"), [(50, 2, True), (50, 1, False), (60, 2, True), (100, 3, False), (1, 0, False), (0, 0, False), (0, 1, True)])
+@pytest.mark.parametrize(("threshold", "available", "ready"), [
+    (50, 2, True), (50, 1, False), (60, 2, True), (100, 3, False), (1, 0, False), (0, 0, False), (0, 1, True)])
 def test_safety_10_the_threshold_is_of_the_updated_pods_and_none_is_never_enough(threshold: int, available: int, ready: bool) -> None:
     assert rollout(deployment(available=available), threshold).ready is ready

@@ -49,7 +49,8 @@ def users(**spec: Any) -> dict[str, Any]:
     """An apex that was there before."""
     return {"kind": "Service", "metadata": {"name": "podinfo", "namespace": "test", "labels": {"theirs": "x"}},
             "spec": {"type": "LoadBalancer", "selector": {"app": "podinfo", "tier": "web"},
-                     "ports": [{"name": "web", "port": 80, "targetPort": "http", "nodePort": 31000, "protocol": "TCP"}, {"name": "metrics", "port": 9797}], **spec}}
+                     "ports": [{"name": "web", "port": 80, "targetPort": "http", "nodePort": 31000, "protocol": "TCP"},
+                               {"name": "metrics", "port": 9797}], **spec}}
 
 
 def test_the_three_services() -> None:

@@ -316,8 +316,8 @@ def test_backends_that_somebody_took_away_or_added_are_put_right(refs: list[dict
 
 # Accepted by whom
 
-def report(generation: int = 3, parent: Mapping[str, Any] = GATEWAY, **statuses: str) -> dict[str, Any]:
-    return {"parentRef": dict(parent), "controllerName": "x/y", "conditions": [
+def report(generation: int = 3, parent: Mapping[str, Any] | None = None, **statuses: str) -> dict[str, Any]:
+    return {"parentRef": dict(parent or GATEWAY), "controllerName": "x/y", "conditions": [
         {"type": kind, "status": status, "observedGeneration": generation, "reason": "Because", "message": "so it is"}
         for kind, status in {"Accepted": "True", "ResolvedRefs": "True", **statuses}.items()]}
 
