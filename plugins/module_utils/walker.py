@@ -51,6 +51,13 @@ def is_gone(holder: Holder) -> bool:
     return _status(holder.pid)[1] != holder.started and not _group_lives(holder)
 
 
+def is_orphan(holder: Holder) -> bool:
+    """True when this process worked for a playbook that was killed: Ansible's workers lead groups of their own, so a kill of the
+    playbook's group leaves them behind, and nobody would carry out what they decide.
+    """
+    return bool(holder.pid) and os.getppid() != holder.pid
+
+
 def _group_lives(holder: Holder) -> bool:
     """Whether a process of the holder's group that is no older than the holder still runs, such as a forked worker."""
     for entry in os.listdir("/proc"):

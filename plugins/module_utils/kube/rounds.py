@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.progressive.delivery.plugins.module_utils import walker
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states, stage as stages, takeover, words
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import LostLock, SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.machine import Asks, ReadBack, asks, is_due, read_back
@@ -22,7 +23,6 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec i
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn import CLOCK, DONE, KUBERNETES, PERSON, Decision
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import documents, events, look, record as store
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.client import Api
-from ansible_collections.progressive.delivery.plugins.module_utils.walker import is_gone
 
 SLOWEST_CHECK = 10.0        # seconds that one check may take: two queries of five
 POLL = 0.4                  # seconds between looks while Kubernetes works
@@ -140,7 +140,7 @@ class Round:
         other = self.record.holder
         if other is None or self._is_ours():
             return
-        if not self.take_over and not is_gone(other):
+        if not self.take_over and not walker.is_gone(other):
             now = self.api.now()
             margin = STALE_MARGIN if self.mode == "tick" else 0.0
             if now < other.until + margin or (self.mode != "tick" and not self._stands_still()):
@@ -177,6 +177,8 @@ class Round:
             look.fence(self.api, self.canary, self.record.epoch)
 
     def _store(self, record: Record, obeyed: Sequence[str] = ()) -> None:
+        if walker.is_orphan(self.holder):
+            raise LostLock(f"the playbook that walked {self.canary.name} has ended")
         document = self.document if self.document is not None and self.document != self.stored.document else None
         self.stored = store.write(self.api, self.stored, record, obeyed=obeyed, document=document)
         self.record = self.stored.record
