@@ -196,7 +196,7 @@ def execute(call: Call) -> dict[str, Any]:
     except KubeError as error:
         if error.status != FORBIDDEN:
             raise
-        lacks = surroundings.missing(call.api, {given.namespace: permissions.every_walk()})
+        lacks = surroundings.missing(call.api, {given.namespace: permissions.every_walk(is_object=given.document is None)})
         refusal = surroundings.permission_error(lacks) if lacks else str(error)
     raise KubeError(refusal, FORBIDDEN)
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import model
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger, formats, parse_options
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Options
@@ -64,9 +63,16 @@ def kept_options(given: Mapping[str, Any], stored: Mapping[str, Any]) -> tuple[d
 
     A walk that somebody else began is gone on with, or aborted, by whoever knows no more than its name.
     """
+    given, stored = _by_short_name(given), _by_short_name(stored)
     now, before, default = parse_options(given), parse_options(stored), Options()
     kept = tuple(name for name in vars(default) if getattr(now, name) == getattr(default, name) != getattr(before, name))
-    return {**given, **{name: model.dump(getattr(before, name)) for name in kept}}, kept
+    merged = {**given, **{name: stored[name] for name in kept}}
+    # The same in the same words, so that the record need not be written for it.
+    return dict(stored) if parse_options(merged) == before else merged, kept
+
+
+def _by_short_name(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {str(key).removeprefix("canary_"): value for key, value in options.items()}
 
 
 def _wrapped(spec: Object) -> dict[str, Any]:

@@ -75,9 +75,9 @@ def needed(canary: Canary, is_object: bool, from_cluster: Iterable[str] = ()) ->
     return rules
 
 
-def every_walk() -> tuple[Rule, ...]:
+def every_walk(is_object: bool = False) -> tuple[Rule, ...]:
     """What a walk does whatever its document says, in the namespace of the canary."""
-    return WALK + ROUTES[flagger.GATEWAYAPI]
+    return WALK + ROUTES[flagger.GATEWAYAPI] + (CANARY_OBJECT if is_object else ())
 
 
 def sentence(namespace: str, missing: Iterable[Rule]) -> str:

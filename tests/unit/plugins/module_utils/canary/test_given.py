@@ -90,6 +90,10 @@ def test_a_template_without_a_name_is_refused() -> None:
 
 
 def test_what_a_run_leaves_at_its_default_is_as_in_the_run_before() -> None:
-    merged, kept = given.kept_options({"drain": 10, "settle": "5"}, {"drain": "30", "settle": 8, "manual_gates": ["confirm-promotion"]})
+    merged, kept = given.kept_options({"canary_drain": 10, "settle": "5"}, {"canary_drain": "30", "settle": 8, "manual_gates": ["confirm-promotion"]})
     assert kept == ("drain", "manual_gates")
-    assert merged == {"drain": 30.0, "settle": "5", "manual_gates": ["confirm-promotion"]}
+    assert merged == {"drain": "30", "settle": "5", "manual_gates": ["confirm-promotion"]}
+
+
+def test_options_that_mean_the_same_are_those_of_the_run_before() -> None:
+    assert given.kept_options({"settle": 3}, {"drain": "30", "settle": "3s"}) == ({"drain": "30", "settle": "3s"}, ("drain",))
