@@ -339,7 +339,7 @@ class Release:
     def load(self, rate: int = RATE, *arguments: str) -> Load:
         out = self.folder / f"load-{time.monotonic_ns()}.json"
         process = subprocess.Popen(
-            ["loadgen", "--url", os.environ["GATEWAY_URL"] + "/", "--host", self.host, "--rate", str(rate), "--duration", "300s", "--out", str(out), *arguments],
+            ["loadgen", "--url", os.environ["GATEWAY_URL"] + "/", "--host", self.host, "--rate", str(rate), "--duration", "900s", "--out", str(out), *arguments],
             stdout=subprocess.DEVNULL, stderr=sys.stderr, start_new_session=True)
         load = Load(process, out)
         self.on_cleanup.append(lambda: process.poll() is None and process.kill())
