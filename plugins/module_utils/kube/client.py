@@ -94,6 +94,8 @@ def _choose_kubeconfig(auth: dict[str, Any]) -> None:
 
 
 def _check_address(option: str, address: str) -> None:
+    if "@" in address:
+        raise CanaryError(f"{option}: holds a user or a password; they belong in username and password, or in api_key")
     try:
         parts = urlsplit(address)
         fits = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0

@@ -103,6 +103,7 @@ def test_certificates_that_are_not_there_are_named(written: Any) -> None:
     ("http://[::1", "host: 'http://[::1' is not the address of an API server"),
     ("https://", "host: 'https://' is not the address"),
     ("https://name:port", "host: 'https://name:port' is not the address"),
+    (f"https://me:{TOKEN}@127.0.0.1:9", "host: holds a user or a password; they belong in username and password"),
 ])
 def test_an_api_server_that_is_not_there_is_named(host: str, words: str) -> None:
     assert words in message(host=host, api_key=TOKEN)
