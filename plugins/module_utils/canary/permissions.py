@@ -31,7 +31,7 @@ class Rule:
 # In the namespace of the canary, by every walk.
 WALK = (
     Rule("", "configmaps", ("create", "get", "patch", "watch")),
-    Rule("apps", "deployments", ("create", "get", "patch", "watch")),
+    Rule("apps", "deployments", ("create", "get", "patch")),
     Rule("apps", "deployments/scale", ("patch",)),
     Rule("apps", "replicasets", ("get", "list")),
     Rule("", "services", ("create", "get", "patch")),
