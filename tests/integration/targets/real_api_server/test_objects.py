@@ -193,8 +193,12 @@ def test_what_is_not_allowed_is_told_in_one_request(connect: Any, others: Any, c
     others.create(binding, {"apiVersion": role.api_version, "kind": "RoleBinding", "metadata": {"name": "reader"},
                             "roleRef": {"apiGroup": role.group, "kind": "Role", "name": "reader"},
                             "subjects": [{"kind": "User", "name": "jane", "apiGroup": role.group}]})
-    jane = connect(impersonate_user="jane")
     may, may_not = Permission("get", "apps", "deployments"), Permission("patch", "apps", "deployments/scale", "podinfo")
+    # The server's authorizer hears of a new Role by a watch of its own.
+    deadline = time.monotonic() + 10
+    while may in connect(impersonate_user="jane").access(canary.namespace, [may]) and time.monotonic() < deadline:
+        pass
+    jane = connect(impersonate_user="jane")
     assert jane.access(canary.namespace, [may, may_not]) == [may_not]
     assert jane.requests == 1
     assert others.access(canary.namespace, [may, may_not]) == []
