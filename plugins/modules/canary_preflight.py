@@ -46,7 +46,8 @@ options:
     default: []
   options:
     description:
-      - The variables of the role progressive.delivery.canary that say how to walk, without C(canary_) in front, such as C(drain). Those left out have the role's defaults.
+      - The variables of the role progressive.delivery.canary that say how to walk, without C(canary_) in front, such as C(drain).
+        Those left out have the role's defaults.
       - While a walk is under way, and when the document comes from the record, options left at their default are as in the run before.
     type: dict
     default: {}
@@ -114,7 +115,8 @@ holder:
   description: Who walks, for M(progressive.delivery.canary_observe) and M(progressive.delivery.canary_decide); new for every call.
   type: dict
   returned: success
-  sample: {"run": "0d5f5f0b6a884c2f8a1f5b1d1c6f3b0e", "host": "ci-7", "boot": "", "pid_namespace": "", "pid": 4711, "started": 1, "since": 0, "renewed": 0, "until": 0}
+  sample: {"run": "0d5f5f0b6a884c2f8a1f5b1d1c6f3b0e", "host": "ci-7", "boot": "", "pid_namespace": "", "pid": 4711, "started": 1,
+           "since": 0, "renewed": 0, "until": 0}
 asked:
   description: The revision of the target's present pod template, which a walk that begins now is for; empty when there is no target.
   type: str
@@ -213,18 +215,16 @@ def _checked(call: Call, given: Given) -> dict[str, Any]:
     target = preflight.target_of(call.api, found.canary)
     seen = preflight.glance(call.api, found.canary, stored, target, call.params["mode"])
     if not seen.verdict:
-        _look_around(call, found, stored, target)
+        _look_around(call, given, found, stored, target)
     return _result(call, found, stored, target, seen)
 
 
-def _look_around(call: Call, found: Found, stored: store.Stored, target: dict[str, Any] | None) -> None:
+def _look_around(call: Call, given: Given, found: Found, stored: store.Stored, target: dict[str, Any] | None) -> None:
     """All that is in the way of a walk that is about to begin, in one failure; what people should know, as warnings."""
-    canary, findings = found.canary, Findings()
-    if found.kept:
-        call.warn(f"as in the run before, since they were left at their default: {', '.join(f'canary_{name}' for name in found.kept)}")
+    canary, findings = found.canary, Findings(warnings=list(found.told))
     begins = preflight.begins(stored)
     if begins:
-        findings.warnings.extend(canary.warnings)
+        findings.warnings.extend([*_ignored(given), *canary.warnings])
     if begins and call.params["deep"]:
         surroundings.inspect(call.api, canary, target, found.needed, findings,
                              gitops_ignored=call.params["gitops_ignored"], flagger_is_gone=call.params["flagger_is_gone"])
@@ -237,14 +237,16 @@ def _look_around(call: Call, found: Found, stored: store.Stored, target: dict[st
     preflight.refuse_all(findings.problems)
 
 
+def _ignored(given: Given) -> list[str]:
+    names = ", ".join(manifests.kind_of(item) for item in given.ignored)
+    return [f"text: these documents are not applied, nor looked at: {names}"] if names else []
+
+
 def _given(call: Call) -> Given:
     params = call.params
     name, namespace = params["canary_name"], params["canary_namespace"]
     if params["text"]:
-        given = inputs.from_manifests(manifests.read(params["text"]), params["templates"], name, namespace)
-        if given.ignored:
-            call.warn(f"text: these documents are not applied, nor looked at: {', '.join(manifests.kind_of(item) for item in given.ignored)}")
-        return given
+        return inputs.from_manifests(manifests.read(params["text"]), params["templates"], name, namespace)
     if params["spec"]:
         return inputs.from_spec(params["spec"], params["templates"], name, namespace)
     return inputs.by_name(name, namespace, params["templates"])

@@ -21,7 +21,8 @@ from harness import Release
 def lab() -> None:
     missing = [name for name in ("KUBECONFIG", "GATEWAY_URL", "PROMETHEUS_URL", "LAB_GATEWAY") if not os.environ.get(name)]
     if missing:
-        pytest.exit(f"the lab's environment is not set ({', '.join(missing)}): make lab-up; eval \"$(make -s lab-env)\"; $LAB_EXEC pytest tests/e2e", returncode=3)
+        pytest.exit(f"the lab's environment is not set ({', '.join(missing)}): "
+                    f"make lab-up; eval \"$(make -s lab-env)\"; $LAB_EXEC pytest tests/e2e", returncode=3)
 
 
 @pytest.fixture

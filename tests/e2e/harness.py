@@ -188,7 +188,8 @@ class Release:
     # -- Kubernetes --
 
     def kubectl(self, *arguments: str, stdin: str | None = None, check: bool = True) -> str:
-        done = subprocess.run(["kubectl", "-n", self.namespace, *arguments], input=stdin, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(["kubectl", "-n", self.namespace, *arguments], input=stdin, capture_output=True, text=True, timeout=60,
+                              check=False)
         assert not check or done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}"
         return done.stdout
 
@@ -223,8 +224,8 @@ class Release:
     def _let_walk(self) -> None:
         """A ServiceAccount with the shipped Roles and nothing else: every playbook of a test runs as it, never as an admin."""
         self.kubectl("create", "serviceaccount", WALKER)
-        documents = yaml.safe_load_all((REPOSITORY / "docs" / "rbac.yml").read_text())
-        roles = [item for document in documents for item in document.get("items", [document]) if item["kind"] == "Role"]
+        shipped = yaml.safe_load((REPOSITORY / "docs" / "rbac.yml").read_text())["items"]
+        roles = [item for item in shipped if item["kind"] == "Role"]
         assert roles, "docs/rbac.yml holds no Role"
         for role in roles:
             role["metadata"]["namespace"] = self.namespace
@@ -232,7 +233,8 @@ class Release:
             self.kubectl("create", "rolebinding", role["metadata"]["name"], f"--role={role['metadata']['name']}",
                          f"--serviceaccount={self.namespace}:{WALKER}")
         config = yaml.safe_load(Path(os.environ["KUBECONFIG"]).read_text())
-        config["users"] = [{"name": config["contexts"][0]["context"]["user"], "user": {"token": self.kubectl("create", "token", WALKER, "--duration=1h").strip()}}]
+        token = self.kubectl("create", "token", WALKER, "--duration=1h").strip()
+        config["users"] = [{"name": config["contexts"][0]["context"]["user"], "user": {"token": token}}]
         config["current-context"] = config["contexts"][0]["name"]
         self.kubeconfig.write_text(yaml.safe_dump(config))
 
@@ -298,11 +300,13 @@ class Release:
         extra = self.folder / f"vars-{self._walks}.json"
         extra.write_text(json.dumps({key: value for key, value in given.items() if value is not None}))
         log = self.folder / f"{playbook}-{self._walks}.log"
+        settings = {"KUBECONFIG": str(self.kubeconfig), "ANSIBLE_LOCALHOST_WARNING": "False", "ANSIBLE_NOCOLOR": "1",
+                    "ANSIBLE_SHOW_CUSTOM_STATS": "1", "PYTHONUNBUFFERED": "1"}
         with log.open("w") as out:
             process = subprocess.Popen(
                 ["ansible-playbook", f"progressive.delivery.{playbook}", "-e", f"@{extra}", *arguments],
                 stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True,
-                env={**os.environ, "KUBECONFIG": str(self.kubeconfig), "ANSIBLE_LOCALHOST_WARNING": "False", "ANSIBLE_NOCOLOR": "1", "ANSIBLE_SHOW_CUSTOM_STATS": "1", "PYTHONUNBUFFERED": "1", **(environment or {})},
+                env={**os.environ, **settings, **(environment or {})},
                 cwd=self.folder)
         walk = Walk(process, log)
         self.on_cleanup.append(lambda: walk.kill() if process.poll() is None else None)
@@ -339,7 +343,8 @@ class Release:
     def load(self, rate: int = RATE, *arguments: str) -> Load:
         out = self.folder / f"load-{time.monotonic_ns()}.json"
         process = subprocess.Popen(
-            ["loadgen", "--url", os.environ["GATEWAY_URL"] + "/", "--host", self.host, "--rate", str(rate), "--duration", "900s", "--out", str(out), *arguments],
+            ["loadgen", "--url", os.environ["GATEWAY_URL"] + "/", "--host", self.host, "--rate", str(rate), "--duration", "900s",
+             "--out", str(out), *arguments],
             stdout=subprocess.DEVNULL, stderr=sys.stderr, start_new_session=True)
         load = Load(process, out)
         self.on_cleanup.append(lambda: process.poll() is None and process.kill())

@@ -19,7 +19,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec i
 )
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.stage import evidence_due
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.steps import at_top, next_weight
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn import ACT, CLOCK, KUBERNETES, PERSON, Decision, Turn
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn import ACT, CLOCK, PERSON, Decision, Turn
 
 LONG_ABSENCE = 150.0        # seconds; SAFETY 12
 

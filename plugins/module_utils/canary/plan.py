@@ -52,7 +52,8 @@ def plan(canary: Canary, record: Record, seen: Observation) -> tuple[Step, ...]:
             seen = obey(canary, seen, back.traffic, back.workload)
             continue
         decision = decide(canary, record, seen, *_all_well(canary, record, seen))
-        steps.append(Step(seen.now - began, decision.record.phase, decision.record.canary_weight, decision.why, decision.waits if decision.waits == PERSON else ""))
+        waits = decision.waits if decision.waits == PERSON else ""
+        steps.append(Step(seen.now - began, decision.record.phase, decision.record.canary_weight, decision.why, waits))
         record = decision.record
         if decision.waits in (DONE, PERSON):
             break

@@ -35,7 +35,7 @@ class Found:
     canary: Canary
     frozen: dict[str, Any]
     canary_object: Mapping[str, Any] | None = None
-    kept: tuple[str, ...] = ()          # options that are as in the run before
+    told: tuple[str, ...] = ()          # what people should know of how it was found
     needed: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict)   # permissions of a walk, by namespace
 
 
@@ -49,35 +49,91 @@ class Glance:
 
 def find(api: Api, given: Given, options: Mapping[str, Any], stored: Stored) -> Found:
     """Raises SpecError with everything that is wrong with the document, CanaryError when there is none."""
-    canary_object = None
-    remembered = stored.document or {}
-    document, templates, source = given.document, list(given.templates), given.source
-    if document is None:
-        canary_object = _canary_object(api, given)
-        document, source = canary_object, "object"
-    if document is None and remembered:
-        document, source = remembered["canary"], "spec" if remembered.get("source") == "object" else remembered.get("source", "spec")
-        templates = templates or list(remembered.get("templates") or ())
-    if document is None:
-        raise CanaryError(
-            f"canary_name: there is no Canary object {given.namespace}/{given.name}, and no record of a walk that knows its document; "
-            "accepted: a canary of that name and namespace, or its document as canary_file or canary_spec")
-    kept: tuple[str, ...] = ()
-    if stored.record is not None and (stored.record.phase not in states.IDLE or (given.document is None and source != "object")):
-        options, kept = kept_options(options, remembered.get("options") or {})
-    fetched = _templates(api, document, templates)
-    templates += fetched
-    canary = _parsed(document, templates, options, source)
-    needed = permissions.needed(canary, source == "object", [item["metadata"]["namespace"] for item in fetched])
-    return Found(canary, freeze(document, templates=templates, options=options, source=source), canary_object, kept, needed)
+    document = _document(api, given, stored)
+    try:
+        found = _found(api, document, options, stored)
+    except SpecError as error:
+        # Neither the end of a walk nor its abort waits until somebody has mended the object.
+        if document.source != "object" or begins(stored) or _frozen_in(stored) is None:
+            raise
+        return _as_begun(api, given, options, stored, document, f"cannot be used: {error}")
+    record = stored.record
+    if stored.orders.abort and record is not None and record.identity != found.canary.identity and _frozen_in(stored) is not None:
+        return _as_begun(api, given, options, stored, document, "names another provider, target or service")
+    return found
 
 
 def remembered(stored: Stored, mode: str) -> Found | None:
-    """The document that a walk from a Canary object goes by, without reading that object: for a tick that may not be due."""
-    record = stored.record
-    if mode != "tick" or record is None or record.phase not in states.ANALYSING or not stored.document:
+    """The document that a walk goes by, from its record alone: for a tick that may not be due, and then needs no other."""
+    record, frozen = stored.record, _frozen_in(stored)
+    if mode != "tick" or record is None or record.phase not in states.ANALYSING or frozen is None:
         return None
-    return Found(thaw(stored.document), dict(stored.document))
+    try:
+        return Found(thaw(frozen), dict(frozen))
+    except SpecError:
+        return None
+
+
+@dataclass(frozen=True)
+class Document:
+    """A document where it was found, with the templates that came with it."""
+
+    canary: Mapping[str, Any]
+    templates: Sequence[Mapping[str, Any]]
+    source: str
+    canary_object: Mapping[str, Any] | None = None
+
+
+def _document(api: Api, given: Given, stored: Stored) -> Document:
+    if given.document is not None:
+        return Document(given.document, given.templates, given.source)
+    canary_object = _canary_object(api, given, stored)
+    if canary_object is not None:
+        return Document(canary_object, given.templates, "object", canary_object)
+    return _from_record(given, stored)
+
+
+def _as_begun(api: Api, given: Given, options: Mapping[str, Any], stored: Stored, document: Document, why: str) -> Found:
+    """By the document that the walk began with, in place of one that will not do."""
+    kept = dataclasses.replace(_from_record(given, stored), source=document.source, canary_object=document.canary_object)
+    found = _found(api, kept, options, stored)
+    return dataclasses.replace(found, told=(*found.told, f"the walk goes on by the document that it began with, since the present one {why}"))
+
+
+def _from_record(given: Given, stored: Stored) -> Document:
+    frozen = _frozen_in(stored)
+    if frozen is None:
+        raise CanaryError(
+            f"canary_name: there is no Canary object {given.namespace}/{given.name}, and no record of a walk that knows its document; "
+            "accepted: a canary of that name and namespace, or its document as canary_file or canary_spec")
+    source = frozen.get("source") or "spec"
+    # Its object is gone, or cannot be used.
+    return Document(frozen["canary"], given.templates or frozen.get("templates") or (), "spec" if source == "object" else source)
+
+
+def _frozen_in(stored: Stored) -> Mapping[str, Any] | None:
+    """The frozen document in a record, if there is one that nobody has damaged."""
+    frozen = stored.document
+    return frozen if isinstance(frozen, Mapping) and isinstance(frozen.get("canary"), Mapping) else None
+
+
+def _found(api: Api, document: Document, options: Mapping[str, Any], stored: Stored) -> Found:
+    options, told = _options(document, options, stored)
+    fetched = _templates(api, document)
+    templates = [*document.templates, *fetched]
+    canary = _parsed(document, templates, options)
+    needed = permissions.needed(canary, document.source == "object", [item["metadata"]["namespace"] for item in fetched])
+    frozen = freeze(document.canary, templates=templates, options=options, source=document.source)
+    return Found(canary, frozen, document.canary_object, told, needed)
+
+
+def _options(document: Document, options: Mapping[str, Any], stored: Stored) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+    frozen = _frozen_in(stored)
+    if frozen is None or (begins(stored) and document.canary is not frozen["canary"]):
+        return options, ()
+    options, kept = kept_options(options, frozen.get("options") or {})
+    names = ", ".join(f"canary_{name}" for name in kept)
+    return options, (f"as in the run before, since they were left at their default: {names}",) if kept else ()
 
 
 def target_of(api: Api, canary: Canary) -> dict[str, Any] | None:
@@ -116,7 +172,8 @@ def begins(stored: Stored) -> bool:
 def _unchanged(record: Record, revision: str, mode: str) -> Glance:
     """A walk that asks again for what was rejected gets the same answer, not success."""
     if mode == "walk" and record.phase == states.FAILED and record.outcome in ("rolled_back", "aborted") and revision != record.last_promoted:
-        return Glance(record.outcome, f"this revision was {record.outcome.replace('_', ' ')} before ({record.outcome_why}); change the pod template to try again")
+        before = f"this revision was {record.outcome.replace('_', ' ')} before ({record.outcome_why})"
+        return Glance(record.outcome, f"{before}; change the pod template to try again")
     return Glance(machine.UNCHANGED, f"{record.phase}: nothing changed")
 
 
@@ -125,21 +182,23 @@ def _at_rest(api: Api, canary: Canary) -> bool:
     return bool(route and route.split and route.split.canary == 0)
 
 
-def _canary_object(api: Api, given: Given) -> dict[str, Any] | None:
-    """None as well where Flagger's CRD is not installed."""
+def _canary_object(api: Api, given: Given, stored: Stored) -> dict[str, Any] | None:
+    """None as well where Flagger's CRD is not installed, and where it need not be readable since the walk goes by another document."""
     try:
         return documents.read_canary(api, given.namespace, given.name)
     except KubeError as error:
-        if error.reason == UNKNOWN_KIND:
+        frozen = _frozen_in(stored)
+        elsewhere = error.status == 403 and frozen is not None and frozen.get("source") != "object"
+        if error.reason == UNKNOWN_KIND or elsewhere:
             return None
         raise
 
 
-def _templates(api: Api, document: Mapping[str, Any], known: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _templates(api: Api, document: Document) -> list[dict[str, Any]]:
     """The MetricTemplates that the document names and nobody gave; what does not exist is refused with the rest of the document."""
-    have = {(item["metadata"]["namespace"], item["metadata"]["name"]) for item in known}
+    have = {(item["metadata"]["namespace"], item["metadata"]["name"]) for item in document.templates}
     found = []
-    for place in documents_of.template_refs(document):
+    for place in documents_of.template_refs(document.canary):
         if place in have:
             continue
         try:
@@ -153,11 +212,10 @@ def _templates(api: Api, document: Mapping[str, Any], known: list[Mapping[str, A
     return found
 
 
-def _parsed(document: Mapping[str, Any], templates: list[Mapping[str, Any]], options: Mapping[str, Any], source: str) -> Canary:
+def _parsed(document: Document, templates: Sequence[Mapping[str, Any]], options: Mapping[str, Any]) -> Canary:
     read = documents_of.parse_options(options)
-    problems: list[CanaryError] = list(documents_of.problems(document, templates=templates, options=read))
-    refuse_all(problems)
-    canary = documents_of.parse(document, templates=templates, options=read, source=source)
+    refuse_all(documents_of.problems(document.canary, templates=templates, options=read))
+    canary = documents_of.parse(document.canary, templates=templates, options=read, source=document.source)
     refuse_all([CanaryError(text) for text in router_for(canary).refuse(canary)])
     return canary
 

@@ -105,7 +105,8 @@ class Round:
             return
         for key, value in self.record.identity.items():
             if self.canary.identity.get(key) != value:
-                raise SpecError(f"{key} of the document", f"changed from {value} to {self.canary.identity.get(key)} while {self.canary.name} is {self.record.phase}",
+                raise SpecError(f"{key} of the document",
+                                f"changed from {value} to {self.canary.identity.get(key)} while {self.canary.name} is {self.record.phase}",
                                 "it is frozen until the walk has ended: set it back, or abort first")
 
     def _orders(self) -> Orders:

@@ -147,7 +147,8 @@ def _judge_route(api: Api, canary: Canary, seen: Seen, findings: Findings) -> No
             if error.status == 403:
                 findings.warn(field, f"could not be looked at, no permission to get {ref}")
             elif error.reason == UNKNOWN_KIND:
-                findings.refuse(field, f"the API server does not know {ref.kind} of {ref.api_version}", "install the CRDs of the Gateway API and a controller for them")
+                findings.refuse(field, f"the API server does not know {ref.kind} of {ref.api_version}",
+                                "install the CRDs of the Gateway API and a controller for them")
             else:
                 raise
             continue

@@ -49,8 +49,10 @@ def _flagger(canary: Canary, seen: Seen, findings: Findings) -> None:
             continue
         name = other["metadata"]["name"]
         if takeover.is_live(other) and not seen.flagger_is_gone:
-            findings.refuse(f"Canary {canary.namespace}/{name}", f"Flagger walks Deployment {canary.target} by it ({takeover.evidence(other)}), and two at once would undo each other",
+            findings.refuse(f"Canary {canary.namespace}/{name}",
+                            f"Flagger walks Deployment {canary.target} by it ({takeover.evidence(other)}), and two at once would undo each other",
                             takeover.REMEDY)
         elif takeover.is_suspended(other) and name == canary.name:
-            findings.warn(f"Canary {canary.namespace}/{name}", f"is suspended, and so is this walk: the annotation {takeover.SUSPEND}: {takeover.FLAGGER} on it makes "
+            findings.warn(f"Canary {canary.namespace}/{name}",
+                          f"is suspended, and so is this walk: the annotation {takeover.SUSPEND}: {takeover.FLAGGER} on it makes "
                                                                "suspend mean Flagger alone")

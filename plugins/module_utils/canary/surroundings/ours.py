@@ -50,7 +50,8 @@ def _route(canary: Canary, route: Object, findings: Findings) -> None:
     if other and other != canary.name:
         findings.refuse(_NAME, f"{marks.name_of(route)} belongs to the canary {other}", _OTHER_NAME)
     else:
-        findings.refuse(_NAME, f"{marks.name_of(route)} exists and was not made for the canary {canary.name}; walking on a route of your own is not supported yet",
+        findings.refuse(_NAME,
+                        f"{marks.name_of(route)} exists and was not made for the canary {canary.name}; walking on a route of your own is not supported yet",
                         _OTHER_NAME)
 
 
@@ -67,7 +68,8 @@ def _service(canary: Canary, seen: Seen, live: Object, role: str, selector: Sele
     selected = live["spec"].get("selector") or {}
     labels = (seen.target["spec"]["template"].get("metadata") or {}).get("labels") or {}
     if role == services.APEX and not _is_ours(live, canary) and not includes(selected, labels) and not includes(selected, {**labels, **selector.primary}):
-        findings.refuse(_NAME, f"{marks.name_of(live)} selects {_text(selected)}, which are not the pods of {canary.target}; the walk would take it away from them",
+        findings.refuse(_NAME,
+                        f"{marks.name_of(live)} selects {_text(selected)}, which are not the pods of {canary.target}; the walk would take it away from them",
                         "accepted: a Service that selects the target's pods, or none of that name")
 
 

@@ -42,7 +42,7 @@ def pods_go_only_without_weight_and_drained(world: World) -> None:
         assert one.live == 0, f"the canary is scaled to 0 with {one.live}% of the traffic"
         served = [(at, weight) for at, weight in world.weights if at <= one.at]
         lowered = max((at for (at, weight), (_before, previous) in zip(served[1:], served, strict=False) if weight == 0 and previous > 0), default=None)
-        drain = world.canary.options.drain
+        drain = one.canary.options.drain
         assert lowered is None or one.at - lowered >= drain, f"the canary is scaled to 0 only {one.at - lowered} s after it lost its traffic"
 
 
@@ -52,9 +52,9 @@ def only_what_was_analysed_is_promoted(world: World) -> None:
         order, pinned = one.workload.promote, one.record.pinned
         assert pinned and (order["revision"], order["replicaset"], order["uid"]) == (pinned.revision, pinned.replicaset, pinned.replicaset_uid)
         assert one.seen.primary and one.seen.primary.revision != order["revision"] or one.again or one.seen.primary.promoted != order["revision"]
-        if world.canary.skip_analysis or world.promote_ordered:
+        if one.canary.skip_analysis or world.promote_ordered:
             continue
-        top = max(sequence(world.canary.analysis))
+        top = max(sequence(one.canary.analysis))
         assert any(key.startswith(f"{order['revision']}@") and int(key.rpartition("@")[2]) >= top for key in world.passed), \
             f"{order['revision'][:4]} was never judged at {top}%: {world.passed}"
 
@@ -68,27 +68,27 @@ def one_direction_at_a_time(world: World) -> None:
 def weights_are_those_of_the_plan(world: World) -> None:
     """SAFETY, last section: no weight that the undisturbed walk lacks."""
     for one in _raised(world):
-        assert one.weight in sequence(world.canary.analysis), f"canary from {one.live} to {one.weight}"
+        assert one.weight in sequence(one.canary.analysis), f"canary from {one.live} to {one.weight}"
 
 
 def weights_fall_to_known_ones(world: World) -> None:
-    analysis = world.canary.analysis
+    earlier = {one.weight for one in _raised(world)}
     for one in world.done:
         if one.weight is not None and one.weight < one.live:
-            allowed = {0, next_promotion(analysis, one.live), *sequence(analysis), *world.by_hand}
+            allowed = {0, next_promotion(one.canary.analysis, one.live), *earlier, *world.by_hand}
             assert one.weight in allowed, f"canary from {one.live} to {one.weight}"
 
 
 def nothing_is_promoted_at_the_threshold(world: World) -> None:
     for one in _promoted(world):
-        assert one.record.failed_checks < world.canary.analysis.threshold
+        assert one.record.failed_checks < one.canary.analysis.threshold
 
 
 def a_raise_has_evidence_of_its_own(world: World) -> None:
     """SAFETY 12: nobody saw another weight within the last interval."""
-    interval = world.canary.analysis.interval
     for one in _raised(world) + _promoted(world):
-        if one.live == 0 or world.canary.skip_analysis or world.promote_ordered or one.again:
+        interval = one.canary.analysis.interval
+        if one.live == 0 or one.canary.skip_analysis or world.promote_ordered or one.again:
             continue
         changed = max((at for at, _weight in world.weights if at <= one.at), default=0.0)
         assert one.at - changed >= interval, f"{one.traffic or one.workload} after {one.at - changed} s at {one.live}%"
@@ -108,7 +108,7 @@ def a_line_is_one_line(world: World) -> None:
 
 def nobody_is_asked_all_the_time(world: World) -> None:
     """The same hook not more than once an interval; people's orders and new runs may ask once more."""
-    interval = world.canary.analysis.interval
+    interval = min([world.canary.analysis.interval, *(one.canary.analysis.interval for one in world.done)])
     for index in {hook for _at, hook in world.asked}:
         times = [at for at, hook in world.asked if hook == index]
         crowded = [(first, third) for first, third in zip(times, times[world.patient_with:], strict=False) if third - first < interval / 2]

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable
 from typing import Any
@@ -28,8 +29,6 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec i
 from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.canary import rules
 from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.canary.world import (
     NEVER,
-    A,
-    B,
     C,
     Run,
     World,
@@ -37,8 +36,6 @@ from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.ca
     check,
     fresh,
     hook,
-    in_phase,
-    raises,
     released,
 )
 from hypothesis import HealthCheck, Phase, given, settings
@@ -141,6 +138,17 @@ def scaled_by_hand(world: World) -> None:
         world.target.scale(0, world.now)
 
 
+def document(**changes: Any) -> Event:
+    """The document is edited; what it may not change in a walk (identity) stays."""
+    def happen(world: World) -> None:
+        analysis = {key: value for key, value in changes.items() if hasattr(world.canary.analysis, key)}
+        options = {key: value for key, value in changes.items() if hasattr(world.canary.options, key)}
+        rest = {key: value for key, value in changes.items() if key not in analysis and key not in options}
+        world.canary = dataclasses.replace(
+            world.canary, analysis=dataclasses.replace(world.canary.analysis, **analysis), options=dataclasses.replace(world.canary.options, **options), **rest)
+    return named(f"document {changes}", happen)
+
+
 def suspended(value: bool) -> Event:
     return named(f"suspended {value}", lambda world: setattr(world, "suspended", value))
 
@@ -156,6 +164,8 @@ EVENTS = st.sampled_from([
     measure(FAIL), measure(PASS), measure(UNKNOWN, "no_data: nothing"), measure(UNKNOWN, "query_error: 500"),
     *(edit(weight) for weight in (0, 7, 100)),
     route_is_deleted, route_is_refused, route_is_accepted, kill, kill, kill, scaled_by_hand, pods_are_pruned, suspended(True), suspended(False),
+    document(threshold=1), document(max_weight=20), document(max_weight=100, step_weight=50, step_weights=()), document(interval=30.0),
+    document(manual_gates=GATES), document(manual_gates=()), document(skip_analysis=True), document(hooks=()), document(drain=40.0, settle=0.0),
 ])
 HAPPENINGS = st.lists(st.tuples(st.sampled_from((0.0, 0.0, 1.0, 3.0, 7.0, 12.0, 40.0, 200.0)), EVENTS), max_size=10)
 DOWNTIMES = st.lists(st.sampled_from((0.0, 2.0, 9.0, 45.0, 400.0, 3600.0)), min_size=6, max_size=6)
@@ -226,3 +236,17 @@ def test_the_rules_hold_in_tick_mode_too(happenings: list[Any], downtimes: list[
     world = released(DOCUMENTS[document])
     play(world, happenings, downtimes, mode="tick")
     rules.hold(world)
+
+
+@given(happenings=HAPPENINGS, downtimes=DOWNTIMES, document=st.sampled_from(("plain", "by people")))
+@settings(BOUNDED)
+def test_every_walk_ends_by_ticks_on_a_schedule_too(happenings: list[Any], downtimes: list[float], document: str) -> None:
+    world = released(DOCUMENTS[document])
+    play(world, happenings, downtimes)
+    calm_down(world)
+    for _minute in range(60):
+        if Run(world, mode="tick").walk().outcome == "unchanged":
+            break
+        world.pass_time(60.0)
+    rules.hold(world)
+    rules.at_rest(world)

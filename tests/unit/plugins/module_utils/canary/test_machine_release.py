@@ -22,7 +22,6 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.model 
     Answer,
     Orders,
     Outcome,
-    WorkloadOrder,
 )
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import flagger_status
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import (
@@ -44,7 +43,6 @@ from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.ca
     World,
     at_weight,
     canary,
-    check,
     fresh,
     hook,
     in_phase,
@@ -487,7 +485,8 @@ def test_gates_of_users_own_tasks_count(outcome: str, failed: int) -> None:
 # -- what a tick asks --
 
 def test_a_tick_asks_what_its_stage_needs() -> None:
-    hooks = tuple(hook(index, kind) for index, kind in enumerate((CONFIRM_ROLLOUT, PRE_ROLLOUT, ROLLOUT, CONFIRM_TRAFFIC_INCREASE, CONFIRM_PROMOTION, ROLLBACK)))
+    kinds = (CONFIRM_ROLLOUT, PRE_ROLLOUT, ROLLOUT, CONFIRM_TRAFFIC_INCREASE, CONFIRM_PROMOTION, ROLLBACK)
+    hooks = tuple(hook(index, kind) for index, kind in enumerate(kinds))
     world = released(canary(hooks=hooks))
     assert asks(world.canary, world.record, world.look()).before == (0,)
     world = at_weight(20, canary(hooks=hooks))
@@ -577,5 +576,3 @@ def test_the_condition_promoted_is_true_only_when_promoted() -> None:
     until(world, lambda now: bool(conditions.add((now.record.phase, flagger_status(now.record)["conditions"][0]["status"])))
           or (now.record.phase == states.SUCCEEDED and now.record.last_promoted == B))
     assert conditions == {(states.SUCCEEDED, "True"), (states.PROGRESSING, "Unknown"), (states.PROMOTING, "Unknown"), (states.FINALISING, "Unknown")}
-
-

@@ -316,7 +316,9 @@ def test_safety_13_an_open_raise_is_void(event: str) -> None:
     elif event in ("halt", "suspend"):
         world.order(event)
     elif event == "revision":
+        world.target.takes = 1.0
         world.release(C)
+        world.pass_time(5)              # the new pods are ready already
     elif event == "target":
         world.target.down = True
     elif event == "primary":
@@ -470,6 +472,16 @@ def test_safety_16_the_canary_stays_until_the_new_primary_answers() -> None:
     assert world.target and world.target.replicas == 2
 
 
+def test_safety_16_an_open_order_to_lower_is_void_when_the_primary_does_not_answer() -> None:
+    world = at_weight(30)
+    world.measures[0] = (FAIL, "")
+    killed_after_deciding(world, "traffic")
+    world.primary.down = True
+    back = read_back(world.canary, world.record, world.look())
+    assert (back.traffic, back.record.intent) == (None, None)
+    assert back.record.ending is not None, "what was decided stays decided"
+
+
 # -- workloads --
 
 def test_safety_17_a_pinned_replicaset_that_is_gone_is_refused() -> None:
@@ -585,8 +597,16 @@ def test_safety_30_abort_of_an_idle_canary_does_nothing_and_begins_nothing(phase
     world.release(B)
     world.order("abort")
     run = Run(world).walk()
-    assert (run.outcome, world.done, world.record.phase) == ("unchanged", [], phase)
+    assert (run.outcome, world.done, world.record.phase) == ("aborted", [], phase)
+    assert "bbbbbbbb was not walked" in run.why, "the run that was to release it does not end as if it had"
     assert Run(world).walk().outcome == "promoted"
+
+
+def test_safety_30_abort_where_nothing_is_new_does_nothing() -> None:
+    world = released(wanted=A)
+    world.order("abort")
+    run = Run(world).walk()
+    assert (run.outcome, world.done, world.annotations) == ("unchanged", [], {})
 
 
 def test_safety_30_the_run_that_aborts_does_not_walk_the_next_revision() -> None:

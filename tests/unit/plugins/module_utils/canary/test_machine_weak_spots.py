@@ -301,5 +301,3 @@ def test_ws_55_a_new_run_goes_on_where_the_last_one_was() -> None:
     world = at_weight(30)
     assert Run(world, name="another").walk().outcome == "promoted"
     assert raises(world) == [10, 20, 30, 40, 50]
-
-

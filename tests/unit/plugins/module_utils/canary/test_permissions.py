@@ -32,7 +32,7 @@ def canary(*checks: Check) -> Canary:
 def shipped() -> dict[str, list[tuple[str, str, str]]]:
     """Of each Role its permissions, one verb on one resource each."""
     with open(SHIPPED, encoding="utf-8") as text:
-        roles = [document for document in yaml.safe_load_all(text) if document["kind"] == "Role"]
+        roles = [document for document in yaml.safe_load(text)["items"] if document["kind"] == "Role"]
     return {role["metadata"]["name"]: [(group, resource, verb) for rule in role["rules"] for group in rule["apiGroups"]
                                        for resource in rule["resources"] for verb in rule["verbs"]] for role in roles}
 

@@ -138,8 +138,10 @@ def test_what_we_or_flagger_made_for_this_canary_is_gone_on_with(metadata: Any) 
          "spec.targetRef.name: Deployment test/podinfo-primary exists and has the selector app=else, not app=podinfo-primary"),
         ({"route": route()}, "spec.service.name: HTTPRoute test/podinfo exists and was not made for the canary podinfo; walking on a route of your own"),
         ({"route": route(annotations={"progressive.delivery/canary": "other"})}, "spec.service.name: HTTPRoute test/podinfo belongs to the canary other"),
-        ({"services": [service("podinfo-primary", {"app": "else"})]}, "spec.service.name: Service test/podinfo-primary exists, was not made for the canary podinfo"),
-        ({"services": [service("podinfo-canary", {"app": "else"})]}, "spec.service.name: Service test/podinfo-canary exists, was not made for the canary podinfo"),
+        ({"services": [service("podinfo-primary", {"app": "else"})]},
+         "spec.service.name: Service test/podinfo-primary exists, was not made for the canary podinfo"),
+        ({"services": [service("podinfo-canary", {"app": "else"})]},
+         "spec.service.name: Service test/podinfo-canary exists, was not made for the canary podinfo"),
         ({"services": [service("podinfo", {"app": "else"})]}, "spec.service.name: Service test/podinfo selects app=else, which are not the pods of podinfo"),
         ({"services": [service("podinfo", {}, "ExternalName")]}, "spec.service.name: Service test/podinfo selects no pods"),
         ({"services": [service("podinfo", {"app": "podinfo"}, annotations={"progressive.delivery/canary": "other"})]},
@@ -213,7 +215,8 @@ def test_safety_23_a_gitops_tool_on_fields_that_we_change_is_refused_with_the_re
     target = deployment(metadata=managed("argocd-controller", "spec", "replicas"))
     apex = service("podinfo", {"app": "podinfo"}, **managed("argocd-controller", "spec", "selector"))
     (refused,) = refusals(target=target, services=[apex])
-    assert refused.startswith("canary_gitops_ignored: Argo CD would put back spec.replicas of Deployment test/podinfo and spec.selector of Service test/podinfo")
+    assert refused.startswith("canary_gitops_ignored: Argo CD would put back spec.replicas of Deployment test/podinfo "
+                              "and spec.selector of Service test/podinfo")
     assert "RespectIgnoreDifferences=true" in refused and "then set canary_gitops_ignored: true" in refused
 
 

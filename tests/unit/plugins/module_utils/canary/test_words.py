@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 NOON = 1_700_049_600.0
 
 
-@pytest.mark.parametrize(("weight", "bar"), [
+@pytest.mark.parametrize(("weight", "text"), [
     (0, "[....................]   0%"), (1, "[....................]   1%"), (20, "[####................]  20%"), (50, "[##########..........]  50%"),
     (100, "[####################] 100%")])
-def test_the_bar_of_a_weight(weight: int, bar: str) -> None:
-    assert weight_bar(weight) == bar
+def test_the_bar_of_a_weight(weight: int, text: str) -> None:
+    assert weight_bar(weight) == text
 
 
 @given(st.integers(0, 100))
@@ -28,7 +28,8 @@ def test_every_bar_has_the_same_length(weight: int) -> None:
     assert len(weight_bar(weight)) == len(weight_bar(0))
 
 
-@pytest.mark.parametrize(("value", "text"), [(None, "-"), (0.0, "0"), (99.0, "99"), (99.5, "99.5"), (99.999, "100"), (0.126, "0.13"), (100.0, "100"), (1200.0, "1200")])
+@pytest.mark.parametrize(("value", "text"), [
+    (None, "-"), (0.0, "0"), (99.0, "99"), (99.5, "99.5"), (99.999, "100"), (0.126, "0.13"), (100.0, "100"), (1200.0, "1200")])
 def test_numbers_as_people_write_them(value: float | None, text: str) -> None:
     assert number(value) == text
 

@@ -145,6 +145,7 @@ class Done:
     at: float
     seen: Observation
     record: Record
+    canary: Canary                      # the document as it was then
     traffic: TrafficOrder | None = None
     workload: WorkloadOrder | None = None
     again: bool = False                 # out of an open intent, not out of a decision just made
@@ -317,7 +318,8 @@ class World:
         one = self.canary.analysis.hooks[index]
         outcome = self.gates.get(index, REFUSED if one.type == ROLLBACK else ALLOWED)
         self.asked.append((self.now, index))
-        return crossed(Answer, Answer(index, one.name, one.type, outcome, {ALLOWED: 200, REFUSED: 403}.get(outcome, 0), "" if outcome == ALLOWED else "no\nway"))
+        status, body = {ALLOWED: 200, REFUSED: 403}.get(outcome, 0), "" if outcome == ALLOWED else "no\nway"
+        return crossed(Answer, Answer(index, one.name, one.type, outcome, status, body))
 
     def measure(self, index: int) -> Outcome:
         one = next(item for item in self.canary.analysis.checks if item.index == index)
@@ -516,7 +518,8 @@ class Run:
             order = traffic if one is TrafficOrder else workload
             if order is None:
                 continue
-            world.done.append(Done(world.now, seen, world.record, traffic if order is traffic else None, workload if order is workload else None, again))
+            world.done.append(Done(world.now, seen, world.record, world.canary, traffic if order is traffic else None,
+                                   workload if order is workload else None, again))
             world.obey(world.done[-1].traffic, world.done[-1].workload)
             self._crossing()
 
