@@ -200,7 +200,10 @@ def abort(turn: Turn) -> Decision:
 def stopped(turn: Turn) -> Decision:
     """The run that took something back begins nothing new: what comes next is for the next run."""
     outcome, why = turn.outcome_of_run()
-    return turn.done(outcome or "unchanged", why or f"{turn.record.phase}: nothing to abort")
+    record, target = turn.record, turn.seen.target
+    if not outcome and target and not turn.seen.same_as_primary and target.revision not in (record.last_promoted, record.last_applied):
+        return turn.done("aborted", f"aborted by a person: revision {target.revision[:8]} was not walked; run again to walk it")
+    return turn.done(outcome or "unchanged", why or f"{record.phase}: nothing to abort")
 
 
 def repair_route(turn: Turn) -> Decision:

@@ -195,7 +195,7 @@ def _workload_done(order: WorkloadOrder | None, seen: Observation) -> bool:
 def _void(canary: Canary, record: Record, intent: Intent, seen: Observation) -> str:
     """Why an open intent may no longer be carried out; empty when it may (SAFETY 13)."""
     if intent.lowers:
-        return _void_lowering(canary, record, intent, seen)
+        return _void_lowering(record, intent, seen)
     if seen.orders.halt or seen.orders.suspend or seen.orders.abort or seen.suspended:
         return "a person said halt"
     if intent.revision and (seen.target is None or seen.target.revision != intent.revision):
@@ -206,13 +206,13 @@ def _void(canary: Canary, record: Record, intent: Intent, seen: Observation) -> 
     return _void_raising(record, intent, seen)
 
 
-def _void_lowering(canary: Canary, record: Record, intent: Intent, seen: Observation) -> str:
+def _void_lowering(record: Record, intent: Intent, seen: Observation) -> str:
     live = _live(seen)
     if intent.workload:
         return "the canary has traffic again" if intent.workload.scale_target == 0 and live else ""
     wanted = intent.traffic.split if intent.traffic else None
     unaccepted = wanted and seen.route and seen.route.split == wanted and not seen.route.accepted
-    if record.phase == states.INITIALIZING and unaccepted and seen.now - intent.at > canary.options.max_time_to_accept:
+    if record.phase == states.INITIALIZING and unaccepted:
         return "the route is written, its acceptance is waited for"
     if seen.primary is None or seen.primary.endpoints == 0:
         return "the primary has no ready endpoint"

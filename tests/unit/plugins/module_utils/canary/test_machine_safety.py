@@ -542,6 +542,12 @@ def test_safety_28_the_original_is_not_touched_when_the_route_is_not_accepted() 
     assert world.target.replicas == 2 and world.apex_since == NEVER
 
 
+def test_safety_28_the_original_stays_while_the_apex_still_reaches_it() -> None:
+    world = fresh(apex_takes=NEVER)
+    Run(world, patience=300).walk()
+    assert (world.record.phase, world.target.replicas) == (states.INITIALIZING, 2)
+
+
 def test_safety_28_a_route_written_after_a_long_absence_gets_its_time_to_be_accepted() -> None:
     world = fresh(accepts_after=5.0)
     until(world, lambda now: bool(now.record.intent and now.record.intent.traffic and now.record.intent.traffic.split))

@@ -171,6 +171,7 @@ class World:
     primary: Deployment | None = None
     services: set[str] = field(default_factory=set)
     apex_since: float = NEVER
+    apex_takes: float = 1.0             # until its slices hold only pods of the primary
     split: Split | None = None
     foreign_route: bool = False
     accepted_from: float = NEVER
@@ -217,7 +218,7 @@ class World:
         seen = Observation(
             now=self.now, target=self.target.see(self.now) if self.target else None, primary=self.primary.see(self.now) if self.primary else None,
             same_as_primary=bool(self.target and self.primary and self.target.revision == self.primary.revision),
-            services=tuple(sorted(names - self.services)), apex_on_primary=self.now >= self.apex_since + 1, route=route,
+            services=tuple(sorted(names - self.services)), apex_on_primary=self.now >= self.apex_since + self.apex_takes, route=route,
             orders=self.orders(), suspended=self.suspended, replicasets=tuple(self.target.history) if self.target else ())
         if not self.weights or self.weights[-1][1] != weight_of(seen):
             self.weights.append((self.now, weight_of(seen)))
