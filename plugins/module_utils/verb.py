@@ -24,7 +24,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.progressive.delivery.plugins.module_utils import tidy
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, MissingLibrary
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.shown import one_line
-from ansible_collections.progressive.delivery.plugins.module_utils.kube.client import AUTH_OPTIONS, Api, make_api
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.client import AUTH_OPTIONS, Api, load, make_api
 
 # A module that says nothing for longer trips the idle timeouts of ssh and of job runners (ANSIBLE 7). Seconds.
 CHUNK = 25.0
@@ -35,6 +35,11 @@ KEPT_LINES = 50
 # How the action tells a module about the wait it is part of: JSON with ``patience`` and ``memory``. The environment, because
 # an option of the module would have to be documented for people, who must not set it.
 WAIT_VARIABLE = "PROGRESSIVE_DELIVERY_WAIT"
+
+
+def preload() -> None:
+    """Import now what modules import only when they ask the API server."""
+    load()
 
 
 class Call:

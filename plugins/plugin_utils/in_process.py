@@ -25,10 +25,12 @@ from ansible.utils.display import Display
 from ansible_collections.progressive.delivery.plugins.module_utils import tidy
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import MissingLibrary
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.shown import one_line
-from ansible_collections.progressive.delivery.plugins.module_utils.verb import CHUNK, KEPT_LINES, WAIT_VARIABLE, Call, Verb
+from ansible_collections.progressive.delivery.plugins.module_utils.verb import CHUNK, KEPT_LINES, WAIT_VARIABLE, Call, Verb, preload
 from ansible_collections.progressive.delivery.plugins.plugin_utils import arguments, where
 
 display = Display()
+
+preload()
 
 # What modules need where they run. Keep in step with README and galaxy's documentation of the collection.
 OLDEST_PYTHON = (3, 11)

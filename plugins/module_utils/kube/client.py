@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import os
 import ssl
 import traceback
@@ -25,24 +26,20 @@ from ansible_collections.progressive.delivery.plugins.module_utils.kube.api impo
 # Library as people install it -> text of the failed import.
 TRACEBACKS: dict[str, str] = {}
 
-try:
-    import kubernetes
-    import urllib3
-    from kubernetes.config import kube_config
-    from kubernetes.config.incluster_config import SERVICE_HOST_ENV_NAME, SERVICE_TOKEN_FILENAME
-except ImportError:
-    TRACEBACKS["kubernetes"] = traceback.format_exc()
+# Filled by load().
+kubernetes: Any = None
+urllib3: Any = None
+kube_config: Any = None
+SERVICE_HOST_ENV_NAME: Any = None
+SERVICE_TOKEN_FILENAME: Any = None
+_create_auth_spec: Any = None
+_create_configuration: Any = None
+_create_headers: Any = None
 
 try:
     from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
-    from ansible_collections.kubernetes.core.plugins.module_utils.k8s.client import (
-        _create_auth_spec,
-        _create_configuration,
-        _create_headers,
-    )
 except ImportError:
     AUTH_ARG_SPEC = {}
-    TRACEBACKS["kubernetes.core"] = traceback.format_exc()
 
 # Options of every verb that talks to the API server; documented by the fragment kubernetes.core.k8s_auth_options.
 AUTH_OPTIONS: dict[str, Any] = copy.deepcopy(AUTH_ARG_SPEC)
@@ -53,8 +50,35 @@ _SUFFICIENT = (("username", "password"), ("api_key",), ("cert_file", "key_file")
 _WHERE = "kubeconfig (K8S_AUTH_KUBECONFIG or KUBECONFIG), or host and api_key (K8S_AUTH_HOST, K8S_AUTH_API_KEY)"
 
 
+@functools.cache
+def load() -> None:
+    """Import kubernetes, and kubernetes.core's code for it, into this file; what is missing is noted in TRACEBACKS.
+
+    Not while this file is imported: it takes 0.3 s, which a module that asks a gate or a metric server need not spend. Actions call it
+    in the process that their workers are forked from.
+    """
+    global kubernetes, urllib3, kube_config, SERVICE_HOST_ENV_NAME, SERVICE_TOKEN_FILENAME
+    global _create_auth_spec, _create_configuration, _create_headers
+    try:
+        import kubernetes
+        import urllib3
+        from kubernetes.config import kube_config
+        from kubernetes.config.incluster_config import SERVICE_HOST_ENV_NAME, SERVICE_TOKEN_FILENAME
+    except ImportError:
+        TRACEBACKS["kubernetes"] = traceback.format_exc()
+    try:
+        from ansible_collections.kubernetes.core.plugins.module_utils.k8s.client import (
+            _create_auth_spec,
+            _create_configuration,
+            _create_headers,
+        )
+    except ImportError:
+        TRACEBACKS["kubernetes.core"] = traceback.format_exc()
+
+
 def require() -> None:
     """Raises MissingLibrary where the kubernetes client or kubernetes.core is not installed."""
+    load()
     for library, text in TRACEBACKS.items():
         raise MissingLibrary(library, text)
 
