@@ -137,6 +137,7 @@ class Record:
     evidence: tuple[Mapping[str, Any], ...] = ()
     closed_gate: str = ""               # the gate that is waited for, "" when none is
     aborted_in: str = ""                # the run that obeyed an abort: it begins nothing new
+    target_uid: str = ""                # of the target, for the Events about it
     judged_by: str = ""                 # the run that judged the checks last; a tick-mode run judges once
     report: str = ""                    # what the last decision found and why, not yet said to people
 

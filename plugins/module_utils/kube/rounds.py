@@ -114,6 +114,8 @@ class Round:
 
     def _look(self) -> Observation:
         seen = look.look(self.api, self.canary, self.record)
+        if seen.target and seen.target.uid != self.record.target_uid:
+            self.record = dataclasses.replace(self.record, target_uid=seen.target.uid)
         suspended = bool(self.canary_object and takeover.is_suspended(self.canary_object)) if self.canary.source == "object" else self.canary.suspend
         return dataclasses.replace(seen, orders=self._orders(), suspended=suspended)
 
@@ -206,7 +208,7 @@ class Round:
 
     def _open(self, seen: Observation, back: ReadBack) -> dict[str, Any]:
         """An intent is still open: its orders are carried out (again), and nothing is asked."""
-        self._save()
+        self._save(until=self.api.now() + self.canary.options.lease + self.canary.options.max_time_to_accept if back.traffic else 0.0)
         return self._tick(seen, Asks(), open={"traffic": dump(back.traffic), "workload": dump(back.workload)})
 
     def _due(self, seen: Observation, decision: Decision) -> dict[str, Any]:
@@ -280,7 +282,8 @@ class Round:
         if self.canary_object:
             return {"apiVersion": "flagger.app/v1beta1", "kind": "Canary", "name": self.canary.name, "namespace": self.canary.namespace,
                     "uid": self.canary_object["metadata"]["uid"]}
-        return {"apiVersion": "apps/v1", "kind": self.canary.target_kind, "name": self.canary.target, "namespace": self.canary.namespace, "uid": ""}
+        return {"apiVersion": "apps/v1", "kind": self.canary.target_kind, "name": self.canary.target, "namespace": self.canary.namespace,
+                "uid": self.record.target_uid}
 
     def _project(self) -> None:
         if self.canary_object:
