@@ -232,25 +232,21 @@ msg:
   sample: request-success-rate 80.00% < 99%
 """
 
-import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import words
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import formats
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError, SpecError
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.frozen import thaw
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import FAIL, PASS, UNKNOWN, Outcome
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary, Check, MetricProvider, Options
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.verdict.threshold import NO_DATA
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import secrets
 from ansible_collections.progressive.delivery.plugins.module_utils.metrics.evaluate import Context, Secrets, context_of, measure_all
 from ansible_collections.progressive.delivery.plugins.module_utils.verb import Call, Verb
 
 NEVER = "never"
-
-# Keys of a Secret that are read, as Flagger names them.
-KEYS = ("token", "username", "password")
 
 METRIC = {
     "name": {"type": "str", "required": True},
@@ -350,23 +346,7 @@ def _secrets(call: Call, checks: Sequence[Check]) -> Secrets:
     for check in checks:
         place = (check.provider.namespace, check.provider.secret)
         if check.provider.secret and place not in held:
-            held[place] = _secret(call, *place)
-    return held
-
-
-def _secret(call: Call, namespace: str, name: str) -> Mapping[str, str] | CanaryError:
-    try:
-        found = call.api.get(refs.secret(namespace, name))
-    except KubeError as error:
-        return error
-    if found is None:
-        return CanaryError(f"there is no Secret {namespace}/{name}")
-    try:
-        held = {key: base64.b64decode(value).decode() for key, value in (found.get("data") or {}).items() if key in KEYS}
-    except ValueError:
-        return CanaryError(f"the Secret {namespace}/{name} holds what is no text")
-    if "token" not in held and not {"username", "password"} <= held.keys():
-        return CanaryError(f"the Secret {namespace}/{name} has neither the key token nor username and password")
+            held[place] = secrets.credentials(call.api, *place)
     return held
 
 

@@ -13,6 +13,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
 
+# As Flagger names them.
 KEYS = ("token", "username", "password")
 
 
