@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import KubeError, LostLock, RecordError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Orders
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import (
@@ -121,7 +122,7 @@ def _create(api: Api, stored: Stored, data: Mapping[str, str]) -> Stored:
     ref = record_ref(stored.namespace, stored.name)
     body = {
         "apiVersion": "v1", "kind": "ConfigMap", "data": dict(data),
-        "metadata": {"name": ref.name, "namespace": stored.namespace, "labels": {LABEL: stored.name}},
+        "metadata": {"name": ref.name, "namespace": stored.namespace, "labels": {LABEL: marks.label_of(stored.name)}},
     }
     try:
         return _stored(stored.namespace, stored.name, api.create(ref, body))

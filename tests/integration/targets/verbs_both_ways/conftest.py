@@ -24,6 +24,7 @@ import yaml
 
 HERE = pathlib.Path(__file__).parent
 
+
 @dataclass(frozen=True)
 class Ran:
     """One task's result; ``way`` and ``because`` are what -vvv adds to it."""
