@@ -32,8 +32,8 @@ help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## /{printf "  make %-18s %s\n", $$1, $$2} /^##@ /{printf "\n%s\n", substr($$0, 5)}' $(firstword $(MAKEFILE_LIST))
 
 ##@ First steps
-demo: setup-runtime  ## a good and a bad release of a real app, live, on a cluster of its own
-	@$(IN_VENV) $(PYTHON) tests/demo/demo.py
+demo: setup-runtime  ## a good and a bad release of a real app, live, on a cluster of its own (ARGS=--verbose shows all that Ansible prints)
+	@$(IN_VENV) $(PYTHON) tests/demo/demo.py $(ARGS)
 
 demo-down:  ## remove all that the demo made
 	@python3 tests/demo/demo.py --down
