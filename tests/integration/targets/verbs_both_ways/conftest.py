@@ -85,8 +85,10 @@ class Stage:
         collected = self.folder / f"{uuid.uuid4().hex}.jsonl"
         collected.touch()
         command = ["ansible-playbook", verbosity, *(["-i", inventory] if inventory else []), *arguments, "play.yml"]
+        # Where HOME is not that of the user, Ansible looks for asynchronous jobs elsewhere than it put them.
+        folders = {"COLLECT_INTO": str(collected), "ANSIBLE_ASYNC_DIR": str(self.folder / "async")}
         finished = subprocess.run(
-            command, cwd=self.folder, env={**_environment(), "COLLECT_INTO": str(collected), **(environment or {})},
+            command, cwd=self.folder, env={**_environment(), **folders, **(environment or {})},
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=300,
         )
         ran: dict[str, list[Ran]] = {}

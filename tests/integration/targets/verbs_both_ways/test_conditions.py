@@ -240,7 +240,7 @@ def test_ansible_06_an_unexpected_error_never_prints_its_text_or_its_cause(stage
 
 def test_ansible_07_a_verb_runs_asynchronously(stage, asks):
     played = stage.play(asks(**{"async": 60, "poll": 1}))
-    assert played["ask"].status == "ok"
+    assert played["ask"].status == "ok", played.output
     assert played["ask"].result["allowed"] is True
     assert "runs as a module: the task is asynchronous" in played.output
 
