@@ -201,12 +201,15 @@ def test_a_release_that_never_gets_ready_is_rolled_back_at_the_deadline_and_neve
     assert raises(world) == []
 
 
-def test_a_blip_of_readiness_does_not_start_the_clock_of_the_next_one() -> None:
+@pytest.mark.parametrize("blips", [((5, 10), (80, 85)), ((95, 105), (200, 205))])
+def test_a_blip_of_readiness_does_not_start_the_clock_of_the_next_one(blips: tuple[tuple[int, int], ...]) -> None:
+    """Within one interval, and over the ends of two."""
     world = at_weight(10, canary(progress_deadline=60.0, analysis={"interval": 100.0}))
-    world.target.limping = True
-    world.after(5, lambda now: setattr(now.target, "limping", False))
-    world.after(120, lambda now: setattr(now.target, "limping", True))
-    world.after(130, lambda now: setattr(now.target, "limping", False))
+    began = world.now
+    for second, limping in [(second, second == begin) for begin, end in blips for second in (begin, end)]:
+        world.pass_time(max(0.0, began + second - world.now))
+        world.target.limping = limping
+        Run(world, patience=1).walk()
     assert Run(world).walk().outcome == "promoted"
 
 

@@ -74,8 +74,8 @@ def test_safety_04_an_approval_for_another_revision_or_run_opens_nothing(said: d
 
 
 def test_safety_04_an_approval_of_one_gate_opens_no_other() -> None:
-    world = released(canary(options=Options(manual_gates=(CONFIRM_ROLLOUT, CONFIRM_PROMOTION))))
-    world.after(10, lambda now: now.approve(CONFIRM_ROLLOUT))
+    world = released(canary(options=Options(manual_gates=(CONFIRM_PROMOTION,))))
+    world.after(100, lambda now: now.approve(CONFIRM_TRAFFIC_INCREASE))
     run = Run(world, patience=600).walk()
     assert (run.outcome, world.record.phase) == ("interrupted", states.WAITING_PROMOTION)
 
