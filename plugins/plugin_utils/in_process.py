@@ -133,6 +133,11 @@ class InProcess(ActionBase):
         finally:
             self._task.environment.pop()
 
+    def _update_module_args(self, module_name: str, module_args: dict[str, Any], *more: Any, **options: Any) -> None:
+        """As in the base, but the module writes its options into no syslog: documents, headers and URLs hold what must not be there."""
+        super()._update_module_args(module_name, module_args, *more, **options)
+        module_args["_ansible_no_log"] = True
+
     def _configure_module(self, module_name: str, module_args: Any, task_vars: Any) -> Any:
         """As in the base, then a look at the Python that the module would get: here its path is known, discovered or set (ANSIBLE 9)."""
         built, path = super()._configure_module(module_name, module_args, task_vars)
