@@ -110,7 +110,7 @@ def parse() -> tuple[argparse.Namespace, list[str]]:
     parser = argparse.ArgumentParser(description="Run test stages.", epilog="What follows -- is given to pytest.")
     parser.add_argument("stages", nargs="+", choices=["all", *STAGES], metavar="STAGE", help=", ".join(["all", *STAGES]))
     parser.add_argument("--lab", default="", help="name of the lab that integration and e2e use, where it is not the usual one")
-    parser.add_argument("--workers", type=int, default=4, help="e2e tests at a time (default: %(default)s)")
+    parser.add_argument("--workers", type=int, default=2, help="e2e tests at a time (default: %(default)s)")
     return parser.parse_args(ours), pytests
 
 
