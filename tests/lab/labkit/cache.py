@@ -23,6 +23,11 @@ from labkit.versions import GO_WHEEL
 
 REMINDER_SECONDS = 30.0
 
+GO_FLAGS = ("-trimpath", "-gcflags=all=-dwarf=false")
+"""The same for all programs, so that they share what is compiled; debugging information, which nobody reads, takes a fifth of the time."""
+
+GO_ENVIRONMENT = {"CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off"}
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -80,14 +85,13 @@ class Workshop:
 
     def go_build(self, package: str, output: Path, folder: Path, linker_flags: str = "") -> None:
         """Build one program statically from the module in ``folder``."""
-        flags = ["-trimpath", "-buildvcs=false", "-mod=readonly", f"-ldflags=-s -w {linker_flags}".rstrip()]
-        argv = [str(self.go.program), "build", *flags, "-o", str(output), package]
-        self.run(argv, folder, {"CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off"})
+        argv = [str(self.go.program), "build", *GO_FLAGS, "-buildvcs=false", "-mod=readonly", f"-ldflags=-s -w {linker_flags}", "-o", str(output), package]
+        self.run(argv, folder, GO_ENVIRONMENT)
 
-    def go_install(self, package: str, version: str, folder: Path, linker_flags: str = "") -> None:
+    def go_install(self, package: str, version: str, folder: Path) -> None:
         """Build one program statically from a published module into ``folder``."""
-        argv = [str(self.go.program), "install", "-trimpath", f"-ldflags=-s -w {linker_flags}".rstrip(), f"{package}@{version}"]
-        self.run(argv, folder, {"CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off", "GOBIN": str(folder)})
+        argv = [str(self.go.program), "install", *GO_FLAGS, "-ldflags=-s -w", f"{package}@{version}"]
+        self.run(argv, folder, {**GO_ENVIRONMENT, "GOBIN": str(folder)})
 
     def go_module_files(self, module: str, version: str) -> Path:
         """The folder with the unpacked files of a published module."""
@@ -104,7 +108,8 @@ def key(recipe: Recipe, go: Go | None) -> str:
     """Hash of all that a recipe's result depends on."""
     digest = hashlib.sha256()
     how = inspect.getsource(recipe.make)
-    for text in (recipe.name, how, platform.machine(), go.version if go and recipe.uses_go else "", *recipe.inputs):
+    tools = (go.version, *GO_FLAGS) if go and recipe.uses_go else ()
+    for text in (recipe.name, how, platform.machine(), *tools, *recipe.inputs):
         digest.update(text.encode() + b"\0")
     for path in sorted(recipe.sources):
         digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
