@@ -64,7 +64,7 @@ def run_inside(lab: Lab, state: State, command: list[str]) -> None:
 
 
 def write_programs(lab: Lab, built: dict[str, Path]) -> None:
-    """Fill the lab's bin folder: a kubectl that enters the namespace by itself, the load generator, and helpers."""
+    """Fill the lab's bin folder: a kubectl that enters the namespace by itself, and the programs for load and questions."""
     lab.bin.mkdir(exist_ok=True)
     enter = shlex.join(lab.enter)
     kube = shlex.quote(str(built["kube"] / "kube"))
