@@ -66,7 +66,8 @@ def resident_megabytes(pid: int) -> float:
 def start(lab: Lab, name: str, argv: Sequence[str], environment: Mapping[str, str] | None = None, folder: Path | None = None) -> Daemon:
     """Start ``argv`` as a daemon of the lab and note it down.
 
-    It is free of the terminal, has init as parent (some programs die with the process that started them), no input, a log file, and the lab's cgroup for daemons.
+    It is free of the terminal, has init as parent (some programs die with the process that started them), no input, a log file, and
+    the lab's cgroup for daemons.
 
     Args:
         environment: added to the caller's.
