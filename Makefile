@@ -26,7 +26,7 @@ STAGE := $(IN_VENV) $(PYTHON) tests/toolchain/stages.py $(if $(LAB),--lab "$(LAB
 
 .PHONY: help setup setup-runtime demo demo-down test \
   test-unit test-lint test-types test-sanity test-integration test-e2e test-docs \
-  lab-build lab-up lab-down lab-status lab-shell lab-env bench mutants clean
+  lab-build lab-up lab-down lab-status lab-shell lab-env bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## /{printf "  make %-18s %s\n", $$1, $$2} /^##@ /{printf "\n%s\n", substr($$0, 5)}' $(firstword $(MAKEFILE_LIST))
@@ -76,9 +76,6 @@ test-docs: setup  ## module documentation and changelog fragments
 
 bench: setup  ## every budget of the design, measured in the lab
 	@$(IN_VENV) $(PYTHON) tests/bench/bench.py
-
-mutants: setup  ## wrong versions of the pure code that the unit tests must notice
-	@$(IN_VENV) $(PYTHON) tests/mutants/run.py
 
 ##@ The lab: a real one-node Kubernetes (LAB=name, FOR=demo|tests)
 lab-build:  ## build its binaries (cached outside the checkout)
