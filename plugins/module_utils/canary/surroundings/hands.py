@@ -55,4 +55,4 @@ def _flagger(canary: Canary, seen: Seen, findings: Findings) -> None:
         elif takeover.is_suspended(other) and name == canary.name:
             findings.warn(f"Canary {canary.namespace}/{name}",
                           f"is suspended, and so is this walk: the annotation {takeover.SUSPEND}: {takeover.FLAGGER} on it makes "
-                                                               "suspend mean Flagger alone")
+                          "suspend mean Flagger alone")
