@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import stage as stages
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Analysis
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.steps import next_promotion, sequence
 from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.canary.world import Done, World
 
@@ -41,7 +42,9 @@ def pods_go_only_without_weight_and_drained(world: World) -> None:
             continue
         assert one.live == 0, f"the canary is scaled to 0 with {one.live}% of the traffic"
         served = [(at, weight) for at, weight in world.weights if at <= one.at]
-        lowered = max((at for (at, weight), (_before, previous) in zip(served[1:], served, strict=False) if weight == 0 and previous > 0), default=None)
+        # What people put there and took away again while nobody looked has no time that anybody could know.
+        lowered = max((at for (at, weight), (_before, previous) in zip(served[1:], served, strict=False)
+                       if weight == 0 and previous > 0 and previous not in world.by_hand), default=None)
         drain = one.canary.options.drain
         assert lowered is None or one.at - lowered >= drain, f"the canary is scaled to 0 only {one.at - lowered} s after it lost its traffic"
 
@@ -50,6 +53,8 @@ def only_what_was_analysed_is_promoted(world: World) -> None:
     """SAFETY 17."""
     for one in _promoted(world):
         order, pinned = one.workload.promote, one.record.pinned
+        if one.record.phase == states.INITIALIZING and not one.seen.apex_on_primary:
+            continue                    # a first release mended before anybody was served by the primary
         assert pinned and (order["revision"], order["replicaset"], order["uid"]) == (pinned.revision, pinned.replicaset, pinned.replicaset_uid)
         assert one.seen.primary and one.seen.primary.revision != order["revision"] or one.again or one.seen.primary.promoted != order["revision"]
         if one.canary.skip_analysis or world.promote_ordered:
@@ -75,8 +80,17 @@ def weights_fall_to_known_ones(world: World) -> None:
     earlier = {one.weight for one in _raised(world)}
     for one in world.done:
         if one.weight is not None and one.weight < one.live:
-            allowed = {0, next_promotion(one.canary.analysis, one.live), *earlier, *world.by_hand}
+            allowed = {0, *_returning(one.canary.analysis, {one.live, *earlier, *world.by_hand}), *earlier, *world.by_hand}
             assert one.weight in allowed, f"canary from {one.live} to {one.weight}"
+
+
+def _returning(analysis: Analysis, weights: set[int]) -> set[int]:
+    """Every weight on the way back to the primary from one of these."""
+    found = set()
+    while weights:
+        weights = {next_promotion(analysis, weight) for weight in weights} - {0}
+        found |= weights
+    return found
 
 
 def nothing_is_promoted_at_the_threshold(world: World) -> None:

@@ -165,7 +165,7 @@ EVENTS = st.sampled_from([
     *(edit(weight) for weight in (0, 7, 100)),
     route_is_deleted, route_is_refused, route_is_accepted, kill, kill, kill, scaled_by_hand, pods_are_pruned, suspended(True), suspended(False),
     document(threshold=1), document(max_weight=20), document(max_weight=100, step_weight=50, step_weights=()), document(interval=30.0),
-    document(manual_gates=GATES), document(manual_gates=()), document(skip_analysis=True), document(hooks=()), document(drain=40.0, settle=0.0),
+    document(manual_gates=GATES), document(manual_gates=()), document(skip_analysis=True), document(hooks=()), document(settle=0.0),
 ])
 HAPPENINGS = st.lists(st.tuples(st.sampled_from((0.0, 0.0, 1.0, 3.0, 7.0, 12.0, 40.0, 200.0)), EVENTS), max_size=10)
 DOWNTIMES = st.lists(st.sampled_from((0.0, 2.0, 9.0, 45.0, 400.0, 3600.0)), min_size=6, max_size=6)
