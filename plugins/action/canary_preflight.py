@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ansible_collections.progressive.delivery.plugins.modules import canary_preflight
+from ansible_collections.progressive.delivery.plugins.plugin_utils import versions
 from ansible_collections.progressive.delivery.plugins.plugin_utils.in_process import InProcess
 
 
@@ -12,3 +15,7 @@ class ActionModule(InProcess):
     """Runs the module of the same name, in the controller's process where it can."""
 
     verb = canary_preflight.VERB
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        wrong = versions.problem(versions.kubernetes_core())
+        return {"failed": True, "changed": False, "msg": wrong} if wrong else super().run(tmp, task_vars)
