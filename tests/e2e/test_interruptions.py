@@ -87,11 +87,11 @@ def test_safety_03_a_second_walker_says_who_holds_it_and_touches_nothing(release
 
 def test_tick_mode_every_second_ticks_only_when_due(release: Release) -> None:
     release.start_app(VERSION="1")
-    release.initialise(maxWeight=20, stepWeight=10, interval="20s")
+    release.initialise(maxWeight=20, stepWeight=10, interval="40s")
     watch, load = release.watch_route(), release.load()
     release.set_template("lab.local/testapp:2", VERSION="2")
     outcomes = []
-    deadline = time.monotonic() + 180
+    deadline = time.monotonic() + 300
     while release.phase() != "Succeeded" and time.monotonic() < deadline:
         tick = release.walk(canary_mode="tick").wait()
         assert tick.rc == 0, tick.output[-4000:]
@@ -100,6 +100,6 @@ def test_tick_mode_every_second_ticks_only_when_due(release: Release) -> None:
     assert release.phase() == "Succeeded", outcomes
     assert weights == [0, 10, 20, 0]
     times = {canary: when for when, _primary, canary in watch.seen if canary}
-    assert times[20] - times[10] >= 20, "each raise has a full interval of evidence"
+    assert times[20] - times[10] >= 40, "each raise has a full interval of evidence"
     assert "not_due" in outcomes and outcomes[-1] == "promoted"
     assert load.stop()["failed"] == 0
