@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -326,6 +328,24 @@ def test_ansible_23_lines_name_host_and_canary_and_obey_no_terminal(stage, gate,
 def test_ansible_23_a_task_with_no_log_shows_no_lines(stage, asks):
     assert "[localhost] rollout" in stage.play(asks()).output
     assert "[localhost] rollout" not in stage.play(asks(no_log=True)).output
+
+
+# 25: versions
+
+
+def test_ansible_25_preflight_refuses_a_kubernetes_core_that_is_too_old(stage, tmp_path):
+    found = next(pathlib.Path(path) for path in os.environ["ANSIBLE_COLLECTIONS_PATH"].split(os.pathsep) if path)
+    collections = tmp_path / "collections" / "ansible_collections"
+    core = collections / "kubernetes" / "core"
+    shutil.copytree(found / "ansible_collections" / "kubernetes" / "core", core)
+    (collections / "progressive").symlink_to(found / "ansible_collections" / "progressive")
+    manifest = json.loads((core / "MANIFEST.json").read_text(encoding="utf-8"))
+    manifest["collection_info"]["version"] = "5.0.0"
+    (core / "MANIFEST.json").write_text(json.dumps(manifest), encoding="utf-8")
+    task = {"name": "preflight", "progressive.delivery.canary_preflight": {"canary_name": "podinfo", "canary_namespace": "test"}}
+    refused = stage.play(task, environment={"ANSIBLE_COLLECTIONS_PATH": str(tmp_path / "collections")})["preflight"]
+    assert refused.status == "failed"
+    assert "kubernetes.core" in refused.result["msg"] and "5.0.0" in refused.result["msg"]
 
 
 def test_results_say_how_they_came_about_only_to_whoever_asks(stage, asks):
