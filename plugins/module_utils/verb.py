@@ -23,8 +23,10 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.progressive.delivery.plugins.module_utils import tidy
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, MissingLibrary
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Answer, Observation, Outcome, learn
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.shown import one_line
-from ansible_collections.progressive.delivery.plugins.module_utils.kube.client import AUTH_OPTIONS, Api, load, make_api
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.client import AUTH_OPTIONS, Api, make_api, prepare
 
 # A module that says nothing for longer trips the idle timeouts of ssh and of job runners (ANSIBLE 7). Seconds.
 CHUNK = 25.0
@@ -38,8 +40,9 @@ WAIT_VARIABLE = "PROGRESSIVE_DELIVERY_WAIT"
 
 
 def preload() -> None:
-    """Import now what modules import only when they ask the API server."""
-    load()
+    """Do now, once, what each worker that is forked from this process would do again."""
+    prepare()
+    learn(Record, Observation, Answer, Outcome)
 
 
 class Call:

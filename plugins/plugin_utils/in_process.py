@@ -176,6 +176,9 @@ def _warnings(call: Call, checked: Any) -> dict[str, Any]:
 @contextmanager
 def _environment(wanted: Mapping[str, Any]) -> Iterator[None]:
     """The task's ``environment`` for the time of the call (ANSIBLE 2); put back, since all items of a loop share one worker."""
+    if not wanted:
+        yield
+        return
     before = dict(os.environ)
     os.environ.update({str(key): str(value) for key, value in wanted.items()})
     try:

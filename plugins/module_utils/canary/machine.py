@@ -132,6 +132,12 @@ def asks(canary: Canary, record: Record, seen: Observation) -> Asks:
     return Asks()
 
 
+def every(canary: Canary) -> Asks:
+    """The most that a tick of the analysis may ask."""
+    return Asks(_indexes(canary, ROLLBACK, ROLLOUT, PRE_ROLLOUT), tuple(check.index for check in canary.analysis.checks),
+                _indexes(canary, CONFIRM_PROMOTION, CONFIRM_TRAFFIC_INCREASE))
+
+
 def _indexes(canary: Canary, *hook_types: str) -> tuple[int, ...]:
     return tuple(hook.index for hook_type in hook_types for hook in canary.analysis.of_type(hook_type))
 

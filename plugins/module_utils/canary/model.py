@@ -171,6 +171,13 @@ def _hints(kind: type) -> dict[str, Any]:
     return typing.get_type_hints(kind)
 
 
+def learn(*kinds: type) -> None:
+    """Evaluate the annotations of these dataclasses, and of those inside of them, before ``load`` has to."""
+    for kind in kinds:
+        for hint in _hints(kind).values():
+            learn(*(part for part in (hint, *typing.get_args(hint)) if isinstance(part, type) and dataclasses.is_dataclass(part)))
+
+
 def _load_as(hint: Any, value: Any) -> Any:
     if value is None or hint is str or hint is int or hint is bool:
         return value

@@ -16,6 +16,7 @@ import functools
 import os
 import ssl
 import traceback
+import types
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -76,6 +77,14 @@ def load() -> None:
         TRACEBACKS["kubernetes.core"] = traceback.format_exc()
 
 
+def prepare() -> None:
+    """The imports, and a first TLS context: it makes OpenSSL read its settings, which workers forked afterwards need not do again."""
+    load()
+    if urllib3 is not None:
+        with contextlib.suppress(OSError, ValueError):
+            urllib3.util.ssl_.create_urllib3_context()
+
+
 def require() -> None:
     """Raises MissingLibrary where the kubernetes client or kubernetes.core is not installed."""
     load()
@@ -133,7 +142,8 @@ def _configuration(auth: dict[str, Any]) -> Any:
     # What an earlier task of the same process left behind must not shine through.
     kubernetes.client.Configuration.set_default(None)
     try:
-        return _create_configuration(auth)
+        with _by_libyaml():
+            return _create_configuration(auth)
     except Exception as error:  # pylint: disable=broad-except
         # kubernetes.config raises ConfigException, YAML, base64, key and file errors; none of their texts is fit for people.
         raise CanaryError(_why_no_configuration(auth, error)) from None
@@ -153,6 +163,18 @@ def _why_no_configuration(auth: Mapping[str, Any], error: Exception) -> str:
     if isinstance(error, OSError):
         return f"kubeconfig: {where} cannot be read: {error.strerror or type(error).__name__}"
     return f"kubeconfig: {where} cannot be used ({type(error).__name__})"
+
+
+@contextlib.contextmanager
+def _by_libyaml() -> Iterator[None]:
+    """The kubernetes library reads a kubeconfig by the parser that is written in Python, which takes seven times as long, with each verb anew."""
+    yaml = kube_config.yaml
+    if hasattr(yaml, "CSafeLoader"):
+        kube_config.yaml = types.SimpleNamespace(safe_load=lambda text: yaml.load(text, yaml.CSafeLoader), safe_dump=yaml.safe_dump)
+    try:
+        yield
+    finally:
+        kube_config.yaml = yaml
 
 
 @contextlib.contextmanager

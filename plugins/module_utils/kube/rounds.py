@@ -15,7 +15,7 @@ from typing import Any
 from ansible_collections.progressive.delivery.plugins.module_utils import walker
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states, stage as stages, takeover, words
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import LostLock, SpecError
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.machine import Asks, ReadBack, asks, is_due, read_back
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.machine import Asks, ReadBack, asks, every, is_due, read_back
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Observation, Orders, dump
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Holder, Record, Told, flagger_status
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import checksum
@@ -30,6 +30,7 @@ RENEW = 10.0                # most seconds between two renewals of a waiting hol
 TICK_GRACE = 15.0           # seconds that tick mode may wait for a near due, or for Kubernetes (SAFETY 12)
 STALE_MARGIN = 15.0         # seconds beyond the lease that tick mode wants, since it cannot watch a renewal stand still
 CLAIM_TRIES = 10            # a takeover races with a living holder's writes
+SLACK = 5.0                 # seconds by which a tick may begin after its due under the lease of the wait before it
 REPEAT = 30.0               # seconds after which a wait says again what it waits for
 
 
@@ -213,11 +214,14 @@ class Round:
 
     def _due(self, seen: Observation, decision: Decision) -> dict[str, Any]:
         wanted = asks(self.canary, self.record, seen)
+        self._save(until=self._leased_until(self.api.now(), wanted))
+        return self._tick(seen, wanted)
+
+    def _leased_until(self, due: float, wanted: Asks) -> float:
+        """The end of a lease that covers what is asked from ``due`` on, since nobody renews meanwhile; 0 where the usual one does."""
         hooks = {hook.index: hook for hook in self.canary.analysis.hooks}
         slow = sum(hooks[index].longest for index in wanted.before + wanted.after) + SLOWEST_CHECK * len(wanted.checks)
-        now = self.api.now()
-        self._save(until=now + slow + self.canary.options.lease if slow > self.canary.options.lease / 2 else 0.0)
-        return self._tick(seen, wanted)
+        return due + slow + self.canary.options.lease if slow > self.canary.options.lease / 2 else 0.0
 
     def _judges(self, seen: Observation | None) -> bool:
         return seen is not None and stages.stage(self.canary, self.record, seen) == stages.JUDGE
@@ -292,7 +296,7 @@ class Round:
     # -- waiting --
 
     def _wait(self, decision: Decision) -> None:
-        self._save()
+        self._save(until=self._covering(decision))
         text, when = self._said
         if decision.waits != CLOCK and (text != decision.why or time.monotonic() - when > REPEAT):
             self._said = (decision.why, time.monotonic())
@@ -302,6 +306,11 @@ class Round:
             self._refresh()
         else:
             self._watch_until(decision)
+
+    def _covering(self, decision: Decision) -> float:
+        """The end of a lease for the last part of a wait and for the tick after it, so that the tick need not write before it asks."""
+        near = decision.waits == CLOCK and self.record.canary_weight and decision.due - self.api.now() <= self._renew_after()
+        return self._leased_until(decision.due + SLACK, every(self.canary)) if near else 0.0
 
     def _renew_after(self) -> float:
         """Seconds after which a waiting holder renews: well within a short lease too."""
@@ -333,6 +342,6 @@ class Round:
                     return
             pinned = self.record.pinned
             if due - self.api.now() > 0:
-                self._save()
+                self._save(until=self._covering(decision))
                 if pinned and look.target_revision(self.api, self.canary) != pinned.revision:
                     return

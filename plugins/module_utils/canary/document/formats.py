@@ -91,22 +91,28 @@ def _url_wrong(text: str) -> str:
         return "has no valid port"
 
 
+# Compiled here, once: a worker that compiles does it for itself alone, with every task anew.
+_WILD_HOST = _matches(rf"(?:\*\.)?{_SUBDOMAIN}", "a host name")
+_PORT_LABEL = _matches(_LABEL, "the name of a container's port", 15)
+_KEY_NAME, _KEY_PREFIX = re.compile(_QUALIFIED), re.compile(_SUBDOMAIN)
+
+
 def _host_wrong(text: str) -> str:
     if _ADDRESS.fullmatch(text):
         return "is an address"
-    return _matches(rf"(?:\*\.)?{_SUBDOMAIN}", "a host name")(text)
+    return _WILD_HOST(text)
 
 
 def _port_name_wrong(text: str) -> str:
     # RFC 6335: letters, digits and single hyphens, at least one letter.
     if "--" in text or not re.search("[a-z]", text):
         return "is not the name of a container's port"
-    return _matches(_LABEL, "the name of a container's port", 15)(text)
+    return _PORT_LABEL(text)
 
 
 def _key_wrong(text: str) -> str:
     prefix, slash, name = text.rpartition("/")
-    if not re.fullmatch(_QUALIFIED, name) or (slash and (len(prefix) > 253 or not re.fullmatch(_SUBDOMAIN, prefix))):
+    if not _KEY_NAME.fullmatch(name) or (slash and (len(prefix) > 253 or not _KEY_PREFIX.fullmatch(prefix))):
         return "is not the key of a label or annotation"
     return ""
 
