@@ -74,8 +74,8 @@ test-e2e: setup  ## whole releases in the lab
 test-docs: setup  ## module documentation and changelog fragments
 	@$(STAGE) docs
 
-bench: setup  ## every budget of the design, measured in the lab
-	@$(IN_VENV) $(PYTHON) tests/bench/bench.py
+bench: setup  ## every budget of the design, measured in the lab (ARGS=--quick leaves out what takes minutes)
+	@$(IN_VENV) $(PYTHON) tests/bench/bench.py $(if $(LAB),--lab "$(LAB)") $(ARGS)
 
 ##@ The lab: a real one-node Kubernetes (LAB=name, FOR=demo|tests)
 lab-build:  ## build its binaries (cached outside the checkout)
