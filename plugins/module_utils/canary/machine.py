@@ -222,8 +222,8 @@ def _void_lowering(record: Record, intent: Intent, seen: Observation) -> str:
         return "the route is written, its acceptance is waited for"
     if seen.primary is None or seen.primary.endpoints == 0:
         return "the primary has no ready endpoint"
-    if wanted and live is not None and live < wanted.canary:
-        return "somebody lowered the canary further"    # SAFETY 14
+    if wanted and wanted.canary > (live or 0):
+        return "somebody lowered the canary further, or took the route away"   # SAFETY 14
     return ""
 
 

@@ -136,6 +136,8 @@ class Turn:
         if primary is None or primary.endpoints == 0:
             self.warn(f"Halt {self.label}: traffic cannot go back to the primary, it has no ready endpoint", once="no-primary")
             return self.wait(KUBERNETES, f"{why}; but the primary has no ready endpoint, so traffic stays where it is")
+        live = self.seen.route.split.canary if self.seen.route and self.seen.route.split else 0
+        canary = min(canary, live)      # a route that vanished comes back without weight
         return self.act(why, lowers=True, traffic=TrafficOrder(split=Split(100 - canary, canary)))
 
     def raise_to(self, weight: int, why: str) -> Decision:

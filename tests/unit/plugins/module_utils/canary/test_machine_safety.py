@@ -388,6 +388,18 @@ def test_safety_14_an_open_order_to_lower_never_raises_what_somebody_lowered_fur
     assert (world.done, world.weight) == ([], 0)
 
 
+def test_safety_14_a_route_that_vanished_never_comes_back_with_weight() -> None:
+    for killed in (False, True):
+        world = in_phase(states.PROMOTING, canary(analysis={"step_weight": 40, "max_weight": 80, "step_weight_promotion": 30}))
+        if killed:
+            until(world, lambda now: bool(now.record.intent and now.record.intent.lowers))
+        world.split = None
+        world.done.clear()
+        Run(world).walk()
+        assert [one.weight for one in world.done if one.traffic][0] == 0
+        assert world.record.phase == states.SUCCEEDED
+
+
 @pytest.mark.parametrize("weight", [10, 50])
 def test_safety_16_a_canary_without_endpoints_loses_its_traffic_at_once(weight: int) -> None:
     world = at_weight(weight)
