@@ -37,6 +37,7 @@ WALK = (
     Rule("", "services", ("create", "get", "patch")),
     Rule("discovery.k8s.io", "endpointslices", ("list",)),
     Rule("", "events", ("create",)),
+    Rule("policy", "poddisruptionbudgets", ("create", "get", "list", "patch")),
 )
 
 # In the namespace of the canary, by the document's provider.
@@ -55,7 +56,6 @@ SECRET = (Rule("", "secrets", ("get",)),)
 LOOKS = (
     Rule("", "services", ("list",)),
     Rule(GATEWAY, "httproutes", ("list",)),
-    Rule("policy", "poddisruptionbudgets", ("list",)),
     Rule("networking.k8s.io", "networkpolicies", ("list",)),
     Rule("autoscaling", "horizontalpodautoscalers", ("list",)),
     Rule(flagger.GROUP, "canaries", ("list",)),

@@ -70,6 +70,10 @@ def endpoint_slice(namespace: str, name: str = "") -> Ref:
     return Ref("discovery.k8s.io", "v1", "endpointslices", namespace, name, "EndpointSlice")
 
 
+def pod_disruption_budget(namespace: str, name: str = "") -> Ref:
+    return Ref("policy", "v1", "poddisruptionbudgets", namespace, name, "PodDisruptionBudget")
+
+
 def config_map(namespace: str, name: str = "") -> Ref:
     return Ref("", "v1", "configmaps", namespace, name, "ConfigMap")
 

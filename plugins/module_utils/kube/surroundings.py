@@ -95,7 +95,7 @@ def _look(api: Api, canary: Canary, target: Object | None, may: set[str], gitops
         route=next((item for item in others if item["metadata"]["name"] == route.name), None) if route.resource in may else _got(api, route),
         services=_services(api, canary, may),
         routes=others,
-        budgets=_listed(api, Ref("policy", "v1", "poddisruptionbudgets", namespace, "", "PodDisruptionBudget"), may),
+        budgets=_listed(api, refs.pod_disruption_budget(namespace), may),
         policies=_listed(api, Ref("networking.k8s.io", "v1", "networkpolicies", namespace, "", "NetworkPolicy"), may),
         autoscalers=_listed(api, Ref("autoscaling", "v2", "horizontalpodautoscalers", namespace, "", "HorizontalPodAutoscaler"), may),
         canaries=_listed(api, refs.canary(namespace), may),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks, primary as copies
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import budgets, marks, primary as copies
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
@@ -80,7 +80,7 @@ def create_primary(writer: Writer, canary: Canary, replicas: int | None = None) 
         return live
 
     done = ensure(writer, primary_ref(canary), lambda: copies.new_primary(claimed.after, canary, wanted), kept)
-    return Work(done.ref, done.before, done.after, [claimed, done])
+    return Work(done.ref, done.before, done.after, [claimed, done, *ensure_budgets(writer, canary, claimed.after)])
 
 
 def scale_target(writer: Writer, canary: Canary, replicas: int) -> Work:
@@ -113,7 +113,19 @@ def promote(writer: Writer, canary: Canary, order: Mapping[str, str]) -> Work:
     marks.check(target, writer.canary, writer.epoch)
     pinned = writer.api.get(refs.replica_set(canary.namespace, order["replicaset"]))
     template = copies.pinned_template(pinned, target, order)
-    return _retemplate(writer, canary, lambda live: copies.promoted(live, target, template, canary, order["revision"]))
+    return _retemplate(writer, canary, lambda live: copies.promoted(live, target, template, canary, order["revision"]), target=target)
+
+
+def ensure_budgets(writer: Writer, canary: Canary, target: Mapping[str, Any]) -> list[Change]:
+    """The target's PodDisruptionBudgets as they are now, for the primary's pods too (SAFETY 21)."""
+    selector = copies.selector_of(target, canary.options.selector_labels)
+    found = writer.api.list(refs.pod_disruption_budget(canary.namespace)).get("items") or []
+    return [_ensure_budget(writer, canary, budgets.copy_of(budget, canary, selector)) for budget in budgets.to_copy(found, target, selector)]
+
+
+def _ensure_budget(writer: Writer, canary: Canary, wanted: dict[str, Any]) -> Change:
+    place = refs.pod_disruption_budget(canary.namespace, wanted["metadata"]["name"])
+    return ensure(writer, place, lambda: wanted, lambda live: budgets.reconciled(live, wanted, canary))
 
 
 def restore(writer: Writer, canary: Canary, order: Mapping[str, str]) -> Work:
@@ -129,7 +141,7 @@ def promote_present(writer: Writer, canary: Canary) -> Work:
     target = existing(writer.api, target_ref(canary))
     marks.check(target, writer.canary, writer.epoch)
     template = target["spec"]["template"]
-    return _retemplate(writer, canary, lambda live: copies.promoted(live, target, template, canary, revision_of(template)))
+    return _retemplate(writer, canary, lambda live: copies.promoted(live, target, template, canary, revision_of(template)), target=target)
 
 
 def promote_kept(writer: Writer, canary: Canary, replicaset: str) -> Work:
@@ -162,13 +174,16 @@ def _over(live: Mapping[str, Any]) -> bool:
     return state.ready or state.stuck or is_gone(live)
 
 
-def _retemplate(writer: Writer, canary: Canary, make: Callable[[dict[str, Any]], dict[str, Any]], live: dict[str, Any] | None = None) -> Work:
+def _retemplate(writer: Writer, canary: Canary, make: Callable[[dict[str, Any]], dict[str, Any]], *, live: dict[str, Any] | None = None,
+                target: Mapping[str, Any] | None = None) -> Work:
+    """The primary as ``make`` makes it; with ``target``, what surrounds the target is carried over first."""
     def still_right(first: dict[str, Any], now: dict[str, Any]) -> bool:
         return (marks.annotations_of(first).get(marks.PROMOTED) == marks.annotations_of(now).get(marks.PROMOTED)
                 and revision_of(first["spec"]["template"]) == revision_of(now["spec"]["template"]))
 
+    budgeted = ensure_budgets(writer, canary, target) if target else []
     done = change(writer, primary_ref(canary), make, live=live, still_right=still_right)
-    return Work(done.ref, done.before, done.after, [done])
+    return Work(done.ref, done.before, done.after, [*budgeted, done])
 
 
 def _fenced_for_scale(writer: Writer, place: Ref, live: dict[str, Any]) -> dict[str, Any]:

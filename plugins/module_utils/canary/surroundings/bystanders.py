@@ -12,7 +12,7 @@ from typing import Any
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks, services
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.findings import Findings
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.labels import includes, selects
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.primary import Selector
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.primary import SUFFIX, Selector
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.seen import Seen
 
@@ -27,9 +27,12 @@ def judge(canary: Canary, seen: Seen, selector: Selector, findings: Findings) ->
     before = (seen.target["spec"]["template"].get("metadata") or {}).get("labels") or {}
     after = {**before, **selector.primary}
     also = f"{selector.key}: {selector.value}-primary"
+    taken = {budget["metadata"]["name"] for budget in seen.budgets if not marks.is_ours(budget, canary.name)}
     for budget in _lost(seen.budgets, before, after, "selector"):
-        findings.warn(marks.name_of(budget), f"covers the pods of {canary.target}, not those of {canary.primary}, which serve users from now on: "
-                                             f"make one that selects {also}")
+        name = budget["metadata"]["name"] + SUFFIX
+        if name in taken and not any(item["metadata"]["name"] == name and selects(item["spec"].get("selector"), after) for item in seen.budgets):
+            findings.warn(marks.name_of(budget), f"covers the pods of {canary.target}, not those of {canary.primary}, which serve users from now on, and its "
+                                                 f"copy cannot be called {name}, which is somebody's: let that one select {also}")
     _policies(canary, seen, before, after, also, findings)
     _services(canary, seen, before, after, also, findings)
     for scaler in seen.autoscalers:

@@ -161,12 +161,18 @@ def test_a_users_service_of_the_target_becomes_the_apex(selector: Any) -> None:
 
 # Bystanders
 
-def test_safety_21_a_budget_that_will_not_cover_the_primary_is_told() -> None:
-    budgets = (obj("PodDisruptionBudget", "pdb", {"selector": {"matchLabels": {"app": "podinfo"}}}),
-               obj("PodDisruptionBudget", "both", {"selector": {"matchLabels": {"tier": "web"}}}))
-    assert warnings(budgets=budgets) == [
-        "PodDisruptionBudget test/pdb covers the pods of podinfo, not those of podinfo-primary, which serve users from now on: "
-        "make one that selects app: podinfo-primary"]
+def budget(name: str, app: str, **metadata: Any) -> dict[str, Any]:
+    return obj("PodDisruptionBudget", name, {"selector": {"matchLabels": {"app": app}}}, **metadata)
+
+
+def test_safety_21_a_budget_is_worth_a_word_only_where_its_copy_has_no_place() -> None:
+    ours, theirs = budget("pdb-primary", "podinfo-primary", **OURS), budget("pdb-primary", "elsewhere")
+    assert not warnings(budgets=(budget("pdb", "podinfo"),))
+    assert not warnings(budgets=(budget("pdb", "podinfo"), ours))
+    assert not warnings(budgets=(budget("pdb", "podinfo"), budget("pdb-primary", "podinfo-primary")))
+    assert warnings(budgets=(budget("pdb", "podinfo"), theirs)) == [
+        "PodDisruptionBudget test/pdb covers the pods of podinfo, not those of podinfo-primary, which serve users from now on, and its copy cannot be "
+        "called pdb-primary, which is somebody's: let that one select app: podinfo-primary"]
 
 
 def test_safety_21_a_policy_that_would_leave_the_primary_cut_off_is_refused() -> None:
