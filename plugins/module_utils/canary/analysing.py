@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.going_down import go_down, promote
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import FAIL, PASS, UNKNOWN, Outcome
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.going_down import go_down, promote, resume_target
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import FAIL, PASS, UNKNOWN, Outcome, WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import EVIDENCE_KEPT, Pinned, order_key
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import (
     CONFIRM_PROMOTION,
@@ -35,6 +35,9 @@ def restarted(turn: Turn) -> Decision:
     if turn.weight > 0 or turn.record.canary_weight > 0:
         # The old revision stays pinned until then: what comes next begins at 0, whenever the primary can take the traffic.
         return turn.lower("a new revision arrived: all traffic to the primary, the analysis starts again")
+    resumed = resume_target(turn)
+    if resumed:
+        return resumed
     # Whoever let the last revision in did not let this one in (SAFETY 4); a webhook is not asked again, as in Flagger.
     by_hand = CONFIRM_ROLLOUT in turn.canary.options.manual_gates
     turn.begin_analysis(states.WAITING if by_hand else states.PROGRESSING, f"{turn.seen.target.revision[:8]}-{int(turn.now)}")
@@ -88,6 +91,12 @@ def settling(turn: Turn) -> Decision:
     if not turn.record.ready_since:
         turn.set(ready_since=turn.now, unready_since=0.0, pinned=Pinned(target.revision, target.replicaset, target.replicaset_uid))
     return turn.wait(CLOCK, f"{turn.canary.target} is ready, it settles", due=turn.record.ready_since + turn.canary.options.settle)
+
+
+def pause_target(turn: Turn) -> Decision:
+    """While nobody walks, an edit of the target must not roll to the users that it serves (SAFETY 22)."""
+    turn.set(paused=True)
+    return turn.act(f"pause {turn.canary.target} before it gets traffic", lowers=False, workload=WorkloadOrder(pause_target=True))
 
 
 def start(turn: Turn) -> Decision:

@@ -76,11 +76,13 @@ _HANDLERS: dict[str, Callable[[Turn], Decision]] = {
     stages.REVERTED: analysing.reverted,
     stages.RESTARTED: analysing.restarted,
     stages.CANARY_GONE: analysing.canary_gone,
+    stages.PRIMARY_SHRANK: going_down.hold_capacity,
     stages.SCALED_AWAY: analysing.scaled_away,
     stages.UNREADY: analysing.unready,
     stages.PRIMARY_UNREADY: analysing.primary_unready,
     stages.PROMOTE_NOW: analysing.promote_now,
     stages.SETTLING: analysing.settling,
+    stages.PAUSE_TARGET: analysing.pause_target,
     stages.START: analysing.start,
     stages.EARLY: _early,
     stages.JUDGE: analysing.judge,
@@ -194,6 +196,10 @@ def _workload_done(order: WorkloadOrder | None, seen: Observation) -> bool:
         return seen.primary is not None
     if order.scale_target is not None:
         return seen.target is None or seen.target.replicas == order.scale_target
+    if order.scale_primary is not None:
+        return seen.primary is None or seen.primary.replicas >= order.scale_primary
+    if order.pause_target is not None:
+        return seen.target is None or seen.target.paused == order.pause_target
     wanted = order.promote or order.restore
     return seen.primary is not None and seen.primary.promoted == wanted["revision"]
 

@@ -55,6 +55,7 @@ class Workload:
     replicaset_uid: str = ""
     endpoints: int = 0                  # ready addresses in the EndpointSlices of the Service that routes to it
     promoted: str = ""                  # primary only: annotation progressive.delivery/promoted, the revision it runs by our hand
+    paused: bool = False                # spec.paused: an edit of its template does not reach its pods
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,8 @@ class WorkloadOrder:
 
     create_primary: int | None = None   # replicas of the primary to make from the target's template
     scale_target: int | None = None     # replicas
+    scale_primary: int | None = None    # replicas
+    pause_target: bool | None = None    # whether an edit of the target waits until the canary has no weight
     promote: Mapping[str, str] | None = None   # {replicaset, uid, revision}: copy exactly this template to the primary
     restore: Mapping[str, str] | None = None   # {replicaset, revision}: put the primary back to this template
 

@@ -133,6 +133,7 @@ class Record:
     outcome_revision: str = ""
     outcome_at: float = 0.0
     primary_replicas: int = 0           # at the start of the walk (SAFETY 15)
+    paused: bool = False                # we paused the target (SAFETY 22), and it is not yet resumed
     inventory: tuple[str, ...] = ()     # "Kind/name" of what we made
     evidence: tuple[Mapping[str, Any], ...] = ()
     closed_gate: str = ""               # the gate that is waited for, "" when none is

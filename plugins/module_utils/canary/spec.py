@@ -43,6 +43,7 @@ class Options:
     metrics_server: str = ""            # Prometheus for built-in checks and inline queries when the document names none
     selector_labels: tuple[str, ...] = ("app", "name", "app.kubernetes.io/name")
     label_prefixes: tuple[str, ...] = ()  # labels and annotations copied to the primary; "*" copies all
+    pause_target: bool = False          # the target is paused while it has weight (SAFETY 22)
     max_time_to_accept: float = 30.0    # how long the gateway's controller may take to accept a route
 
 

@@ -127,6 +127,7 @@ def _workload(deployment: Object | None, replicasets: Sequence[Object], threshol
         replicaset_uid=current["metadata"]["uid"] if current else "",
         endpoints=len(pods if of_any_revision else endpoints.of_replicaset(pods, name)),
         promoted=marks.annotations_of(deployment).get(marks.PROMOTED, ""),
+        paused=bool(deployment["spec"].get("paused")),
     )
 
 

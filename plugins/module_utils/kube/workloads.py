@@ -56,12 +56,17 @@ def apply_workload(api: Api, canary: Canary, order: WorkloadOrder, epoch: int, c
     if order.create_primary is not None:
         return create_primary(writer, canary, order.create_primary)
     if order.scale_target is not None:
-        return scale_target(writer, canary, order.scale_target)
+        return scale(writer, target_ref(canary), order.scale_target)
+    if order.scale_primary is not None:
+        return scale(writer, primary_ref(canary), order.scale_primary)
+    if order.pause_target is not None:
+        return pause(writer, target_ref(canary), order.pause_target)
     if order.promote is not None:
         return promote(writer, canary, order.promote)
     if order.restore is not None:
         return restore(writer, canary, order.restore)
-    raise CanaryError("the order for the workload is empty: one of create_primary, scale_target, promote and restore is needed")
+    raise CanaryError("the order for the workload is empty: one of create_primary, scale_target, scale_primary, pause_target, promote and restore "
+                      "is needed")
 
 
 def create_primary(writer: Writer, canary: Canary, replicas: int | None = None) -> Work:
@@ -83,9 +88,8 @@ def create_primary(writer: Writer, canary: Canary, replicas: int | None = None) 
     return Work(done.ref, done.before, done.after, [claimed, done, *ensure_budgets(writer, canary, claimed.after)])
 
 
-def scale_target(writer: Writer, canary: Canary, replicas: int) -> Work:
-    """The target's replicas, through the scale subresource only (SAFETY 22)."""
-    place = target_ref(canary)
+def scale(writer: Writer, place: Ref, replicas: int) -> Work:
+    """A Deployment's replicas, through the scale subresource only (SAFETY 22)."""
     first = live = existing(writer.api, place)
     for attempt in range(MOST_TRIES):
         marks.check(live, writer.canary, writer.epoch)
@@ -105,6 +109,18 @@ def scale_target(writer: Writer, canary: Canary, replicas: int) -> Work:
             raise KubeError(f"{place} was scaled from {_replicas(first)} to {_replicas(live)} by somebody else while it was to be scaled to {replicas}; "
                             "nothing was done to it", 409, "Conflict")
     raise AssertionError("unreachable")
+
+
+def pause(writer: Writer, place: Ref, paused: bool) -> Work:
+    """Whether an edit of the Deployment's template waits before it reaches its pods (SAFETY 22)."""
+    done = change(writer, place, lambda live: {**live, "spec": _with_pause(live["spec"], paused)}, claim=True)
+    return Work(place, done.before, done.after, [done])
+
+
+def _with_pause(spec: Mapping[str, Any], paused: bool) -> dict[str, Any]:
+    # The API server leaves out what is false, so that reading it back shows no difference.
+    kept = {key: value for key, value in spec.items() if key != "paused"}
+    return {**kept, "paused": True} if paused else kept
 
 
 def promote(writer: Writer, canary: Canary, order: Mapping[str, str]) -> Work:

@@ -50,6 +50,7 @@ def _read(fields: Fields) -> Options:
         metrics_server=fields.text("metrics_server", formats.URL),
         selector_labels=fields.texts("selector_labels", formats.KEY, split=True) or default.selector_labels,
         label_prefixes=fields.texts("label_prefixes", split=True),
+        pause_target=fields.flag("pause_target"),
         max_time_to_accept=fields.seconds("max_time_to_accept", default=default.max_time_to_accept, bare=True),
     )
     fields.refuse_rest()

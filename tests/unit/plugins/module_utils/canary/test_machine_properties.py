@@ -56,6 +56,7 @@ DOCUMENTS: dict[str, Canary] = {
     "hooks": canary(hooks=ALL_HOOKS, analysis={"step_weight": 25}),
     "by people": canary(options=Options(manual_gates=GATES), analysis={"step_weight": 50}),
     "listed": canary(checks=(check(), check(1, "errors", 60.0)), analysis={"step_weights": (1, 40), "step_weight": 0, "step_weight_promotion": 30}),
+    "pausing": canary(options=Options(pause_target=True), analysis={"step_weight": 25}),
     "skipping": canary(skip_analysis=True, hooks=ALL_HOOKS),
 }
 
@@ -138,6 +139,11 @@ def scaled_by_hand(world: World) -> None:
         world.target.scale(0, world.now)
 
 
+def primary_scaled_by_hand(world: World) -> None:
+    if world.primary and world.primary.replicas > 1:
+        world.primary.scale(1, world.now)
+
+
 def document(**changes: Any) -> Event:
     """The document is edited; what it may not change in a walk (identity) stays."""
     def happen(world: World) -> None:
@@ -163,7 +169,7 @@ EVENTS = st.sampled_from([
     *(gate(index, outcome) for index in range(7) for outcome in (ALLOWED, REFUSED, NO_ANSWER)),
     measure(FAIL), measure(PASS), measure(UNKNOWN, "no_data: nothing"), measure(UNKNOWN, "query_error: 500"),
     *(edit(weight) for weight in (0, 7, 100)),
-    route_is_deleted, route_is_refused, route_is_accepted, kill, kill, kill, scaled_by_hand, pods_are_pruned, suspended(True), suspended(False),
+    route_is_deleted, route_is_refused, route_is_accepted, kill, kill, kill, scaled_by_hand, primary_scaled_by_hand, pods_are_pruned, suspended(True), suspended(False),
     document(threshold=1), document(max_weight=20), document(max_weight=100, step_weight=50, step_weights=()), document(interval=30.0),
     document(manual_gates=GATES), document(manual_gates=()), document(skip_analysis=True), document(hooks=()), document(settle=0.0),
 ])

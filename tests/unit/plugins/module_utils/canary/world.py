@@ -93,6 +93,8 @@ class Deployment:
     limping: bool = False
     sick: set[str] = field(default_factory=set)     # revisions that never get ready
     promoted: str = ""
+    paused: bool = False
+    held: bool = False                  # its template was edited while it was paused, and has no pods yet
     history: dict[str, tuple[str, str]] = field(default_factory=dict)   # ReplicaSet: (uid, revision)
 
     def __post_init__(self) -> None:
@@ -105,7 +107,7 @@ class Deployment:
         if wanted == self.revision:
             return
         self.had_pods = self.endpoints(now) > 0
-        self.revision, self.template_at = wanted, now
+        self.revision, self.template_at, self.held = wanted, now, self.paused
         if self.replicas:
             self.changed_at = now
         self._remember()
@@ -118,8 +120,13 @@ class Deployment:
             self.had_pods = False
         self.replicas = replicas
 
+    def pause(self, paused: bool, now: float) -> None:
+        self.paused = paused
+        if self.held and not paused:
+            self.held, self.changed_at = False, now
+
     def answers(self, now: float) -> bool:
-        return self.replicas > 0 and not self.down and self.revision not in self.sick and now >= self.changed_at + self.takes
+        return self.replicas > 0 and not self.down and not self.held and self.revision not in self.sick and now >= self.changed_at + self.takes
 
     def endpoints(self, now: float) -> int:
         if self.answers(now):
@@ -135,7 +142,7 @@ class Deployment:
             name=self.name, uid=f"uid-{self.name}", resource_version=str(int(now * 10)), replicas=self.replicas, running=self.replicas,
             available=answering, ready=ready, why=why, stuck=not ready and self.replicas > 0 and now > self.changed_at + self.gives_up,
             revision=self.revision, replicaset=name, replicaset_uid=self.history[name][0] if name else "",
-            endpoints=answering, promoted=self.promoted)
+            endpoints=answering, promoted=self.promoted, paused=self.paused)
 
 
 @dataclass(frozen=True)
@@ -300,6 +307,10 @@ class World:
                                       template_at=self.now, had_pods=False, promoted=self.target.revision)
         elif order.scale_target is not None and self.target:
             self.target.scale(order.scale_target, self.now)
+        elif order.scale_primary is not None and self.primary:
+            self.primary.scale(order.scale_primary, self.now)
+        elif order.pause_target is not None and self.target:
+            self.target.pause(order.pause_target, self.now)
         elif order.promote is not None:
             self._retemplate(self.target, order.promote, order.promote["uid"])
         elif order.restore is not None:
