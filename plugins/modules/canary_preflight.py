@@ -18,7 +18,7 @@ description:
     other tools that would undo the walk's changes - and refuses with everything that is in the way, one line each.
   - It writes nothing, except reviews of its own permissions, which the API server does not keep.
   - In check mode it says in addition what a walk would do, step by step.
-  - The document is taken from O(spec) or O(text); when neither is given, from the Canary object O(canary_name) in the cluster; when there is none,
+  - The document is taken from O(spec), O(text) or O(file); when neither is given, from the Canary object O(canary_name) in the cluster; when there is none,
     from the record of the canary, which keeps the document that it was walked by.
 options:
   canary_name:
@@ -38,6 +38,12 @@ options:
     description:
       - "The text of a YAML file with the Canary document; MetricTemplates may stand beside it. It is read raw: templates in queries stay as they are."
       - Documents of other kinds are left alone, with a warning.
+    type: str
+  file:
+    description:
+      - Path, on the controller, of the file that O(text) is read from when O(text) is left out. A relative one is looked for beside the playbook,
+        in its folder C(files), and then in the present folder. The file may be encrypted with Ansible Vault.
+      - Beside O(text) it only says where that comes from, for messages.
     type: str
   templates:
     description: MetricTemplate documents. Those that the document names and that are neither here nor in O(text) are read from the cluster.
@@ -107,6 +113,11 @@ canary:
   type: str
   returned: success
   sample: test/podinfo
+server:
+  description: Address of the API server; together with RV(canary) it says which canary is meant, among all hosts of a play.
+  type: str
+  returned: success
+  sample: https://10.0.0.1:6443
 document:
   description: The frozen document with its templates and options, for the verbs of the walk.
   type: dict
@@ -158,6 +169,7 @@ plan:
 
 import os
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils import manifests, walker
@@ -179,6 +191,7 @@ OPTIONS = {
     "canary_namespace": {"type": "str", "default": ""},
     "spec": {"type": "dict"},
     "text": {"type": "str"},
+    "file": {"type": "str"},
     "templates": {"type": "list", "elements": "dict", "default": []},
     "options": {"type": "dict", "default": {}},
     "mode": {"type": "str", "choices": ["walk", "tick"], "default": "walk"},
@@ -224,7 +237,7 @@ def _look_around(call: Call, given: Given, found: Found, stored: store.Stored, t
     canary, findings = found.canary, Findings(warnings=list(found.told))
     begins = preflight.begins(stored)
     if begins:
-        findings.warnings.extend([*_ignored(given), *canary.warnings])
+        findings.warnings.extend([*_ignored(call, given), *canary.warnings])
     if begins and call.params["deep"]:
         surroundings.inspect(call.api, canary, target, found.needed, findings,
                              gitops_ignored=call.params["gitops_ignored"], flagger_is_gone=call.params["flagger_is_gone"])
@@ -237,16 +250,22 @@ def _look_around(call: Call, given: Given, found: Found, stored: store.Stored, t
     preflight.refuse_all(findings.problems)
 
 
-def _ignored(given: Given) -> list[str]:
+def _place(params: Mapping[str, Any]) -> str:
+    """How whoever wrote the text calls where it is."""
+    return "canary_file" if params["file"] else "text"
+
+
+def _ignored(call: Call, given: Given) -> list[str]:
     names = ", ".join(manifests.kind_of(item) for item in given.ignored)
-    return [f"text: these documents are not applied, nor looked at: {names}"] if names else []
+    return [f"{_place(call.params)}: these documents are not applied, nor looked at: {names}"] if names else []
 
 
 def _given(call: Call) -> Given:
     params = call.params
     name, namespace = params["canary_name"], params["canary_namespace"]
-    if params["text"]:
-        return inputs.from_manifests(manifests.read(params["text"]), params["templates"], name, namespace)
+    if params["text"] is not None:
+        place = _place(params)
+        return inputs.from_manifests(manifests.read(params["text"], place), params["templates"], name, namespace, place)
     if params["spec"]:
         return inputs.from_spec(params["spec"], params["templates"], name, namespace)
     return inputs.by_name(name, namespace, params["templates"])
@@ -255,6 +274,7 @@ def _given(call: Call) -> Given:
 def _result(call: Call, found: Found, stored: store.Stored, target: dict[str, Any] | None, seen: Glance) -> dict[str, Any]:
     result = {
         "canary": call.subject,
+        "server": call.api.host,
         "document": found.frozen,
         "holder": dump(walker.me(run=uuid.uuid4().hex, pid=os.getppid() if call.in_process else 0)),
         "asked": revision_of(target["spec"]["template"]) if target else "",

@@ -258,7 +258,8 @@ class Round:
         if self._is_ours():
             self._store(store.released(self.record))
             self._project()
-        self.say(words.line(self.record, now, f"{outcome.replace('_', ' ')}: {why}", self.record.due))
+        comes_back = outcome in ("waiting", "not_due")
+        self.say(words.line(self.record, now, f"{outcome.replace('_', ' ')}: {why}", self.record.due if comes_back else 0.0))
         return {
             "due": False, "outcome": outcome, "why": why, "phase": self.record.phase, "weight": self.record.canary_weight, "epoch": self.record.epoch,
             "revision": self.record.outcome_revision, "failed_checks": self.record.failed_checks, "next_due": self.record.due,
