@@ -139,7 +139,7 @@ class Api:
         With ``dry_run`` the server says what the object would be, and keeps nothing.
         """
         query = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict", **({"dryRun": "All"} if dry_run else {})}
-        return self._write("patch", ref, "PATCH", ref.path, body, STRATEGIC_PATCH, repeatable=_fenced(body), query=query)
+        return self._write("patch", ref, "PATCH", ref.path, body, STRATEGIC_PATCH, repeatable=dry_run or _fenced(body), query=query)
 
     def patch_status(self, ref: Ref, body: Mapping[str, Any]) -> dict[str, Any]:
         return self.patch(ref, body, subresource="status")

@@ -29,7 +29,12 @@ def would_be(api: Api, place: Ref, live: Object, release: Release, option: str =
 
     Raises SpecError for a container that it has not, and where a GitOps tool owns what would change (SAFETY 23).
     """
-    after = api.patch_strategic(place, _body(live, release, option), dry_run=True)
+    # Without a fence: a controller that writes the status meanwhile is nothing to a question.
+    body = _body(live, release, option)
+    try:
+        after = api.patch_strategic(place, body, dry_run=True)
+    except KubeError as error:
+        raise KubeError(_without_patch(str(error)), error.status, error.reason) from None
     objection = releasing.objection(releasing.changed(live, after), option)
     if objection is not None:
         raise objection
@@ -46,7 +51,8 @@ def put(api: Api, place: Ref, live: Object, release: Release, canary: str, optio
             if _template(after) == _template(live):
                 return _work(place, first, live, _template(live) != _template(first))
             if not check_mode:
-                after = api.patch_strategic(place, _body(live, release, option))
+                fence = {"metadata": {"resourceVersion": live["metadata"]["resourceVersion"]}}
+                after = api.patch_strategic(place, {**fence, **_body(live, release, option)})
             return _work(place, first, after, True)
         except KubeError as error:
             if not worth_another_try(error, attempt):
@@ -75,12 +81,20 @@ def restarts(stored: Stored, revision: str) -> str:
 
 
 def _body(live: Object, release: Release, option: str) -> Object:
-    return {"metadata": {"resourceVersion": live["metadata"]["resourceVersion"]},
-            "spec": {"template": releasing.template_patch(release, live, option)}}
+    return {"spec": {"template": releasing.template_patch(release, live, option)}}
+
+
+def _without_patch(text: str) -> str:
+    """The API server repeats a whole patch in which it does not know a field, and variables of containers may hold what nobody else should read."""
+    before, repeated, rest = text.partition('Invalid value: "map[')
+    unknown = rest.rpartition("strict decoding error: ")[2] if "strict decoding error: " in rest else "it holds a field that there is not"
+    return f"{before}{unknown}" if repeated else text
 
 
 def _work(place: Ref, first: Object, after: Object, changed: bool) -> Work:
-    return Work(place, first, after, [Change(place, first, after, changed)])
+    # Shown is what we did, not what a controller wrote beside it.
+    wanted = {**first, "spec": {**first["spec"], "template": _template(after)}}
+    return Work(place, first, after, [Change(place, first, after, changed, wanted)])
 
 
 def _template(deployment: Object) -> Object:
