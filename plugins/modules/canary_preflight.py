@@ -74,6 +74,17 @@ options:
       - Left out, a tool whose marks are on these fields of the target, the apex Service or the route is a reason to refuse, with the setting that it needs.
     type: bool
     default: false
+  release:
+    description:
+      - What M(progressive.delivery.canary_release) is going to do to the target, C(images) or C(patch). All checks, RV(asked), RV(glance) and the plan
+        are then about the target as it would be; what this cannot be done to is a reason to refuse.
+      - Left out, they are about the target as it is.
+    type: dict
+    default: {}
+  take_over:
+    description: Whether the run is going to release, and to walk, also while a living run walks the canary. Only with O(release).
+    type: bool
+    default: false
   flagger_is_gone:
     description:
       - Say that Flagger's controller no longer runs, or no longer looks at this namespace.
@@ -139,6 +150,7 @@ glance:
     - V(unchanged) when the target runs what was promoted or rejected before, and the canary has no traffic.
     - V(rolled_back) or V(aborted) instead, with O(mode=walk), when what the target runs was rejected before.
     - V(not_due), only with O(mode=tick), when the next tick is more than 15 seconds away.
+    - V(lost_lock), only with O(release), when a living run walks the canary and the release would change its target.
   type: str
   returned: success
   sample: ""
@@ -152,6 +164,11 @@ phase:
   type: str
   returned: success
   sample: Succeeded
+release:
+  description: O(release) as it was understood, for M(progressive.delivery.canary_release); empty when there is nothing to release.
+  type: dict
+  returned: success
+  sample: {"images": {"podinfo": "ghcr.io/stefanprodan/podinfo:6.14.1"}}
 gates:
   description: Indexes of the document's webhooks that are gates.
   type: list
@@ -170,18 +187,19 @@ plan:
 import os
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils import manifests, walker
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import given as inputs, permissions
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import given as inputs, permissions, releasing
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.findings import Findings
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import KubeError
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import KubeError, SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.given import Given
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import dump
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.outline import hooks_lines, plan_line
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import GATES
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import preflight, record as store, secrets, surroundings
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import preflight, record as store, releasing as releases, secrets, surroundings
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.preflight import Found, Glance
 from ansible_collections.progressive.delivery.plugins.module_utils.metrics import ready
 from ansible_collections.progressive.delivery.plugins.module_utils.verb import Call, Verb
@@ -197,10 +215,24 @@ OPTIONS = {
     "mode": {"type": "str", "choices": ["walk", "tick"], "default": "walk"},
     "deep": {"type": "bool", "default": True},
     "gitops_ignored": {"type": "bool", "default": False},
+    "release": {"type": "dict", "default": {}},
+    "take_over": {"type": "bool", "default": False},
     "flagger_is_gone": {"type": "bool", "default": False},
 }
+RELEASE = "canary_release"              # the role's name of the option release
 
 FORBIDDEN = 403
+
+
+@dataclass(frozen=True)
+class Target:
+    """The target as a run finds it, or would find it once it has released."""
+
+    obj: dict[str, Any] | None
+    refused: SpecError | None = None    # why it cannot be released
+    held: str = ""                      # by whom it is walked, where that is in the way of a release
+    release: Mapping[str, Any] = field(default_factory=dict)
+    differs: bool = False               # from what is there
 
 
 def execute(call: Call) -> dict[str, Any]:
@@ -220,21 +252,50 @@ def _checked(call: Call, given: Given) -> dict[str, Any]:
     stored = store.read(call.api, given.namespace, given.name)
     found = preflight.remembered(stored, call.params["mode"]) if given.document is None else None
     if found is not None:
-        target = preflight.target_of(call.api, found.canary)
-        seen = preflight.glance(call.api, found.canary, stored, target, call.params["mode"])
+        target = _target(call, found, stored)
+        seen = _glance(call, found, stored, target)
         if seen.verdict:
             return _result(call, found, stored, target, seen)
     found = preflight.find(call.api, given, call.params["options"], stored)
-    target = preflight.target_of(call.api, found.canary)
-    seen = preflight.glance(call.api, found.canary, stored, target, call.params["mode"])
+    target = _target(call, found, stored)
+    seen = _glance(call, found, stored, target)
     if not seen.verdict:
         _look_around(call, given, found, stored, target)
     return _result(call, found, stored, target, seen)
 
 
-def _look_around(call: Call, given: Given, found: Found, stored: store.Stored, target: dict[str, Any] | None) -> None:
+def _target(call: Call, found: Found, stored: store.Stored) -> Target:
+    """The target that the run is about: as it is, or as it would be with what is to be released."""
+    live = preflight.target_of(call.api, found.canary)
+    try:
+        release = releasing.read(call.params["release"], RELEASE) if call.params["release"] else None
+        if live is None or release is None:
+            return Target(live)
+        changed = releases.would_be(call.api, preflight.target_ref(found.canary), live, release, RELEASE)
+    except SpecError as error:
+        return Target(live, refused=error)
+    differs = changed["spec"]["template"] != live["spec"]["template"]
+    held = releases.held_by_the_living(call.api, stored) if differs and not call.params["take_over"] else ""
+    return Target(changed, held=held, release={key: value for key, value in vars(release).items() if value}, differs=differs)
+
+
+def _glance(call: Call, found: Found, stored: store.Stored, target: Target) -> Glance:
+    if target.refused:
+        return Glance()
+    if target.held:
+        return Glance("lost_lock", f"{target.held}: nothing was released")
+    return preflight.glance(call.api, found.canary, stored, target.obj, call.params["mode"])
+
+
+def _look_around(call: Call, given: Given, found: Found, stored: store.Stored, released: Target) -> None:
     """All that is in the way of a walk that is about to begin, in one failure; what people should know, as warnings."""
+    target = released.obj
     canary, findings = found.canary, Findings(warnings=list(found.told))
+    if released.refused:
+        findings.problems.append(released.refused)
+    if released.differs and stored.record is None:
+        findings.warnings.append(f"{RELEASE}: {canary.name} was never walked: the version that is released now reaches its users as the Deployment rolls out, "
+                                 f"without an analysis; walk it once without {RELEASE} before")
     begins = preflight.begins(stored)
     if begins:
         findings.warnings.extend([*_ignored(call, given), *canary.warnings])
@@ -271,26 +332,27 @@ def _given(call: Call) -> Given:
     return inputs.by_name(name, namespace, params["templates"])
 
 
-def _result(call: Call, found: Found, stored: store.Stored, target: dict[str, Any] | None, seen: Glance) -> dict[str, Any]:
+def _result(call: Call, found: Found, stored: store.Stored, target: Target, seen: Glance) -> dict[str, Any]:
     result = {
         "canary": call.subject,
         "server": call.api.host,
         "document": found.frozen,
         "holder": dump(walker.me(run=uuid.uuid4().hex, pid=os.getppid() if call.in_process else 0)),
-        "asked": revision_of(target["spec"]["template"]) if target else "",
+        "asked": revision_of(target.obj["spec"]["template"]) if target.obj else "",
         "glance": seen.verdict,
         "why": seen.why,
         "phase": stored.record.phase if stored.record else "",
+        "release": target.release,
         "gates": [hook.index for hook in found.canary.analysis.hooks if hook.type in GATES],
     }
     if call.check_mode:
-        result.update(_planned(call, found, stored, seen))
+        result.update(_planned(call, found, stored, seen, target))
     return result
 
 
-def _planned(call: Call, found: Found, stored: store.Stored, seen: Glance) -> dict[str, Any]:
+def _planned(call: Call, found: Found, stored: store.Stored, seen: Glance, target: Target) -> dict[str, Any]:
     """What a walk would do, said to people and returned."""
-    steps = () if seen.verdict else preflight.plan(call.api, found, stored)
+    steps = () if seen.verdict else preflight.plan(call.api, found, stored, target.obj if target.differs else None)
     lines = [plan_line(step) for step in steps] or [f"{seen.verdict.replace('_', ' ')}: {seen.why}"]
     for line in [*lines, *(hooks_lines(found.canary) if steps else ())]:
         call.say(line)

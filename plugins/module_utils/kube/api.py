@@ -27,6 +27,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs imp
 FIELD_MANAGER = "progressive-delivery"
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
+STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 
 NOT_SENT = "NotSent"                    # KubeError.reason: the request never reached the server
@@ -131,6 +132,14 @@ class Api:
         """The object after the patch: a merge patch (mapping) or a JSON patch (list, with JSON_PATCH)."""
         path = f"{ref.path}/{subresource}" if subresource else ref.path
         return self._write("patch", ref, "PATCH", path, body, content_type, repeatable=_fenced(body))
+
+    def patch_strategic(self, ref: Ref, body: Mapping[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
+        """The object after a patch whose lists are merged by their keys, as the server alone knows them; a field that there is not is refused.
+
+        With ``dry_run`` the server says what the object would be, and keeps nothing.
+        """
+        query = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict", **({"dryRun": "All"} if dry_run else {})}
+        return self._write("patch", ref, "PATCH", ref.path, body, STRATEGIC_PATCH, repeatable=dry_run or _fenced(body), query=query)
 
     def patch_status(self, ref: Ref, body: Mapping[str, Any]) -> dict[str, Any]:
         return self.patch(ref, body, subresource="status")

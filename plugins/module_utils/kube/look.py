@@ -34,13 +34,13 @@ _REVISION = "deployment.kubernetes.io/revision"
 Object = Mapping[str, Any]
 
 
-def look(api: Api, canary: Canary, record: Record | None = None) -> Observation:
-    """The cluster now. Orders, and whether the document is suspended, are for the caller to add.
+def look(api: Api, canary: Canary, record: Record | None = None, imagined: Object | None = None) -> Observation:
+    """The cluster now, with the target as it is or as it is ``imagined``. Orders, and whether the document is suspended, are for the caller to add.
 
     Raises CanaryError when the target, the apex or the route belongs to another canary (SAFETY 8), or another Deployment's pods carry its
     label; SpecError when the target has no selector label.
     """
-    target, primary = api.get(target_ref(canary)), api.get(primary_ref(canary))
+    target, primary = imagined or api.get(target_ref(canary)), api.get(primary_ref(canary))
     if target:
         marks.check(target, canary.name, 0)
     selector = selector_of(target, canary.options.selector_labels) if target else selector_of_primary(primary) if primary else None

@@ -136,8 +136,12 @@ def _options(document: Document, options: Mapping[str, Any], stored: Stored) -> 
     return options, (f"as in the run before, since they were left at their default: {names}",) if kept else ()
 
 
+def target_ref(canary: Canary) -> refs.Ref:
+    return refs.deployment(canary.namespace, canary.target)
+
+
 def target_of(api: Api, canary: Canary) -> dict[str, Any] | None:
-    return api.get(refs.deployment(canary.namespace, canary.target))
+    return api.get(target_ref(canary))
 
 
 def glance(api: Api, canary: Canary, stored: Stored, target: Mapping[str, Any] | None, mode: str) -> Glance:
@@ -154,11 +158,11 @@ def glance(api: Api, canary: Canary, stored: Stored, target: Mapping[str, Any] |
     return Glance()
 
 
-def plan(api: Api, found: Found, stored: Stored) -> tuple[Step, ...]:
-    """What a walk would do from here, when all goes well; nothing is written."""
+def plan(api: Api, found: Found, stored: Stored, target: Mapping[str, Any] | None = None) -> tuple[Step, ...]:
+    """What a walk would do from here, when all goes well; nothing is written. ``target`` is the target as it would be by then."""
     canary = found.canary
     record = stored.record or Record(canary.name, canary.namespace, identity=canary.identity)
-    seen = look.look(api, canary, stored.record)
+    seen = look.look(api, canary, stored.record, target)
     suspended = takeover.is_suspended(found.canary_object) if found.canary_object else canary.suspend
     return plan_walk(canary, record, dataclasses.replace(seen, orders=stored.orders, suspended=suspended))
 
