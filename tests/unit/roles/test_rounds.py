@@ -38,8 +38,8 @@ def test_a_walk_may_take_5000_ticks_that_are_counted_through() -> None:
     assert ticks == list(range(len(ticks)))
 
 
-def test_rounds_are_not_included_deeper_than_ansible_allows() -> None:
-    assert len(list(rounds())) <= 220       # it ends at about 240, one inside the other
+def test_rounds_are_not_included_deeper_than_is_quick() -> None:
+    assert len(list(rounds())) <= 100       # the deeper, the slower; at about 240, one inside the other, it ends
 
 
 def test_never_more_lines_are_printed_than_twice_the_ticks_and_two() -> None:
@@ -49,5 +49,5 @@ def test_never_more_lines_are_printed_than_twice_the_ticks_and_two() -> None:
         walked += len(ticks)
 
 
-def test_a_round_is_never_longer_than_25_ticks_so_that_memory_stays_flat() -> None:
-    assert max(len(ticks) for ticks in rounds()) == 25
+def test_a_round_is_never_longer_than_64_ticks_so_that_memory_stays_flat() -> None:
+    assert max(len(ticks) for ticks in rounds()) == 64
