@@ -88,7 +88,10 @@ def _read(document: Any, templates: Sequence[Mapping[str, Any]], options: Option
 def _canary(spec: Fields, api_version: str, name: str, namespace: str, templates: Sequence[Mapping[str, Any]], options: Options) -> Canary:
     provider = _provider(spec, options.provider)
     target = _target(spec)
-    service = read_service(spec, target, provider)
+    adopted = options.route == "adopted"
+    service = read_service(spec, target, provider, adopted)
+    if adopted:
+        service = dataclasses.replace(service, route=options.route_name, route_rule=options.route_rule)
     metrics_server = spec.text("metricsServer", formats.URL, default=options.metrics_server)
     _refuse_other_section(spec, api_version)
     analysis = read_analysis(spec, Surroundings(namespace, api_version, metrics_server, by_name(templates)), options)

@@ -52,9 +52,20 @@ def _read(fields: Fields) -> Options:
         selector_labels=fields.texts("selector_labels", formats.KEY, split=True) or default.selector_labels,
         label_prefixes=fields.texts("label_prefixes", split=True),
         max_time_to_accept=fields.seconds("max_time_to_accept", default=default.max_time_to_accept, bare=True),
+        route=fields.choice("route", ("owned", "adopted"), default=default.route),
+        route_name=fields.text("route_name", formats.OBJECT_NAME),
+        route_rule=fields.text("route_rule", formats.OBJECT_NAME),
+        ingress_class=fields.text("ingress_class", formats.OBJECT_NAME),
     )
+    _check_route(fields, options)
     fields.refuse_rest()
     return options
+
+
+def _check_route(fields: Fields, options: Options) -> None:
+    for name, value in (("route_name", options.route_name), ("route_rule", options.route_rule)):
+        if value and options.route != "adopted":
+            fields.refuse(name, f"{show(value)} means something with {fields.at('route')}: adopted only", "accepted: nothing, or an adopted route")
 
 
 def _gates(fields: Fields) -> tuple[str, ...]:
