@@ -26,6 +26,12 @@ EVENT = "event"
 HOOK_TYPES = (CONFIRM_ROLLOUT, PRE_ROLLOUT, ROLLOUT, CONFIRM_TRAFFIC_INCREASE, CONFIRM_PROMOTION, POST_ROLLOUT, ROLLBACK, EVENT)
 GATES = (CONFIRM_ROLLOUT, CONFIRM_TRAFFIC_INCREASE, CONFIRM_PROMOTION)
 
+# Whose series the built-in checks read; metrics/builtin.py has the queries of each.
+APP = "app"
+ENVOY = "envoy"
+TRAEFIK = "traefik"
+METRICS_FROM = (APP, ENVOY, TRAEFIK)
+
 
 @dataclass(frozen=True)
 class Options:
@@ -41,6 +47,7 @@ class Options:
     manual_gates: tuple[str, ...] = ()  # gates that wait for a person (canary_order), without any webhook
     provider: str = ""                  # for documents that leave it to Flagger's controller flag
     metrics_server: str = ""            # Prometheus for built-in checks and inline queries when the document names none
+    metrics_from: str = ""              # one of METRICS_FROM for documents without the annotation; "" leaves it to the provider
     selector_labels: tuple[str, ...] = ("app", "name", "app.kubernetes.io/name")
     label_prefixes: tuple[str, ...] = ()  # labels and annotations copied to the primary; "*" copies all
     max_time_to_accept: float = 30.0    # how long the gateway's controller may take to accept a route
@@ -186,6 +193,7 @@ class Canary:
     analysis: Analysis
     options: Options = field(default_factory=Options)
     metrics_server: str = ""            # document's, else Options.metrics_server
+    metrics_from: str = ""              # annotation's, else Options.metrics_from
     progress_deadline: float = 600.0
     skip_analysis: bool = False
     suspend: bool = False

@@ -33,6 +33,9 @@ TARGET_KIND = "Deployment"
 TARGET_API_VERSION = "apps/v1"
 OTHER_TARGET_KINDS = ("DaemonSet", "Service")
 
+# Not Flagger's: its documents have no field for it.
+METRICS_FROM = "progressive.delivery/metrics-from"
+
 METRIC_PROVIDERS = ("prometheus",)
 OTHER_METRIC_PROVIDERS = (
     "influxdb", "datadog", "externalmetrics", "stackdriver", "cloudwatch", "newrelic", "graphite", "dynatrace", "keptn", "splunk",

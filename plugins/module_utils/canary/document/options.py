@@ -14,7 +14,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.docume
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.fields import Fields, Findings
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.values import show
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import SpecError
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import GATES, Options
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import GATES, METRICS_FROM, Options
 
 PREFIX = "canary"
 
@@ -48,6 +48,7 @@ def _read(fields: Fields) -> Options:
         manual_gates=_gates(fields),
         provider=fields.choice("provider", flagger.PROVIDERS),
         metrics_server=fields.text("metrics_server", formats.URL),
+        metrics_from=fields.choice("metrics_from", METRICS_FROM),
         selector_labels=fields.texts("selector_labels", formats.KEY, split=True) or default.selector_labels,
         label_prefixes=fields.texts("label_prefixes", split=True),
         max_time_to_accept=fields.seconds("max_time_to_accept", default=default.max_time_to_accept, bare=True),
