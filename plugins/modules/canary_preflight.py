@@ -192,6 +192,7 @@ from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils import manifests, walker
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import given as inputs, permissions, releasing
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.findings import Findings
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import KubeError, SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.given import Given
@@ -243,9 +244,17 @@ def execute(call: Call) -> dict[str, Any]:
     except KubeError as error:
         if error.status != FORBIDDEN:
             raise
-        lacks = surroundings.missing(call.api, {given.namespace: permissions.every_walk(is_object=given.document is None)})
+        walk = permissions.every_walk(given.document is None, _provider(call, given))
+        lacks = surroundings.missing(call.api, {given.namespace: walk})
         refusal = surroundings.permission_error(lacks) if lacks else str(error)
     raise KubeError(refusal, FORBIDDEN)
+
+
+def _provider(call: Call, given: Given) -> str:
+    """Of a document that nobody has parsed yet."""
+    spec = (given.document or {}).get("spec")
+    named = spec.get("provider") if isinstance(spec, Mapping) else None
+    return str(named or call.params["options"].get("provider") or flagger.GATEWAYAPI)
 
 
 def _checked(call: Call, given: Given) -> dict[str, Any]:

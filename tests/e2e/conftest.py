@@ -15,20 +15,29 @@ from pathlib import Path
 import pytest
 
 from harness import Release
+from routing import TRAEFIK, Routing, gateways
 
 
 @pytest.fixture(scope="session", autouse=True)
 def lab() -> None:
-    missing = [name for name in ("KUBECONFIG", "GATEWAY_URL", "PROMETHEUS_URL", "LAB_GATEWAY") if not os.environ.get(name)]
+    missing = [name for name in ("KUBECONFIG", "PROMETHEUS_URL", "LAB_GATEWAYS") if not os.environ.get(name)]
     if missing:
         pytest.exit(f"the lab's environment is not set ({', '.join(missing)}): "
                     f"make lab-up; eval \"$(make -s lab-env)\"; $LAB_EXEC pytest tests/e2e", returncode=3)
 
 
 @pytest.fixture
-def release(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Release]:
+def routing() -> Routing:
+    """Traefik and the Gateway API; ``routing.on_every_gateway`` puts others in its place."""
+    return TRAEFIK
+
+
+@pytest.fixture
+def release(request: pytest.FixtureRequest, tmp_path: Path, routing: Routing) -> Iterator[Release]:
     """An app in a namespace of its own; what it is and how it behaves is up to the test."""
+    if routing.gateway not in gateways():
+        pytest.skip(f"the lab was started without the gateway {routing.gateway}")
     label = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower().removeprefix("test_"))[:30].strip("-")
-    one = Release(f"{label}-{uuid.uuid4().hex[:5]}", tmp_path)
+    one = Release(f"{label}-{uuid.uuid4().hex[:5]}", tmp_path, routing=routing)
     yield one
     one.cleanup()

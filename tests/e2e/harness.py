@@ -23,6 +23,8 @@ from typing import Any
 
 import yaml
 
+from routing import TRAEFIK, Routing
+
 RATE = 100                  # requests per second of open-loop load
 PORT = 9898
 WALKER = "release"          # the ServiceAccount that walks
@@ -135,10 +137,11 @@ class RouteWatch(threading.Thread):
 
     def __init__(self, release: Release) -> None:
         super().__init__(daemon=True)
+        self.routing = release.routing
         self.seen: list[tuple[float, int, int]] = []
         self.accepted: dict[int, float] = {}        # canary weight -> when it was last seen accepted for the object's generation
         self.process = subprocess.Popen(
-            ["kubectl", "-n", release.namespace, "get", "httproutes.gateway.networking.k8s.io", "--watch", "-o", "json"],
+            ["kubectl", "-n", release.namespace, "get", self.routing.resource, release.name, "--watch", "-o", "json"],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.start()
 
@@ -150,14 +153,13 @@ class RouteWatch(threading.Thread):
                 continue
             body, _end = decoder.raw_decode(text.lstrip())
             text = ""
-            weights = {ref["name"]: ref.get("weight", 1) for rule in body["spec"]["rules"] for ref in rule.get("backendRefs", [])}
+            weights = self.routing.weights(body)
             primary = next((weight for name, weight in weights.items() if name.endswith("-primary")), 0)
             canary = next((weight for name, weight in weights.items() if name.endswith("-canary")), 0)
             if not self.seen or self.seen[-1][1:] != (primary, canary):
                 self.seen.append((time.time(), primary, canary))
                 self.accepted.pop(canary, None)
-            conditions = [one for parent in body.get("status", {}).get("parents", []) for one in parent["conditions"] if one["type"] == "Accepted"]
-            if conditions and all(one["status"] == "True" and one["observedGeneration"] >= body["metadata"]["generation"] for one in conditions):
+            if self.routing.settled(body):
                 self.accepted.setdefault(canary, time.time())
 
     def canary_weights(self) -> list[int]:
@@ -178,6 +180,8 @@ class Release:
     image: str = "lab.local/testapp:1"
     replicas: int = 2
     name: str = "podinfo"
+    routing: Routing = TRAEFIK
+    scraped: bool = True        # whether Prometheus reads the metrics of the app itself
     on_cleanup: list[Callable[[], Any]] = field(default_factory=list)
     _walks: int = 0
 
@@ -208,7 +212,7 @@ class Release:
             "env": [{"name": key, "value": value} for key, value in environment.items()],
             "readinessProbe": {"httpGet": {"path": "/readyz", "port": PORT}, "periodSeconds": 1, "failureThreshold": 1},
         }
-        annotations = {"prometheus.io/scrape": "true", "prometheus.io/port": str(PORT)}
+        annotations = {"prometheus.io/scrape": str(self.scraped).lower(), "prometheus.io/port": str(PORT)}
         return {
             "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": self.name, "namespace": self.namespace, "labels": labels},
             "spec": {"replicas": self.replicas, "selector": {"matchLabels": labels},
@@ -218,7 +222,7 @@ class Release:
     def start_app(self, **environment: str) -> None:
         self.kubectl("create", "namespace", self.namespace)
         self._let_walk()
-        self.apply(self.deployment(**environment))
+        self.apply(self.deployment(**environment), *self.routing.root(self.namespace, self.name, self.host))
         self.kubectl("rollout", "status", f"deployment/{self.name}", "--timeout=60s")
 
     def _let_walk(self) -> None:
@@ -264,7 +268,6 @@ class Release:
 
     def document(self, **changes: Any) -> dict[str, Any]:
         """The canary's document; keyword arguments replace or add fields of ``analysis``, ``spec__x`` those of ``spec``."""
-        namespace, name = os.environ["LAB_GATEWAY"].split("/")
         analysis: dict[str, Any] = {
             "interval": "3s", "threshold": 2, "maxWeight": 50, "stepWeight": 10,
             "metrics": [
@@ -273,9 +276,9 @@ class Release:
             ],
         }
         spec: dict[str, Any] = {
-            "provider": "gatewayapi:v1", "metricsServer": os.environ["PROMETHEUS_URL"], "progressDeadlineSeconds": 60,
+            "provider": self.routing.provider, "metricsServer": os.environ["PROMETHEUS_URL"], "progressDeadlineSeconds": 60,
             "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": self.name},
-            "service": {"port": 80, "targetPort": PORT, "hosts": [self.host], "gatewayRefs": [{"name": name, "namespace": namespace}]},
+            "service": {"port": 80, "targetPort": PORT, **self.routing.service(self.host)},
             "analysis": analysis,
         }
         for key, value in changes.items():
@@ -343,7 +346,7 @@ class Release:
     def load(self, rate: int = RATE, *arguments: str) -> Load:
         out = self.folder / f"load-{time.monotonic_ns()}.json"
         process = subprocess.Popen(
-            ["loadgen", "--url", os.environ["GATEWAY_URL"] + "/", "--host", self.host, "--rate", str(rate), "--duration", "900s",
+            ["loadgen", "--url", self.routing.url + "/", "--host", self.host, "--rate", str(rate), "--duration", "900s",
              "--out", str(out), *arguments],
             stdout=subprocess.DEVNULL, stderr=sys.stderr, start_new_session=True)
         load = Load(process, out)

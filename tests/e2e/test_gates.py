@@ -13,6 +13,7 @@ import urllib.request
 import pytest
 
 from harness import Release, wait_for
+from routing import on_every_gateway
 
 
 def _loadtester(path: str, release: Release) -> None:
@@ -27,6 +28,7 @@ def _hook(hook_type: str, path: str) -> dict:
     return {"name": f"{hook_type} hook", "type": hook_type, "url": f"{os.environ['LOADTESTER_URL']}{path}"}
 
 
+@on_every_gateway
 def test_closed_gates_wait_and_open_gates_go_on(release: Release) -> None:
     hooks = [_hook("confirm-rollout", "/gate/check"), _hook("confirm-promotion", "/gate/check")]
     release.start_app(VERSION="1")
@@ -76,6 +78,7 @@ def test_a_walk_may_end_at_a_closed_gate_and_go_on_in_the_next_job(release: Rele
     assert load.stop()["failed"] == 0
 
 
+@on_every_gateway
 @pytest.mark.parametrize("phase", ["Progressing", "WaitingPromotion"])
 def test_a_person_aborts_in_mid_walk(release: Release, phase: str) -> None:
     release.start_app(VERSION="1")
@@ -94,6 +97,7 @@ def test_a_person_aborts_in_mid_walk(release: Release, phase: str) -> None:
     assert load.stop()["failed"] == 0
 
 
+@on_every_gateway
 @pytest.mark.parametrize("when", ["before traffic", "with traffic", "waiting"])
 def test_a_rollback_hook_is_obeyed(release: Release, when: str) -> None:
     gates = [_hook("confirm-rollout", "/gate/halt")] if when == "waiting" else []

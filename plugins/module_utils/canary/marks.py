@@ -87,6 +87,17 @@ def stamped(obj: Mapping[str, Any], canary: str, epoch: int) -> dict[str, Any]:
     return with_annotations(obj, wanted) if wanted else dict(obj)
 
 
+def are_on(obj: Mapping[str, Any]) -> bool:
+    """Whether the annotations of a walk are on a user's object."""
+    return not annotations_of(obj).keys().isdisjoint((EPOCH, CANARY))
+
+
+def taken_off(obj: Mapping[str, Any]) -> dict[str, Any]:
+    """A user's object without the annotations of a walk."""
+    kept = {key: value for key, value in annotations_of(obj).items() if key not in (EPOCH, CANARY)}
+    return {**obj, "metadata": {**(obj.get("metadata") or {}), "annotations": kept}}
+
+
 def with_annotations(obj: Mapping[str, Any], wanted: Mapping[str, str]) -> dict[str, Any]:
     return {**obj, "metadata": {**(obj.get("metadata") or {}), "annotations": {**annotations_of(obj), **wanted}}}
 

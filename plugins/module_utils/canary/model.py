@@ -67,6 +67,7 @@ class Route:
     why: str = ""                       # why it is not accepted
     owned: bool = True                  # made by us for this canary
     drift: tuple[str, ...] = ()         # paths of what is ours in it and differs from the document, weights apart
+    held: bool = False                  # it is the user's own, and carries the annotations of a walk
 
 
 @dataclass(frozen=True)

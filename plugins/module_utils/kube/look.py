@@ -77,7 +77,7 @@ def fence(api: Api, canary: Canary, epoch: int) -> None:
     writer = writing.Writer(api, canary.name, epoch)
     for place in (routes.ref(canary), primary_ref(canary), target_ref(canary),
                   *(refs.service(canary.namespace, services.name_of(canary, role)) for role in services.ROLES)):
-        writing.fence(writer, place)
+        writing.fence(writer, place, claim=canary.adopted and place == routes.ref(canary))
 
 
 def _replicasets(api: Api, canary: Canary, selector: Selector | None) -> Sequence[Object]:

@@ -183,7 +183,7 @@ def _unchanged(record: Record, revision: str, mode: str) -> Glance:
 
 def _at_rest(api: Api, canary: Canary) -> bool:
     route = look.read_route(api, canary)
-    return bool(route and route.split and route.split.canary == 0)
+    return bool(route and route.split and route.split.canary == 0 and not route.held)
 
 
 def _canary_object(api: Api, given: Given, stored: Stored) -> dict[str, Any] | None:

@@ -21,7 +21,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.record
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import checksum
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn import CLOCK, DONE, KUBERNETES, PERSON, Decision
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import documents, events, look, record as store
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import documents, events, look, record as store, routes
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.client import Api
 
 SLOWEST_CHECK = 10.0        # seconds that one check may take: two queries of five
@@ -31,6 +31,7 @@ TICK_GRACE = 15.0           # seconds that tick mode may wait for a near due, or
 STALE_MARGIN = 15.0         # seconds beyond the lease that tick mode wants, since it cannot watch a renewal stand still
 CLAIM_TRIES = 10            # a takeover races with a living holder's writes
 SLACK = 5.0                 # seconds by which a tick may begin after its due under the lease of the wait before it
+ENDS = ("promoted", "rolled_back", "aborted", "superseded", "unchanged")    # how a walk ends, of the outcomes of a run
 REPEAT = 30.0               # seconds after which a wait says again what it waits for
 
 
@@ -104,7 +105,8 @@ class Round:
         if self.record.phase in states.IDLE or self.record.identity == self.canary.identity:
             self.record = dataclasses.replace(self.record, identity=self.canary.identity)
             return
-        for key, value in self.record.identity.items():
+        for key in {**self.record.identity, **self.canary.identity}:
+            value = self.record.identity.get(key)
             if self.canary.identity.get(key) != value:
                 raise SpecError(f"{key} of the document",
                                 f"changed from {value} to {self.canary.identity.get(key)} while {self.canary.name} is {self.record.phase}",
@@ -179,6 +181,8 @@ class Round:
                 self._read()
         if taken_over or self.record.intent:
             look.fence(self.api, self.canary, self.record.epoch)
+        else:
+            routes.hold(self.api, self.canary, self.record.epoch)
 
     def _store(self, record: Record, obeyed: Sequence[str] = ()) -> None:
         if walker.is_orphan(self.holder):
@@ -255,6 +259,7 @@ class Round:
     def _end(self, outcome: str, why: str) -> dict[str, Any]:
         """Release the claim and say how it ended."""
         now = self.api.now()
+        self._let_go(outcome)
         if self._is_ours():
             self._store(store.released(self.record))
             self._project()
@@ -265,6 +270,16 @@ class Round:
             "revision": self.record.outcome_revision, "failed_checks": self.record.failed_checks, "next_due": self.record.due,
             "asks": {"before": [], "checks": [], "after": []}, "open": {}, "seen": {}, "window": 0.0, "checksum": "",
         }
+
+    def _let_go(self, outcome: str) -> None:
+        """A route of the user's own is theirs alone again when its walk is over, and not only this run."""
+        over = self.record.phase in states.IDLE or outcome == "aborted"
+        if not self.canary.adopted or not over or outcome not in ENDS:
+            return
+        route = look.read_route(self.api, self.canary)
+        if route is not None and route.held:
+            self._claim()
+            self.changed = routes.let_go(self.api, self.canary, self.record.epoch) or self.changed
 
     # -- telling --
 

@@ -14,6 +14,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary import
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Route, Split, TrafficOrder, dump
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import writing
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.services import ensure_services, has_endpoints
@@ -75,7 +76,19 @@ def route_of(live: dict[str, Any], canary: Canary) -> Route:
     marks.check(live, canary.name, 0)
     accepted, why = router.accepted(live, canary)
     owned = router.owned(live, canary)
-    return Route(router.read(live, canary), accepted, why, owned, tuple(router.differs(live, canary)) if owned else ())
+    return Route(router.read(live, canary), accepted, why, owned, tuple(router.differs(live, canary)) if owned else (),
+                 held=canary.adopted and marks.are_on(live))
+
+
+def hold(api: Api, canary: Canary, epoch: int) -> None:
+    """Fence and claim a route of the user's own for the length of a walk; one that we made carries both for good (SAFETY 1, 8)."""
+    if canary.adopted:
+        writing.fence(Writer(api, canary.name, epoch), ref(canary), claim=True)
+
+
+def let_go(api: Api, canary: Canary, epoch: int) -> bool:
+    """The end of a walk on a route of the user's own: nothing of ours is left in it. Whoever writes late then finds no canary that answers (SAFETY 16)."""
+    return canary.adopted and writing.let_go(Writer(api, canary.name, epoch), ref(canary))
 
 
 def apply_traffic(api: Api, canary: Canary, order: TrafficOrder, epoch: int, check_mode: bool = False, *, wait: float | None = None,
@@ -115,6 +128,8 @@ def _set_weights(writer: Writer, canary: Canary, split: Split, traffic: Traffic)
     if not _may_raise(writer, canary, split, before, traffic):
         return False
     make = _with_weights(canary, split)
+    if live is None and canary.adopted:
+        raise CanaryError(f"{place} does not exist; it is yours (canary_route: adopted), so put it back")
     if live is None:
         done = ensure(writer, place, lambda: router.desired(canary, split), make, claim=True)
     else:

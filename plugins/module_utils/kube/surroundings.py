@@ -18,6 +18,8 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.surrou
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs, routes
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import UNKNOWN_KIND, Api, Permission
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref
+from ansible_collections.progressive.delivery.plugins.module_utils.routers import router_for
+from ansible_collections.progressive.delivery.plugins.module_utils.routers.adopted import objection as objection_to_adopted
 from ansible_collections.progressive.delivery.plugins.module_utils.routers.around import AROUND
 
 Object = dict[str, Any]
@@ -55,8 +57,8 @@ def _check_permissions(api: Api, canary: Canary, needed: Mapping[str, tuple[Rule
         vital = _only(denied, needed[namespace])
         if vital:
             findings.refuse("permissions", f"not enough to walk {canary.name}, {permissions.sentence(namespace, vital)}", _PERMITTED)
-    denied_looks = {rule.resource for rule in _only(lacks[canary.namespace], permissions.LOOKS)}
-    return {rule.resource for rule in permissions.LOOKS} - denied_looks
+    lists = [rule for rule in (*permissions.LOOKS, *needed[canary.namespace]) if "list" in rule.verbs]
+    return {rule.resource for rule in lists} - {rule.resource for rule in _only(lacks[canary.namespace], lists) if "list" in rule.verbs}
 
 
 def _denied(api: Api, namespace: str, rules: Iterable[Rule]) -> list[Rule]:
@@ -95,6 +97,8 @@ def _look(api: Api, canary: Canary, target: Object | None, may: set[str], gitops
         route=next((item for item in others if item["metadata"]["name"] == route.name), None) if route.resource in may else _got(api, route),
         services=_services(api, canary, may),
         routes=others,
+        splits=router_for(canary).SPLITS,
+        routed=frozenset(name for other in others for name in AROUND[canary.provider].backends(other)),
         budgets=_listed(api, refs.pod_disruption_budget(namespace), may),
         policies=_listed(api, Ref("networking.k8s.io", "v1", "networkpolicies", namespace, "", "NetworkPolicy"), may),
         autoscalers=_listed(api, Ref("autoscaling", "v2", "horizontalpodautoscalers", namespace, "", "HorizontalPodAutoscaler"), may),
@@ -138,7 +142,12 @@ def _listed(api: Api, place: Ref, may: set[str]) -> tuple[Object, ...]:
 
 def _judge_route(api: Api, canary: Canary, seen: Seen, findings: Findings) -> None:
     around = AROUND[canary.provider]
+    unfit = objection_to_adopted(canary, seen.route) if canary.adopted else None
+    if unfit is not None:
+        findings.problems.append(unfit)
+        return
     findings.problems.extend(around.rivals(canary, seen.route, seen.routes))
+    findings.problems.extend(around.standing(canary, seen.route, walks=seen.primary is not None))
     for field, place in around.parents(canary):
         ref = Ref(place["group"], place["version"], place["plural"], place["namespace"], place["name"], place["kind"])
         try:

@@ -12,11 +12,14 @@ from typing import Any, Protocol
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Split
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
-from ansible_collections.progressive.delivery.plugins.module_utils.routers import gatewayapi
+from ansible_collections.progressive.delivery.plugins.module_utils.routers import contour, gatewayapi
 
 
 class Router(Protocol):
     """What a router's file holds: pure functions over one routing object, a plain mapping as the API server speaks it."""
+
+    SPLITS: tuple[str, ...]
+    """The path of the field in which the object splits the traffic."""
 
     def refuse(self, canary: Canary) -> list[str]:
         """What the document asks for and this provider cannot do: one sentence each, beginning with the field."""
@@ -29,6 +32,9 @@ class Router(Protocol):
 
     def owned(self, obj: Mapping[str, Any], canary: Canary) -> bool:
         """True when we made the object for this canary; else it is the user's, and only its weights are ours to change."""
+
+    def snippet(self, canary: Canary) -> str:
+        """What a route of the user's own has to say to be walked on, in YAML on one line."""
 
     def mismatch(self, obj: Mapping[str, Any], canary: Canary) -> str:
         """Why ``read`` finds no split in it, as a sentence that says what would be needed; empty when it finds one."""
@@ -48,6 +54,7 @@ class Router(Protocol):
 
 ROUTERS: Mapping[str, Router] = {
     "gatewayapi:v1": gatewayapi,
+    "contour": contour,
 }
 
 

@@ -17,7 +17,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.docume
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.service import read_service
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.values import show
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import SpecError
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import ROLLOUT, Canary, Options
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import METRICS_FROM, ROLLOUT, Canary, Options
 
 PROGRESS_DEADLINE = 600
 
@@ -76,18 +76,22 @@ def _read(document: Any, templates: Sequence[Mapping[str, Any]], options: Option
     name = metadata.text("name", formats.CANARY_NAME, required=True)
     namespace = metadata.text("namespace", formats.NAMESPACE, required=True)
     uid = metadata.take("uid")
+    metrics_from = metadata.mapping("annotations").choice(flagger.METRICS_FROM, METRICS_FROM, default=options.metrics_from)
     spec = whole.mapping("spec", "a mapping with provider, targetRef, service and analysis", required=True)
     # The cluster's business, not the author's.
     whole.take("status")
     whole.refuse_rest()
     canary = _canary(spec, api_version, name, namespace, templates, options)
-    return dataclasses.replace(canary, source=source, uid=str(uid or ""), warnings=tuple(findings.warnings)), findings
+    return dataclasses.replace(canary, source=source, uid=str(uid or ""), metrics_from=metrics_from, warnings=tuple(findings.warnings)), findings
 
 
 def _canary(spec: Fields, api_version: str, name: str, namespace: str, templates: Sequence[Mapping[str, Any]], options: Options) -> Canary:
     provider = _provider(spec, options.provider)
     target = _target(spec)
-    service = read_service(spec, target, provider)
+    adopted = options.route == "adopted"
+    service = read_service(spec, target, provider, adopted)
+    if adopted:
+        service = dataclasses.replace(service, route=options.route_name, route_rule=options.route_rule)
     metrics_server = spec.text("metricsServer", formats.URL, default=options.metrics_server)
     _refuse_other_section(spec, api_version)
     analysis = read_analysis(spec, Surroundings(namespace, api_version, metrics_server, by_name(templates)), options)

@@ -55,14 +55,13 @@ def _policies(canary: Canary, seen: Seen, before: Mapping[str, str], after: Mapp
 
 def _services(canary: Canary, seen: Seen, before: Mapping[str, str], after: Mapping[str, str], also: str, findings: Findings) -> None:
     own = {services.name_of(canary, role) for role in services.ROLES}
-    routed = set(_backends(seen.routes))
     for name, service in sorted(seen.services.items()):
         selected = service["spec"].get("selector") or {}
         if name in own or not selected or not includes(selected, before) or includes(selected, after):
             continue
         kind = service["spec"].get("type", "ClusterIP")
-        if kind in _OPEN_TO_OTHERS or name in routed:
-            how = "a route sends requests to it" if name in routed else f"it is of type {kind}"
+        if kind in _OPEN_TO_OTHERS or name in seen.routed:
+            how = "a route sends requests to it" if name in seen.routed else f"it is of type {kind}"
             findings.refuse(marks.name_of(service), f"selects the pods of {canary.target}, which go to 0, and {how}: whoever comes that way would be cut off",
                             f"let it select {also}, or a label that both have; or use {canary.service.name} in its place")
         else:
@@ -78,10 +77,3 @@ def _lost(objects: tuple[Object, ...], before: Mapping[str, str], after: Mapping
 def _types(policy: Object) -> tuple[str, ...]:
     """The API's defaults: Ingress always, Egress where there are rules for it."""
     return tuple(policy["spec"].get("policyTypes") or ("Ingress", *(["Egress"] if policy["spec"].get("egress") else [])))
-
-
-def _backends(routes: tuple[Object, ...]) -> Iterator[str]:
-    for route in routes:
-        for rule in (route.get("spec") or {}).get("rules") or ():
-            for backend in rule.get("backendRefs") or ():
-                yield str(backend.get("name", ""))

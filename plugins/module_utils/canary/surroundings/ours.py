@@ -44,15 +44,14 @@ def _primary(canary: Canary, primary: Object, selector: Selector, findings: Find
 
 
 def _route(canary: Canary, route: Object, findings: Findings) -> None:
-    if _is_ours(route, canary):
+    if _is_ours(route, canary) and not canary.adopted:
         return
     other = marks.annotations_of(route).get(marks.CANARY, "")
     if other and other != canary.name:
         findings.refuse(_NAME, f"{marks.name_of(route)} belongs to the canary {other}", _OTHER_NAME)
-    else:
-        findings.refuse(_NAME,
-                        f"{marks.name_of(route)} exists and was not made for the canary {canary.name}; walking on a route of your own is not supported yet",
-                        _OTHER_NAME)
+    elif not canary.adopted:
+        findings.refuse(_NAME, f"{marks.name_of(route)} exists and was not made for the canary {canary.name}",
+                        f"{_OTHER_NAME}; or canary_route: adopted, to walk on a route of your own")
 
 
 def _service(canary: Canary, seen: Seen, live: Object, role: str, selector: Selector, findings: Findings) -> None:

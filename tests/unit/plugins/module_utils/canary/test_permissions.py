@@ -15,7 +15,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec i
 SHIPPED = pathlib.Path(__file__).parents[5] / "docs" / "rbac.yml"
 
 ROLES = {
-    "progressive-delivery": permissions.WALK + permissions.ROUTES["gatewayapi:v1"],
+    "progressive-delivery": permissions.WALK + tuple(rule for rules in permissions.ROUTES.values() for rule in rules),
     "progressive-delivery-canary-object": permissions.CANARY_OBJECT,
     "progressive-delivery-templates": permissions.TEMPLATE,
     "progressive-delivery-secrets": permissions.SECRET,
