@@ -202,6 +202,20 @@ def test_an_autoscaler_of_the_target_is_told() -> None:
     assert told.startswith("HorizontalPodAutoscaler test/hpa scales podinfo, not podinfo-primary")
 
 
+# A route of the user's own
+
+ADOPTED = dataclasses.replace(CANARY, options=Options(route="adopted"))
+
+
+def test_an_adopted_route_is_not_expected_to_be_ours() -> None:
+    assert not found(ADOPTED, route=route()).problems
+
+
+def test_safety_8_an_adopted_route_that_another_canary_walks_on_is_refused() -> None:
+    (problem,) = found(ADOPTED, route=route(annotations={"progressive.delivery/canary": "other"})).problems
+    assert str(problem).startswith("spec.service.name: HTTPRoute test/podinfo belongs to the canary other")
+
+
 # Other hands
 
 def managed(manager: str, *path: str) -> dict[str, Any]:
@@ -226,6 +240,13 @@ def test_safety_23_somebody_may_say_that_the_tool_ignores_them() -> None:
 
 def test_safety_23_a_tool_on_other_fields_is_welcome() -> None:
     assert not refusals(target=deployment(metadata=managed("argocd-controller", "spec", "template")))
+
+
+@pytest.mark.parametrize("splits", [("spec", "rules"), ("spec", "routes")])
+def test_safety_23_a_gitops_tool_on_the_part_of_a_route_that_splits_is_refused(splits: tuple[str, str]) -> None:
+    (refused,) = refusals(route=route(**OURS, **managed("argocd-controller", *splits)), splits=splits)
+    assert refused.startswith(f"canary_gitops_ignored: Argo CD would put back {'.'.join(splits)} of HTTPRoute test/podinfo")
+    assert not refusals(route=route(**OURS, **managed("argocd-controller", "spec", "hostnames")), splits=splits)
 
 
 def test_a_helm_chart_is_told() -> None:
