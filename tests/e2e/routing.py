@@ -92,7 +92,7 @@ HTTP_PROXY = "httpproxies.projectcontour.io"
 TRAEFIK = Routing("traefik-gatewayapi", "traefik", "traefik", "gatewayapi:v1", HTTP_ROUTE, _route_weights, _route_settled)
 CONTOUR = Routing("contour-gatewayapi", "contour", "envoy", "gatewayapi:v1", HTTP_ROUTE, _route_weights, _route_settled)
 PROXY = Routing("contour-httpproxy", "contour", "envoy", "contour", HTTP_PROXY, _proxy_weights, _proxy_settled)
-ROUTINGS = (TRAEFIK, CONTOUR)
+ROUTINGS = (TRAEFIK, CONTOUR, PROXY)
 
 on_every_gateway = pytest.mark.parametrize("routing", ROUTINGS, ids=str)
 """For scenarios that show what users' traffic does; without it a test runs on Traefik."""

@@ -17,7 +17,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.docume
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.service import read_service
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.values import show
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import SpecError
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import METRICS_FROM, ROLLOUT, Canary, Options
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import METRICS_FROM, ROLLOUT, TRAEFIK, Canary, Options
 
 PROGRESS_DEADLINE = 600
 
@@ -76,13 +76,16 @@ def _read(document: Any, templates: Sequence[Mapping[str, Any]], options: Option
     name = metadata.text("name", formats.CANARY_NAME, required=True)
     namespace = metadata.text("namespace", formats.NAMESPACE, required=True)
     uid = metadata.take("uid")
-    metrics_from = metadata.mapping("annotations").choice(flagger.METRICS_FROM, METRICS_FROM, default=options.metrics_from)
+    annotations = metadata.mapping("annotations")
+    metrics_from = annotations.choice(flagger.METRICS_FROM, METRICS_FROM)
     spec = whole.mapping("spec", "a mapping with provider, targetRef, service and analysis", required=True)
     # The cluster's business, not the author's.
     whole.take("status")
     whole.refuse_rest()
     canary = _canary(spec, api_version, name, namespace, templates, options)
-    return dataclasses.replace(canary, source=source, uid=str(uid or ""), metrics_from=metrics_from, warnings=tuple(findings.warnings)), findings
+    canary = dataclasses.replace(canary, source=source, uid=str(uid or ""), metrics_from=metrics_from or options.metrics_from)
+    _check_metrics_from(annotations.at(flagger.METRICS_FROM) if metrics_from else "canary_metrics_from", canary, findings)
+    return dataclasses.replace(canary, warnings=tuple(findings.warnings)), findings
 
 
 def _canary(spec: Fields, api_version: str, name: str, namespace: str, templates: Sequence[Mapping[str, Any]], options: Options) -> Canary:
@@ -161,6 +164,13 @@ def _refuse_other_section(spec: Fields, api_version: str) -> None:
         if other != section and spec.has(other):
             spec.take(other)
             spec.refuse(other, f"is not what {api_version} calls it", f"accepted: {section}")
+
+
+def _check_metrics_from(path: str, canary: Canary, findings: Findings) -> None:
+    """An HTTPProxy is Contour's alone: Traefik has no metrics of it."""
+    if canary.provider == flagger.CONTOUR and canary.metrics_from == TRAEFIK:
+        accepted = ", ".join(word for word in METRICS_FROM if word != TRAEFIK)
+        findings.refuse(path, f"'{TRAEFIK}' has no metrics of what the provider {flagger.CONTOUR} routes", f"accepted: {accepted}")
 
 
 def _check_metrics_server(spec: Fields, canary: Canary) -> None:

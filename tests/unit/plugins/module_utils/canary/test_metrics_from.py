@@ -49,6 +49,18 @@ def test_another_word_is_refused_by_the_annotations_name(word: Any) -> None:
     assert "app, envoy, traefik" in str(problem)
 
 
+def test_traefik_has_no_metrics_of_an_http_proxy() -> None:
+    document = annotated("traefik")
+    document["spec"]["provider"] = "contour"
+    del document["spec"]["service"]["gatewayRefs"]
+    (by_annotation,) = problems(document, templates=[template()])
+    del document["metadata"]["annotations"]
+    (by_variable,) = problems(document, templates=[template()], options=Options(metrics_from="traefik"))
+    assert (by_annotation.path, by_variable.path) == (f"metadata.annotations.{ANNOTATION}", "canary_metrics_from")
+    assert "accepted: app, envoy" in str(by_annotation)
+    assert parsed(document, metrics_from="envoy").metrics_from == "envoy"
+
+
 def test_the_annotation_travels_to_the_verbs_and_no_other_does() -> None:
     frozen = freeze(annotated("envoy"), templates=[template()], options={}, source="object")
     assert frozen["canary"]["metadata"] == {"name": "podinfo", "namespace": "test", "annotations": {ANNOTATION: "envoy"}}
