@@ -42,6 +42,7 @@ WALK = (
 # In the namespace of the canary, by the document's provider.
 ROUTES: Mapping[str, tuple[Rule, ...]] = {
     flagger.GATEWAYAPI: (Rule(GATEWAY, "httproutes", ("create", "get", "patch", "watch")),),
+    flagger.KUBERNETES: (),
 }
 
 # In the namespace of the canary, where it is a Canary object of the cluster.

@@ -26,6 +26,8 @@ EVENT = "event"
 HOOK_TYPES = (CONFIRM_ROLLOUT, PRE_ROLLOUT, ROLLOUT, CONFIRM_TRAFFIC_INCREASE, CONFIRM_PROMOTION, POST_ROLLOUT, ROLLBACK, EVENT)
 GATES = (CONFIRM_ROLLOUT, CONFIRM_TRAFFIC_INCREASE, CONFIRM_PROMOTION)
 
+KUBERNETES = "kubernetes"               # the provider that has Services alone
+
 
 @dataclass(frozen=True)
 class Options:
@@ -158,6 +160,7 @@ class Analysis:
     step_weight: int = 0
     step_weights: tuple[int, ...] = ()
     step_weight_promotion: int = 0
+    iterations: int = 0                 # more than 0: blue/green, judged so often before users meet it
     primary_ready_threshold: int = 100
     canary_ready_threshold: int = 100
     checks: tuple[Check, ...] = ()
@@ -191,6 +194,11 @@ class Canary:
     @property
     def primary(self) -> str:
         return f"{self.target}-primary"
+
+    @property
+    def splits(self) -> bool:
+        """Whether its provider has a routing object with weights; without one, all that users reach is what the apex selects."""
+        return self.provider != KUBERNETES
 
     @property
     def identity(self) -> dict[str, str]:

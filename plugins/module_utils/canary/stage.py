@@ -111,9 +111,8 @@ def _analysing(canary: Canary, record: Record, seen: Observation) -> str:
     if record.canary_weight == 0:
         if not record.ready_since or seen.now < record.ready_since + canary.options.settle:
             return SETTLING
-        if canary.skip_analysis:
-            return PROMOTE_NOW
-        return START if waited or seen.now >= record.due else EARLY
+        if not canary.skip_analysis and not (canary.analysis.iterations and record.iterations):
+            return START if waited or seen.now >= record.due else EARLY
     if canary.skip_analysis:
         return PROMOTE_NOW
     if not record.confirmed_at:

@@ -34,7 +34,8 @@ def inspect(api: Api, canary: Canary, target: Object | None, needed: Mapping[str
         return
     seen = _look(api, canary, target, may, gitops_ignored, flagger_is_gone)
     judge(canary, seen, findings)
-    _judge_route(api, canary, seen, findings)
+    if canary.splits:
+        _judge_route(api, canary, seen, findings)
 
 
 def missing(api: Api, needed: Mapping[str, tuple[Rule, ...]]) -> str:
@@ -87,12 +88,13 @@ def _namespace_exists(api: Api, namespace: str) -> bool:
 
 def _look(api: Api, canary: Canary, target: Object | None, may: set[str], gitops_ignored: bool, flagger_is_gone: bool) -> Seen:
     namespace = canary.namespace
-    route = routes.ref(canary)
+    # Without a routing object of the canary's, routes still say which Services they send requests to.
+    route = routes.ref(canary) if canary.splits else refs.http_route(namespace)
     others = _listed(api, route, may)
     return Seen(
         target=target,
         primary=_got(api, refs.deployment(namespace, canary.primary)),
-        route=next((item for item in others if item["metadata"]["name"] == route.name), None) if route.resource in may else _got(api, route),
+        route=_own(api, route, others, may) if canary.splits else None,
         services=_services(api, canary, may),
         routes=others,
         budgets=_listed(api, Ref("policy", "v1", "poddisruptionbudgets", namespace, "", "PodDisruptionBudget"), may),
@@ -102,6 +104,10 @@ def _look(api: Api, canary: Canary, target: Object | None, may: set[str], gitops
         gitops_ignored=gitops_ignored,
         flagger_is_gone=flagger_is_gone,
     )
+
+
+def _own(api: Api, route: Ref, others: Iterable[Object], may: set[str]) -> Object | None:
+    return next((item for item in others if item["metadata"]["name"] == route.name), None) if route.resource in may else _got(api, route)
 
 
 def _services(api: Api, canary: Canary, may: set[str]) -> dict[str, Object]:

@@ -57,6 +57,7 @@ OBSERVERS: Mapping[str, Mapping[str, Builtin]] = {
 # The document's provider, without its version, to the observer.
 OBSERVED_BY: Mapping[str, str] = {
     "gatewayapi": "http",
+    "kubernetes": "http",
 }
 
 

@@ -105,6 +105,7 @@ def _canary(spec: Fields, api_version: str, name: str, namespace: str, templates
         skip_analysis=spec.flag("skipAnalysis"),
         suspend=spec.flag("suspend"),
     )
+    _check_strategy(spec, canary, flagger.ANALYSIS[api_version])
     _check_metrics_server(spec, canary)
     spec.refuse_rest(flagger.SPEC_NOT_YET)
     if spec.present and not canary.skip_analysis and not analysis.checks and not analysis.of_type(ROLLOUT):
@@ -157,6 +158,14 @@ def _refuse_other_section(spec: Fields, api_version: str) -> None:
         if other != section and spec.has(other):
             spec.take(other)
             spec.refuse(other, f"is not what {api_version} calls it", f"accepted: {section}")
+
+
+def _check_strategy(spec: Fields, canary: Canary, section: str) -> None:
+    """Flagger makes ten iterations of steps that the provider cannot take; which weights users get is for the author to know."""
+    steps = next((name for name, given in (("stepWeights", canary.analysis.step_weights), ("stepWeight", canary.analysis.step_weight)) if given), "")
+    if canary.provider == flagger.KUBERNETES and steps and not canary.analysis.iterations:
+        spec.refuse(f"{section}.{steps}", f"asks for weights, which the provider {flagger.KUBERNETES} does not have: Flagger makes 10 iterations of it",
+                    "accepted: iterations in its place, such as iterations: 10")
 
 
 def _check_metrics_server(spec: Fields, canary: Canary) -> None:
