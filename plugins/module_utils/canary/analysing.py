@@ -114,7 +114,7 @@ def start(turn: Turn) -> Decision:
         return settling(turn)
     if turn.canary.analysis.iterations:
         return blue_green.begin(turn)
-    turn.set(iterations=0)
+    turn.set(iterations=0, iterations_wanted=0)
     return _raise(turn, "ready")
 
 

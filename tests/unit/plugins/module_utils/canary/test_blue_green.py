@@ -290,10 +290,10 @@ def test_safety_16_a_failed_promotion_restores_the_primary_and_rolls_back(docume
 
 @BOTH
 def test_killed_at_any_crossing_and_run_again_every_iteration_is_judged_and_the_end_is_the_same(document: Any) -> None:
-    undisturbed = released(document(2))
+    undisturbed = released(document(1))
     Run(undisturbed).walk()
     for crossing in range(1, undisturbed.crossings + 1):
-        world = released(document(2))
+        world = released(document(1))
         world.kill_at = {crossing}
         Run(world).walk()
         world.pass_time(5)
