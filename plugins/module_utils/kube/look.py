@@ -62,7 +62,7 @@ def look(api: Api, canary: Canary, record: Record | None = None) -> Observation:
                              and means_the_same(target["spec"]["template"], primary["spec"]["template"], selector)),
         services=differing,
         apex_on_primary=only_primary and canary.service.name not in differing,
-        route=read_route(api, canary) if canary.splits else _at_apex(canary, slices, differing),
+        route=read_route(api, canary) if canary.splits else _at_apex(canary, slices, differing if target else None),
         replicasets=tuple(item["metadata"]["name"] for item in replicasets if target and is_owned_by(item, target)),
     )
 
@@ -75,7 +75,7 @@ def target_revision(api: Api, canary: Canary) -> str:
 
 def route_now(api: Api, canary: Canary) -> Route | None:
     """What splits the traffic, by one request."""
-    return read_route(api, canary) if canary.splits else _at_apex(canary, _slices(api, canary), ())
+    return read_route(api, canary) if canary.splits else _at_apex(canary, _slices(api, canary), None)
 
 
 def fence(api: Api, canary: Canary, epoch: int) -> None:
@@ -152,10 +152,12 @@ def _slices(api: Api, canary: Canary) -> Sequence[Object]:
     return read_slices(api, canary.namespace, [services.name_of(canary, role) for role in services.ROLES])
 
 
-def _at_apex(canary: Canary, slices: Sequence[Object], differing: Sequence[str]) -> Route | None:
-    """In place of a routing object, where the provider has none: whom the apex leads to."""
+def _at_apex(canary: Canary, slices: Sequence[Object], differing: Sequence[str] | None) -> Route | None:
+    """In place of a routing object, where the provider has none: whom the apex leads to. ``differing`` is None when no Service was looked at."""
     apex = canary.service.name
-    return kubernetes.route(exists=endpoints.has_slices(slices, apex), differs=apex in differing, pods=endpoints.all_pods(slices, apex),
+    as_wanted = differing is not None and apex not in differing
+    differs = differing is not None and apex in differing
+    return kubernetes.route(exists=as_wanted or endpoints.has_slices(slices, apex), differs=differs, pods=endpoints.all_pods(slices, apex),
                             of_canary=endpoints.all_pods(slices, canary.service.canary_name))
 
 
