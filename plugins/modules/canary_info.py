@@ -59,6 +59,16 @@ failed_checks:
   type: int
   returned: when it exists
   sample: 0
+iteration:
+  description: The present iteration of a blue/green release; 0 when there is none.
+  type: int
+  returned: when it exists
+  sample: 0
+iterations:
+  description: How many iterations there are before users meet the revision; 0 where traffic is raised by weights.
+  type: int
+  returned: when it exists
+  sample: 0
 outcome:
   description: How the last walk ended; promoted, rolled_back, aborted or superseded.
   type: str
@@ -110,7 +120,7 @@ orphaned_since:
   returned: when it exists
   sample: ""
 evidence:
-  description: What the last ticks found; time, weight, checks and hooks of each.
+  description: What the last ticks found; time, weight, iteration, checks and hooks of each.
   type: list
   elements: dict
   returned: when it exists
@@ -146,6 +156,7 @@ def execute(call: Call) -> dict[str, Any]:
     call.say(words.line(record, now, f"orphaned since {orphaned}" if orphaned else why, record.due))
     return {
         "changed": False, "exists": True, "phase": record.phase, "walking": record.phase not in states.IDLE, "weight": record.canary_weight,
+        "iteration": min(record.iterations, record.iterations_wanted), "iterations": record.iterations_wanted,
         "failed_checks": record.failed_checks, "outcome": record.outcome, "outcome_why": record.outcome_why,
         "outcome_revision": record.outcome_revision, "revision": record.pinned.revision if record.pinned else record.last_applied,
         "promoted_revision": record.last_promoted, "run": record.run,

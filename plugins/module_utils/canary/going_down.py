@@ -95,7 +95,7 @@ def promoting(turn: Turn) -> Decision:
         return restoring(turn)
     if primary is None:
         turn.warn(f"Promotion of {turn.target_label} failed, {turn.canary.primary} does not exist", once="no-primary")
-        return turn.wait_asking(f"{turn.canary.primary} does not exist; the canary goes on serving")
+        return turn.wait_asking(f"{turn.canary.primary} does not exist; {_who_serves(turn)}")
     if primary.promoted != pinned.revision:
         return _not_promoted(turn)
     if _serves_another(turn):
@@ -179,7 +179,7 @@ def restoring(turn: Turn) -> Decision:
     why, previous, primary = turn.record.restoring, turn.record.previous, turn.seen.primary
     if primary is None or not previous.get("replicaset"):
         turn.warn(f"{turn.canary.primary} cannot be restored: its previous ReplicaSet is not known", once="not-restored")
-        return turn.done("held", f"{why.why}; the previous template of {turn.canary.primary} is not known, the canary goes on serving")
+        return turn.done("held", f"{why.why}; the previous template of {turn.canary.primary} is not known, {_who_serves(turn)}")
     if _serves_another(turn):
         return turn.lower("the canary no longer runs the analysed revision: all traffic to the primary")
     if primary.promoted != previous["revision"]:
@@ -187,14 +187,18 @@ def restoring(turn: Turn) -> Decision:
     if not primary.ready or primary.endpoints == 0:
         if primary.stuck or turn.now - why.at > 2 * turn.canary.progress_deadline:
             turn.warn(f"{turn.canary.primary} did not become ready after it was restored: {primary.why}", once="restore-stuck")
-            if turn.seen.target and not turn.seen.target.paused:
+            if turn.weight and turn.seen.target and not turn.seen.target.paused:
                 turn.set(paused=True)
                 return turn.act(f"pause {turn.canary.target}: it is what serves", lowers=True, workload=WorkloadOrder(pause_target=True))
-            return turn.done("held", f"{why.why}; the restored primary is not ready ({primary.why}), the canary goes on serving")
+            return turn.done("held", f"{why.why}; the restored primary is not ready ({primary.why}), {_who_serves(turn)}")
         return turn.wait(KUBERNETES, f"{turn.canary.primary} is being restored: {primary.why}")
     turn.set(restoring=None)
     turn.end(why.outcome, why.why)
     return go_down(turn)
+
+
+def _who_serves(turn: Turn) -> str:
+    return "the canary goes on serving" if turn.weight else "only its former pods serve, as far as they are there"
 
 
 def abort(turn: Turn) -> Decision:

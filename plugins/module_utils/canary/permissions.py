@@ -45,6 +45,7 @@ WALK = (
 ROUTES: Mapping[str, tuple[Rule, ...]] = {
     flagger.GATEWAYAPI: (Rule(GATEWAY, "httproutes", ("create", "get", "patch", "watch")),),
     flagger.CONTOUR: (Rule(CONTOUR, "httpproxies", ("create", "get", "patch", "watch")),),
+    flagger.KUBERNETES: (),
 }
 
 # In the namespace of the canary, where it is a Canary object of the cluster.

@@ -87,7 +87,7 @@ def obey(canary: Canary, seen: Observation, traffic: TrafficOrder | None, worklo
                                    same_as_primary=bool(seen.target and seen.target.revision == turned["revision"]))
     if traffic and traffic.services:
         seen = dataclasses.replace(seen, services=tuple(name for name in seen.services if name == canary.service.name))
-    if traffic and traffic.apex:
+    if traffic and (traffic.apex or (traffic.split and not canary.splits)):
         seen = dataclasses.replace(seen, services=(), apex_on_primary=True)
     if traffic and traffic.split:
         seen = dataclasses.replace(seen, route=Route(traffic.split, accepted=True))

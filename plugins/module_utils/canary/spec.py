@@ -31,6 +31,7 @@ APP = "app"
 ENVOY = "envoy"
 TRAEFIK = "traefik"
 METRICS_FROM = (APP, ENVOY, TRAEFIK)
+KUBERNETES = "kubernetes"               # the provider that has Services alone
 
 
 @dataclass(frozen=True)
@@ -171,6 +172,7 @@ class Analysis:
     step_weight: int = 0
     step_weights: tuple[int, ...] = ()
     step_weight_promotion: int = 0
+    iterations: int = 0                 # more than 0: blue/green, judged so often before users meet it
     primary_ready_threshold: int = 100
     canary_ready_threshold: int = 100
     checks: tuple[Check, ...] = ()
@@ -215,6 +217,11 @@ class Canary:
     def primary_backends(self) -> tuple[str, ...]:
         """Services that may stand for the primary in the route: one of the user's own may name the apex, which selects the primary."""
         return (self.service.primary_name, self.service.name) if self.adopted else (self.service.primary_name,)
+
+    @property
+    def splits(self) -> bool:
+        """Whether its provider has a routing object with weights; without one, all that users reach is what the apex selects."""
+        return self.provider != KUBERNETES
 
     @property
     def identity(self) -> dict[str, str]:

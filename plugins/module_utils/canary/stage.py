@@ -115,11 +115,10 @@ def _analysing(canary: Canary, record: Record, seen: Observation) -> str:
     if record.canary_weight == 0:
         if not record.ready_since or seen.now < record.ready_since + canary.options.settle:
             return SETTLING
-        if canary.skip_analysis:
-            return PROMOTE_NOW
-        if canary.options.pause_target and not target.paused:
+        if canary.options.pause_target and canary.splits and not canary.skip_analysis and not target.paused:
             return PAUSE_TARGET
-        return START if waited or seen.now >= record.due else EARLY
+        if not canary.skip_analysis and not (canary.analysis.iterations and record.iterations):
+            return START if waited or seen.now >= record.due else EARLY
     if canary.skip_analysis:
         return PROMOTE_NOW
     if not record.confirmed_at:

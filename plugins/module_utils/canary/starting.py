@@ -47,7 +47,8 @@ def initialise(turn: Turn) -> Decision:
             return turn.done("held", f"{turn.canary.primary} did not become ready: {why}; {turn.canary.target} serves as before")
         return turn.wait(KUBERNETES, f"{turn.canary.primary} is not ready: {why}")
     if seen.route is None or seen.route.split != ALL_TO_PRIMARY:
-        return _step(turn, "route all traffic to the primary", lowers=True, traffic=TrafficOrder(split=ALL_TO_PRIMARY))
+        what = "route all traffic to the primary" if turn.canary.splits else f"point Service {service.name} at the primary"
+        return _step(turn, what, lowers=True, traffic=TrafficOrder(split=ALL_TO_PRIMARY))
     if not seen.route.accepted:
         if late > turn.canary.options.max_time_to_accept + turn.canary.analysis.interval:
             return turn.done("held", f"the gateway's controller has not accepted the route: {seen.route.why}; {turn.canary.target} serves as before")

@@ -23,7 +23,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec i
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import documents, look, refs
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import UNKNOWN_KIND, Api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.record import Stored
-from ansible_collections.progressive.delivery.plugins.module_utils.routers import router_for
+from ansible_collections.progressive.delivery.plugins.module_utils.routers import refuse
 
 TICK_GRACE = 15.0           # seconds that tick mode waits for a near due (SAFETY 12)
 
@@ -182,7 +182,7 @@ def _unchanged(record: Record, revision: str, mode: str) -> Glance:
 
 
 def _at_rest(api: Api, canary: Canary) -> bool:
-    route = look.read_route(api, canary)
+    route = look.route_now(api, canary)
     return bool(route and route.split and route.split.canary == 0 and not route.held)
 
 
@@ -220,7 +220,7 @@ def _parsed(document: Document, templates: Sequence[Mapping[str, Any]], options:
     read = documents_of.parse_options(options)
     refuse_all(documents_of.problems(document.canary, templates=templates, options=read))
     canary = documents_of.parse(document.canary, templates=templates, options=read, source=document.source)
-    refuse_all([CanaryError(text) for text in router_for(canary).refuse(canary)])
+    refuse_all([CanaryError(text) for text in refuse(canary)])
     return canary
 
 

@@ -102,12 +102,24 @@ def apply_traffic(api: Api, canary: Canary, order: TrafficOrder, epoch: int, che
     traffic = Traffic()
     if order.services:
         traffic.changes += ensure_services(writer, canary, (services.PRIMARY, services.CANARY))
+    if not canary.splits:
+        return _apex_to_primary(writer, canary, order, traffic)
     if order.split is not None and not _set_weights(writer, canary, order.split, traffic):
         return traffic
     if order.split is not None and not check_mode:
         traffic.await_accepted(api, canary, canary.options.max_time_to_accept if wait is None else wait, leave)
     if order.apex and traffic.accepted:
         traffic.changes += ensure_services(writer, canary, (services.APEX,))
+    return traffic
+
+
+def _apex_to_primary(writer: Writer, canary: Canary, order: TrafficOrder, traffic: Traffic) -> Traffic:
+    """Without a routing object, weights are what the apex selects: the primary gets everything, or the order cannot be carried out."""
+    if order.split is not None and order.split.canary:
+        raise CanaryError(f"{order.split.canary}% for the canary: the provider {canary.provider} has no weights")
+    if order.split is not None or order.apex:
+        traffic.changes += ensure_services(writer, canary, (services.APEX,))
+        traffic.after = order.split
     return traffic
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import permissions, services
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.findings import Findings
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import KubeError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.permissions import Rule
@@ -36,7 +37,8 @@ def inspect(api: Api, canary: Canary, target: Object | None, needed: Mapping[str
         return
     seen = _look(api, canary, target, may, gitops_ignored, flagger_is_gone)
     judge(canary, seen, findings)
-    _judge_route(api, canary, seen, findings)
+    if canary.splits:
+        _judge_route(api, canary, seen, findings)
 
 
 def missing(api: Api, needed: Mapping[str, tuple[Rule, ...]]) -> str:
@@ -89,16 +91,18 @@ def _namespace_exists(api: Api, namespace: str) -> bool:
 
 def _look(api: Api, canary: Canary, target: Object | None, may: set[str], gitops_ignored: bool, flagger_is_gone: bool) -> Seen:
     namespace = canary.namespace
-    route = routes.ref(canary)
+    # Without a routing object of the canary's, routes still say which Services they send requests to.
+    route = routes.ref(canary) if canary.splits else refs.http_route(namespace)
+    around = AROUND[canary.provider if canary.splits else flagger.GATEWAYAPI]
     others = _listed(api, route, may)
     return Seen(
         target=target,
         primary=_got(api, refs.deployment(namespace, canary.primary)),
-        route=next((item for item in others if item["metadata"]["name"] == route.name), None) if route.resource in may else _got(api, route),
+        route=_own(api, route, others, may) if canary.splits else None,
         services=_services(api, canary, may),
         routes=others,
-        splits=router_for(canary).SPLITS,
-        routed=frozenset(name for other in others for name in AROUND[canary.provider].backends(other)),
+        splits=router_for(canary).SPLITS if canary.splits else (),
+        routed=frozenset(name for other in others for name in around.backends(other)),
         budgets=_listed(api, refs.pod_disruption_budget(namespace), may),
         policies=_listed(api, Ref("networking.k8s.io", "v1", "networkpolicies", namespace, "", "NetworkPolicy"), may),
         autoscalers=_listed(api, Ref("autoscaling", "v2", "horizontalpodautoscalers", namespace, "", "HorizontalPodAutoscaler"), may),
@@ -106,6 +110,10 @@ def _look(api: Api, canary: Canary, target: Object | None, may: set[str], gitops
         gitops_ignored=gitops_ignored,
         flagger_is_gone=flagger_is_gone,
     )
+
+
+def _own(api: Api, route: Ref, others: Iterable[Object], may: set[str]) -> Object | None:
+    return next((item for item in others if item["metadata"]["name"] == route.name), None) if route.resource in may else _got(api, route)
 
 
 def _services(api: Api, canary: Canary, may: set[str]) -> dict[str, Object]:

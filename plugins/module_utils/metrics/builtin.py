@@ -74,6 +74,7 @@ OBSERVERS: Mapping[str, Mapping[str, Builtin]] = {
 OBSERVED_BY: Mapping[str, str] = {
     "gatewayapi": APP,
     "contour": ENVOY,
+    "kubernetes": APP,
 }
 
 

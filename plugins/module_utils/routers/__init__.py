@@ -11,18 +11,22 @@ from typing import Any, Protocol
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Split
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
-from ansible_collections.progressive.delivery.plugins.module_utils.routers import contour, gatewayapi
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import KUBERNETES, Canary
+from ansible_collections.progressive.delivery.plugins.module_utils.routers import contour, gatewayapi, kubernetes
 
 
-class Router(Protocol):
-    """What a router's file holds: pure functions over one routing object, a plain mapping as the API server speaks it."""
+class Refuses(Protocol):
+    """What the file of every provider holds."""
 
     SPLITS: tuple[str, ...]
     """The path of the field in which the object splits the traffic."""
 
     def refuse(self, canary: Canary) -> list[str]:
         """What the document asks for and this provider cannot do: one sentence each, beginning with the field."""
+
+
+class Router(Refuses, Protocol):
+    """What a router's file holds: pure functions over one routing object, a plain mapping as the API server speaks it."""
 
     def ref(self, canary: Canary) -> dict[str, str]:
         """Where the routing object is: group, version, plural, kind, name; its namespace is the canary's."""
@@ -57,9 +61,19 @@ ROUTERS: Mapping[str, Router] = {
     "contour": contour,
 }
 
+# Providers without a routing object: nothing to read or to write, only things that they cannot do.
+WITHOUT_ROUTE: Mapping[str, Refuses] = {
+    KUBERNETES: kubernetes,
+}
+
+
+def refuse(canary: Canary) -> list[str]:
+    """What the document asks for and its provider cannot do. Raises SpecError for a provider that is not supported."""
+    return (WITHOUT_ROUTE.get(canary.provider) or router_for(canary)).refuse(canary)
+
 
 def router_for(canary: Canary) -> Router:
-    """Raises SpecError for a provider that there is no router for."""
+    """Raises SpecError for a provider that has no routing object."""
     if canary.provider not in ROUTERS:
-        raise SpecError("spec.provider", f"{canary.provider!r} is not supported", f"supported: {', '.join(sorted(ROUTERS))}")
+        raise SpecError("spec.provider", f"{canary.provider!r} is not supported", f"supported: {', '.join(sorted((*ROUTERS, *WITHOUT_ROUTE)))}")
     return ROUTERS[canary.provider]

@@ -17,7 +17,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.docume
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.service import read_service
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.values import show
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import SpecError
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import METRICS_FROM, ROLLOUT, TRAEFIK, Canary, Options
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import APP, METRICS_FROM, ROLLOUT, TRAEFIK, Canary, Options
 
 PROGRESS_DEADLINE = 600
 
@@ -112,6 +112,7 @@ def _canary(spec: Fields, api_version: str, name: str, namespace: str, templates
         skip_analysis=spec.flag("skipAnalysis"),
         suspend=spec.flag("suspend"),
     )
+    _check_strategy(spec, canary, flagger.ANALYSIS[api_version])
     _check_metrics_server(spec, canary)
     spec.refuse_rest(flagger.SPEC_NOT_YET)
     if spec.present and not canary.skip_analysis and not analysis.checks and not analysis.of_type(ROLLOUT):
@@ -171,6 +172,16 @@ def _check_metrics_from(path: str, canary: Canary, findings: Findings) -> None:
     if canary.provider == flagger.CONTOUR and canary.metrics_from == TRAEFIK:
         accepted = ", ".join(word for word in METRICS_FROM if word != TRAEFIK)
         findings.refuse(path, f"'{TRAEFIK}' has no metrics of what the provider {flagger.CONTOUR} routes", f"accepted: {accepted}")
+    elif canary.provider == flagger.KUBERNETES and canary.metrics_from not in ("", APP):
+        findings.refuse(path, f"'{canary.metrics_from}' has no metrics of a canary that the provider {flagger.KUBERNETES} routes nothing to", f"accepted: {APP}")
+
+
+def _check_strategy(spec: Fields, canary: Canary, section: str) -> None:
+    """Flagger makes ten iterations of steps that the provider cannot take; which weights users get is for the author to know."""
+    steps = next((name for name, given in (("stepWeights", canary.analysis.step_weights), ("stepWeight", canary.analysis.step_weight)) if given), "")
+    if canary.provider == flagger.KUBERNETES and steps and not canary.analysis.iterations:
+        spec.refuse(f"{section}.{steps}", f"asks for weights, which the provider {flagger.KUBERNETES} does not have: Flagger makes 10 iterations of it",
+                    "accepted: iterations in its place, such as iterations: 10")
 
 
 def _check_metrics_server(spec: Fields, canary: Canary) -> None:

@@ -10,6 +10,8 @@ what to do about it. When one becomes supported, its line goes.
 
 from __future__ import annotations
 
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import KUBERNETES
+
 GROUP = "flagger.app"
 V1BETA1 = f"{GROUP}/v1beta1"
 V1ALPHA3 = f"{GROUP}/v1alpha3"
@@ -19,9 +21,9 @@ ANALYSIS = {V1BETA1: "analysis", V1ALPHA3: "canaryAnalysis"}
 
 GATEWAYAPI = "gatewayapi:v1"
 CONTOUR = "contour"
-PROVIDERS = (GATEWAYAPI, CONTOUR)
+PROVIDERS = (GATEWAYAPI, CONTOUR, KUBERNETES)
 OTHER_PROVIDERS = (
-    "apisix", "appmesh", "appmesh:v1beta2", "gatewayapi:v1beta1", "gloo", "istio", "knative", "kubernetes", "kuma", "linkerd",
+    "apisix", "appmesh", "appmesh:v1beta2", "gatewayapi:v1beta1", "gloo", "istio", "knative", "kuma", "linkerd",
     "nginx", "osm", "skipper", "smi:v1alpha1", "smi:v1alpha2", "smi:v1alpha3", "traefik",
 )
 # Flagger also takes these with a name behind the colon.
@@ -46,7 +48,6 @@ BUILTINS = (SUCCESS_RATE, DURATION)
 
 _ISTIO = "it means something to the provider istio only, and nothing to this one, in Flagger too: leave it out"
 _APPMESH = "it means something to the provider appmesh only, and nothing to this one, in Flagger too: leave it out"
-_ITERATIONS = "A/B and blue/green releases are not supported yet; accepted: stepWeight or stepWeights"
 
 SPEC_NOT_YET = {
     "autoscalerRef": "accepted: a target without an autoscaler",
@@ -70,9 +71,9 @@ MATCH_NOT_YET = {
 }
 CORS_NOT_YET = {"allowOrigins": "gatewayapi:v1 knows no patterns of origins; accepted: allowOrigin, a list of texts"}
 ANALYSIS_NOT_YET = {
-    "iterations": _ITERATIONS,
-    "match": _ITERATIONS,
-    "mirror": "no provider here can mirror a weighted canary: in Flagger it stays at weight 0 for ever; accepted: false, or nothing",
+    "match": "A/B releases are not supported yet; accepted: iterations without match (blue/green), stepWeight or stepWeights",
+    "mirror": "no provider here can mirror a weighted canary (in Flagger it stays at weight 0 for ever), and a blue/green one is not mirrored to yet; "
+              "accepted: false, or nothing",
     "mirrorWeight": "it is for the provider istio; accepted: 0, or nothing",
     "sessionAffinity": "accepted: no sessionAffinity",
     "alerts": "accepted: no alerts; webhooks of type event are called for everything that happens",

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 
 import pytest
@@ -53,6 +54,11 @@ def test_no_other_role_is_shipped() -> None:
 def test_no_role_is_more_than_a_namespace_needs() -> None:
     granted = [entry for entries in shipped().values() for entry in entries]
     assert not [entry for entry in granted if "*" in entry or entry[2] in ("delete", "deletecollection", "escalate", "bind", "impersonate")]
+
+
+def test_a_walk_over_services_alone_needs_nothing_of_a_gateway() -> None:
+    over_services = dataclasses.replace(canary(), provider="kubernetes")
+    assert permissions.needed(over_services, is_object=False) == {"test": permissions.WALK}
 
 
 def test_a_document_from_a_file_needs_nothing_of_flagger() -> None:

@@ -68,11 +68,11 @@ def check(index: int = 0, name: str = "request-success-rate", interval: float = 
 
 
 def canary(*, hooks: tuple[Hook, ...] = (), checks: tuple[Check, ...] = (check(),), options: Options = Options(), analysis: dict[str, Any] | None = None,
-           **more: Any) -> Canary:
+           provider: str = "gatewayapi:v1", **more: Any) -> Canary:
     """podinfo.test: 10, 20 ... 50 percent, one check, three failed checks roll back, every ten seconds."""
     shape: dict[str, Any] = {"interval": 10.0, "threshold": 3, "max_weight": 50, "step_weight": 10}
     shape.update(analysis or {})
-    return Canary("podinfo", "test", "gatewayapi:v1", "podinfo", "Deployment", Service("podinfo", 9898),
+    return Canary("podinfo", "test", provider, "podinfo", "Deployment", Service("podinfo", 9898),
                   Analysis(checks=checks, hooks=hooks, **shape), options, **more)
 
 
@@ -201,6 +201,7 @@ class World:
     measured: list[tuple[float, int]] = field(default_factory=list)
     weights: list[tuple[float, int]] = field(default_factory=list)     # as somebody saw the live object, with changes only
     passed: set[str] = field(default_factory=set)            # "revision@weight" that was judged and passed
+    iterated: list[tuple[float, str, int]] = field(default_factory=list)   # time, run and iteration of what was judged and passed without a weight
     by_hand: set[int] = field(default_factory=set)           # weights that people put on the route
     promote_ordered: bool = False
     patient_with: int = 3               # how often a hook may be asked again within half an interval: kills and orders bring new runs
@@ -220,6 +221,8 @@ class World:
         route = None
         if self.foreign_route:
             route = Route(None, True, "", False)
+        elif not self.canary.splits:
+            route = None if self.split is None else Route(self.split, True)
         elif self.split is not None:
             route = Route(self.split, self.now >= self.accepted_from, "" if self.now >= self.accepted_from else "not accepted yet")
         seen = Observation(
@@ -269,7 +272,9 @@ class World:
         self.annotations[order_key("approve", gate)] = json.dumps(body)
 
     def set_weight(self, weight: int) -> None:
-        """Somebody edits the route by hand."""
+        """Somebody edits the route by hand, or the apex, which has all or nothing."""
+        if not self.canary.splits:
+            weight = 100 if weight else 0
         self.split = Split(100 - weight, weight)
         self.accepted_from = self.now
         self.by_hand.add(weight)
@@ -294,6 +299,10 @@ class World:
             self.services.add(service.name)
             self.apex_since = self.now
         if order.split is None:
+            return
+        if not self.canary.splits:
+            self._traffic(TrafficOrder(apex=True))
+            self.split = order.split
             return
         if order.split != self.split or self.foreign_route:
             self.split, self.foreign_route, self.accepted_from = order.split, False, self.now + self.accepts_after
@@ -516,6 +525,8 @@ class Run:
         world.decisions.append((world.now, where, decision))
         if where == stages.JUDGE and record.pinned and all(item.outcome == PASS for item in outcomes):
             world.passed.add(f"{record.pinned.revision}@{record.canary_weight}")
+            if record.canary_weight == 0:
+                world.iterated.append((world.now, record.run, record.iterations))
         after = dataclasses.replace(decision.record, report=words.report(decision.why, answers, outcomes),
                                     judged_by=self.holder.run if where == stages.JUDGE else decision.record.judged_by)
         for key in decision.obeyed:
