@@ -172,7 +172,8 @@ def plan(api: Api, found: Found, stored: Stored) -> tuple[Step, ...]:
     record = stored.record or Record(canary.name, canary.namespace, identity=canary.identity)
     seen = look.look(api, canary, stored.record)
     suspended = takeover.is_suspended(found.canary_object) if found.canary_object else canary.suspend
-    return plan_walk(canary, record, dataclasses.replace(seen, orders=stored.orders, suspended=suspended))
+    rejected = bool(found.canary_object and seen.target and takeover.rejects(found.canary_object, seen.target.revision))
+    return plan_walk(canary, record, dataclasses.replace(seen, orders=stored.orders, suspended=suspended, rejected=rejected))
 
 
 def begins(stored: Stored) -> bool:

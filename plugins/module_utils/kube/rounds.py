@@ -128,7 +128,8 @@ class Round:
         if seen.target and seen.target.uid != self.record.target_uid:
             self.record = dataclasses.replace(self.record, target_uid=seen.target.uid)
         suspended = bool(self.canary_object and takeover.is_suspended(self.canary_object)) if self.canary.source == "object" else self.canary.suspend
-        return dataclasses.replace(seen, orders=self._orders(), suspended=suspended)
+        rejected = bool(self.canary_object and seen.target and takeover.rejects(self.canary_object, seen.target.revision))
+        return dataclasses.replace(seen, orders=self._orders(), suspended=suspended, rejected=rejected)
 
     def _confirmed_by_route(self) -> bool:
         """The common case after a raise, by one read: the route says what was ordered, and evidence is gathered from now on."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks, primary as copies
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks, primary as copies, takeover
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
@@ -167,7 +167,7 @@ def _retemplate(writer: Writer, canary: Canary, make: Callable[[dict[str, Any]],
         return (marks.annotations_of(first).get(marks.PROMOTED) == marks.annotations_of(now).get(marks.PROMOTED)
                 and revision_of(first["spec"]["template"]) == revision_of(now["spec"]["template"]))
 
-    done = change(writer, primary_ref(canary), make, live=live, still_right=still_right)
+    done = change(writer, primary_ref(canary), (lambda now: takeover.freed(make(now))) if writer.canary else make, live=live, still_right=still_right)
     return Work(done.ref, done.before, done.after, [done])
 
 
