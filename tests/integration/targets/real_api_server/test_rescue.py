@@ -140,7 +140,7 @@ def test_safety_07_what_flagger_owned_is_owned_by_nobody_after_the_takeover(
     owned = [primary, routes.ref(canary), *(refs.service(canary.namespace, name) for name in ("podinfo", "podinfo-primary", "podinfo-canary"))]
     for ref in owned:
         others.patch(ref, {"metadata": {"ownerReferences": [flaggers]}})
-    seen = look.look(ours, canary)
+    before, seen = others.get(primary), look.look(ours, canary)
     assert (set(seen.services), seen.route.flaggers) == ({"podinfo", "podinfo-primary", "podinfo-canary"}, True)
     for event in others.watch(refs.replica_set(canary.namespace), 30):
         found = event["object"]
@@ -149,5 +149,6 @@ def test_safety_07_what_flagger_owned_is_owned_by_nobody_after_the_takeover(
     apply_traffic(ours, canary, TrafficOrder(services=True, split=Split(100, 0), apex=True), 1)
     apply_workload(ours, canary, WorkloadOrder(restore={"replicaset": found["metadata"]["name"], "revision": "r" * 64}), 1)
     assert [ref.name for ref in owned if others.get(ref)["metadata"].get("ownerReferences")] == []
-    assert others.get(primary)["metadata"]["generation"] == 1, "the primary's pods are not rolled by it"
+    assert others.get(primary)["spec"] == before["spec"], "the primary's pods are not rolled by it"
+    assert others.get(primary)["metadata"]["annotations"]["progressive.delivery/promoted"] == "r" * 64
     assert look.look(ours, canary).services == ()
