@@ -64,6 +64,12 @@ options:
     type: str
     choices: [walk, tick]
     default: walk
+  abort:
+    description:
+      - The run is an abort. Where the record cannot be read, or there is none, that is no reason to refuse, and the surroundings are not looked at.
+      - The document is then the given one, else the one that stands beside the damaged record, else the Canary object.
+    type: bool
+    default: false
   deep:
     description: Whether to look at the cluster when a walk is about to begin. Without it, only the document is checked.
     type: bool
@@ -194,7 +200,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils import manife
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import given as inputs, permissions, releasing
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.findings import Findings
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import KubeError, SpecError
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError, RecordError, SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.given import Given
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import dump
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.outline import hooks_lines, plan_line
@@ -214,6 +220,7 @@ OPTIONS = {
     "templates": {"type": "list", "elements": "dict", "default": []},
     "options": {"type": "dict", "default": {}},
     "mode": {"type": "str", "choices": ["walk", "tick"], "default": "walk"},
+    "abort": {"type": "bool", "default": False},
     "deep": {"type": "bool", "default": True},
     "gitops_ignored": {"type": "bool", "default": False},
     "release": {"type": "dict", "default": {}},
@@ -258,7 +265,15 @@ def _provider(call: Call, given: Given) -> str:
 
 
 def _checked(call: Call, given: Given) -> dict[str, Any]:
-    stored = store.read(call.api, given.namespace, given.name)
+    try:
+        stored = store.read(call.api, given.namespace, given.name)
+        problem = "" if stored.exists else "there is no record of a walk"
+    except RecordError as error:
+        if not call.params["abort"]:
+            raise
+        stored, problem = store.salvaged(call.api, given.namespace, given.name), str(error)
+    if call.params["abort"] and problem:
+        return _to_abort(call, given, stored, problem)
     found = preflight.remembered(stored, call.params["mode"]) if given.document is None else None
     if found is not None:
         target = _target(call, found, stored)
@@ -271,6 +286,19 @@ def _checked(call: Call, given: Given) -> dict[str, Any]:
     if not seen.verdict:
         _look_around(call, given, found, stored, target)
     return _result(call, found, stored, target, seen)
+
+
+def _to_abort(call: Call, given: Given, stored: store.Stored, problem: str) -> dict[str, Any]:
+    """An abort whose record cannot be read needs nothing but a document (SAFETY 6)."""
+    try:
+        found = preflight.find_to_abort(call.api, given, call.params["options"], stored)
+    except CanaryError as error:
+        refusal = f"{problem}; and no document tells which route to set back: {error}"
+    else:
+        if call.check_mode:
+            call.say(f"{problem}: all traffic would go back to the primary")
+        return _result(call, found, stored, Target(preflight.target_of(call.api, found.canary)), Glance(), plans=False)
+    raise RecordError(refusal)
 
 
 def _target(call: Call, found: Found, stored: store.Stored) -> Target:
@@ -341,7 +369,7 @@ def _given(call: Call) -> Given:
     return inputs.by_name(name, namespace, params["templates"])
 
 
-def _result(call: Call, found: Found, stored: store.Stored, target: Target, seen: Glance) -> dict[str, Any]:
+def _result(call: Call, found: Found, stored: store.Stored, target: Target, seen: Glance, plans: bool = True) -> dict[str, Any]:
     result = {
         "canary": call.subject,
         "server": call.api.host,
@@ -354,7 +382,9 @@ def _result(call: Call, found: Found, stored: store.Stored, target: Target, seen
         "release": target.release,
         "gates": [hook.index for hook in found.canary.analysis.hooks if hook.type in GATES],
     }
-    if call.check_mode:
+    if call.check_mode and not plans:
+        result["plan"] = []
+    elif call.check_mode:
         result.update(_planned(call, found, stored, seen, target))
     return result
 

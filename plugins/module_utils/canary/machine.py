@@ -273,7 +273,7 @@ def glance(record: Record, revision: str, orders: Orders, now: float, grace: flo
     """Cheap look for a run that may have nothing to do: "unchanged", "not_due", or "" when a real look is needed."""
     if record.intent or record.ending or record.restoring or record.untold or record.post_rollout or orders != Orders():
         return ""
-    if record.phase in states.IDLE and (record.settled or record.phase != states.INITIALIZED):
+    if record.phase in states.IDLE and (record.settled or record.phase == states.SUCCEEDED):
         rejected_forgotten = revision == record.last_promoted and record.last_applied != record.last_promoted
         return UNCHANGED if revision in (record.last_promoted, record.last_applied) and not rejected_forgotten else ""
     if record.phase in states.ANALYSING and record.pinned and revision == record.pinned.revision and record.gathers and now + grace < record.due:

@@ -66,6 +66,7 @@ class Route:
     accepted: bool                      # by every parent, for the present generation
     why: str = ""                       # why it is not accepted
     owned: bool = True                  # made by us for this canary
+    flaggers: bool = False              # a Canary object owns it, as Flagger made it
     drift: tuple[str, ...] = ()         # paths of what is ours in it and differs from the document, weights apart
     held: bool = False                  # it is the user's own, and carries the annotations of a walk
 
@@ -95,6 +96,7 @@ class Observation:
     route: Route | None
     orders: Orders = field(default_factory=Orders)
     suspended: bool = False             # the document says so (spec.suspend)
+    rejected: bool = False              # the status of the Canary object says that the target's present template failed
     replicasets: tuple[str, ...] = ()   # names of the target's ReplicaSets, to know whether the pinned one still exists
 
 

@@ -77,7 +77,7 @@ def _idle(record: Record, seen: Observation) -> str:
         return STRAY_WEIGHT
     if seen.route is None and seen.primary and seen.primary.endpoints:
         return ROUTE_GONE
-    if record.phase == states.INITIALIZED and not record.settled:
+    if record.phase in (states.INITIALIZED, states.FAILED) and not record.settled:
         return SETTLE_TARGET
     revision = seen.target.revision
     if revision == record.last_promoted or seen.same_as_primary:

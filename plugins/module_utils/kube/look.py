@@ -81,9 +81,18 @@ def route_now(api: Api, canary: Canary) -> Route | None:
 def fence(api: Api, canary: Canary, epoch: int) -> None:
     """Refuse whatever an earlier holder, or an answer that got lost, may still have under way (SAFETY 1). Raises LostLock when we are late."""
     writer = writing.Writer(api, canary.name, epoch)
-    for place in (*((routes.ref(canary),) if canary.splits else ()), primary_ref(canary), target_ref(canary),
-                  *(refs.service(canary.namespace, services.name_of(canary, role)) for role in services.ROLES)):
+    for place in _fenced(canary):
         writing.fence(writer, place, claim=canary.adopted and place == routes.ref(canary))
+
+
+def newest_epoch(api: Api, canary: Canary) -> int:
+    """The epoch of the last holder that wrote any of the objects, for who cannot learn it from a record; 0 when nobody did."""
+    return max(marks.epoch_of(api.get(place) or {}) for place in _fenced(canary))
+
+
+def _fenced(canary: Canary) -> tuple[refs.Ref, ...]:
+    return (*((routes.ref(canary),) if canary.splits else ()), primary_ref(canary), target_ref(canary),
+            *(refs.service(canary.namespace, services.name_of(canary, role)) for role in services.ROLES))
 
 
 def _replicasets(api: Api, canary: Canary, selector: Selector | None) -> Sequence[Object]:

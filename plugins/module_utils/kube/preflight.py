@@ -63,6 +63,18 @@ def find(api: Api, given: Given, options: Mapping[str, Any], stored: Stored) -> 
     return found
 
 
+def find_to_abort(api: Api, given: Given, options: Mapping[str, Any], stored: Stored) -> Found:
+    """The document for an abort whose record cannot be read: the given one, else the one that the walk began with, else the Canary object."""
+    if given.document is None and _frozen_in(stored) is not None:
+        try:
+            found = _found(api, _from_record(given, stored), options, stored)
+            if (found.canary.namespace, found.canary.name) == (given.namespace, given.name):
+                return found
+        except (SpecError, TypeError, KeyError, AttributeError):
+            pass                            # damaged like the record
+    return find(api, given, options, dataclasses.replace(stored, document=None))
+
+
 def remembered(stored: Stored, mode: str) -> Found | None:
     """The document that a walk goes by, from its record alone: for a tick that may not be due, and then needs no other."""
     record, frozen = stored.record, _frozen_in(stored)
@@ -164,7 +176,8 @@ def plan(api: Api, found: Found, stored: Stored, target: Mapping[str, Any] | Non
     record = stored.record or Record(canary.name, canary.namespace, identity=canary.identity)
     seen = look.look(api, canary, stored.record, target)
     suspended = takeover.is_suspended(found.canary_object) if found.canary_object else canary.suspend
-    return plan_walk(canary, record, dataclasses.replace(seen, orders=stored.orders, suspended=suspended))
+    rejected = bool(found.canary_object and seen.target and takeover.rejects(found.canary_object, seen.target.revision))
+    return plan_walk(canary, record, dataclasses.replace(seen, orders=stored.orders, suspended=suspended, rejected=rejected))
 
 
 def begins(stored: Stored) -> bool:

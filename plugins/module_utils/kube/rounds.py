@@ -14,15 +14,17 @@ from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils import walker
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states, stage as stages, takeover, words
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import LostLock, SpecError
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import LostLock, RecordError, SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.machine import Asks, ReadBack, asks, every, is_due, read_back
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Observation, Orders, dump
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Holder, Record, Told, flagger_status
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.rescue import rescue
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import checksum
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn import CLOCK, DONE, KUBERNETES, PERSON, Decision
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import documents, events, look, record as store, routes
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.client import Api
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.services import has_endpoints
 
 SLOWEST_CHECK = 10.0        # seconds that one check may take: two queries of five
 POLL = 0.4                  # seconds between looks while Kubernetes works
@@ -48,6 +50,7 @@ class Round:
     on_wait: str = "wait"
     take_over: bool = False
     asked: str = ""                     # the revision that this run was started for
+    abort: bool = False                 # traffic is taken back also without a readable record
     impatient: Callable[[str], bool] = lambda why: False    # whether this call has to return now instead of waiting on (ANSIBLE 7)
     document: dict[str, Any] | None = None
     # state of the call
@@ -62,7 +65,14 @@ class Round:
 
     def run(self) -> dict[str, Any]:
         """The mapping ``tick``; ``tick.outcome`` is set when the run is over."""
-        self._read()
+        try:
+            self._read()
+        except RecordError as error:
+            if not self.abort:
+                raise
+            return self._rescue(str(error))
+        if self.abort and not self.stored.exists:
+            return self._rescue("")
         self._stop_if_held()
         while True:
             quiet = self._confirmed_by_route()
@@ -120,7 +130,8 @@ class Round:
         if seen.target and seen.target.uid != self.record.target_uid:
             self.record = dataclasses.replace(self.record, target_uid=seen.target.uid)
         suspended = bool(self.canary_object and takeover.is_suspended(self.canary_object)) if self.canary.source == "object" else self.canary.suspend
-        return dataclasses.replace(seen, orders=self._orders(), suspended=suspended)
+        rejected = bool(self.canary_object and seen.target and takeover.rejects(self.canary_object, seen.target.revision))
+        return dataclasses.replace(seen, orders=self._orders(), suspended=suspended, rejected=rejected)
 
     def _confirmed_by_route(self) -> bool:
         """The common case after a raise, by one read: the route says what was ordered, and evidence is gathered from now on."""
@@ -135,6 +146,24 @@ class Round:
         seen = Observation(self.api.now(), None, None, False, (), True, route)
         self.record = read_back(self.canary, self.record, seen).record
         return True
+
+    def _rescue(self, problem: str) -> dict[str, Any]:
+        """An abort without a record: fence off whoever walked, then one order for traffic until it is seen done (SAFETY 1, 6, 16)."""
+        self.record = Record(self.canary.name, self.canary.namespace)
+        route, epoch = look.read_route(self.api, self.canary), 0
+        if route and route.split:
+            epoch = look.newest_epoch(self.api, self.canary) + 1
+            look.fence(self.api, self.canary, epoch)
+            self.changed = True
+            route = look.read_route(self.api, self.canary)
+        rescued = rescue(self.canary, problem, route, has_endpoints(self.api, self.canary.namespace, self.canary.service.primary_name))
+        if route and route.split:
+            self.record = dataclasses.replace(self.record, canary_weight=route.split.canary, epoch=epoch)
+        if rescued.traffic is None:
+            return self._end("held", rescued.why)
+        self.say(words.line(self.record, self.api.now(), rescued.why))
+        return self._tick(Observation(self.api.now(), None, None, False, (), False, route), Asks(),
+                          open={"traffic": dump(rescued.traffic), "workload": None})
 
     # -- the lock --
 
@@ -170,6 +199,10 @@ class Round:
         if self._is_ours():
             return
         taken_over = self.record.holder is not None
+        if not self.stored.exists:
+            # A lost record: later writes would be refused for the epochs that the objects still know.
+            self.record = dataclasses.replace(self.record, epoch=look.newest_epoch(self.api, self.canary))
+            taken_over = self.record.epoch > 0
         for left in reversed(range(CLAIM_TRIES)):
             try:
                 self._store(store.claimed(self.record, self.holder, self.api.now(), self.canary.options.lease))

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks, services
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks, services, takeover
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Route, Split, TrafficOrder, dump
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
@@ -76,7 +76,7 @@ def route_of(live: dict[str, Any], canary: Canary) -> Route:
     marks.check(live, canary.name, 0)
     accepted, why = router.accepted(live, canary)
     owned = router.owned(live, canary)
-    return Route(router.read(live, canary), accepted, why, owned, tuple(router.differs(live, canary)) if owned else (),
+    return Route(router.read(live, canary), accepted, why, owned, bool(takeover.owners_of(live)), tuple(router.differs(live, canary)) if owned else (),
                  held=canary.adopted and marks.are_on(live))
 
 
@@ -139,9 +139,13 @@ def _set_weights(writer: Writer, canary: Canary, split: Split, traffic: Traffic)
     before = router.read(live, canary) if live else None
     if not _may_raise(writer, canary, split, before, traffic):
         return False
-    make = _with_weights(canary, split)
     if live is None and canary.adopted:
         raise CanaryError(f"{place} does not exist; it is yours (canary_route: adopted), so put it back")
+    weigh = _with_weights(canary, split)
+
+    def make(now: dict[str, Any]) -> dict[str, Any]:
+        return takeover.freed(weigh(now))
+
     if live is None:
         done = ensure(writer, place, lambda: router.desired(canary, split), make, claim=True)
     else:

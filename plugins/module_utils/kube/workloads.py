@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import budgets, marks, primary as copies
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import budgets, marks, primary as copies, takeover
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
@@ -198,7 +198,7 @@ def _retemplate(writer: Writer, canary: Canary, make: Callable[[dict[str, Any]],
                 and revision_of(first["spec"]["template"]) == revision_of(now["spec"]["template"]))
 
     budgeted = ensure_budgets(writer, canary, target) if target else []
-    done = change(writer, primary_ref(canary), make, live=live, still_right=still_right)
+    done = change(writer, primary_ref(canary), (lambda now: takeover.freed(make(now))) if writer.canary else make, live=live, still_right=still_right)
     return Work(done.ref, done.before, done.after, [*budgeted, done])
 
 

@@ -184,6 +184,7 @@ class World:
     accepted_from: float = NEVER
     accepts_after: float = 0.5          # NEVER: the gateway's controller accepts nothing
     suspended: bool = False
+    flagger_failed: bool = False        # the Canary object's status, as Flagger left it; our first projection takes its place
     stored: str = ""                    # the record's text
     annotations: dict[str, str] = field(default_factory=dict)
     gates: dict[int, str] = field(default_factory=dict)      # by index of the hook: allowed, refused, no_answer
@@ -229,7 +230,8 @@ class World:
             now=self.now, target=self.target.see(self.now) if self.target else None, primary=self.primary.see(self.now) if self.primary else None,
             same_as_primary=bool(self.target and self.primary and self.target.revision == self.primary.revision),
             services=tuple(sorted(names - self.services)), apex_on_primary=self.now >= self.apex_since + self.apex_takes, route=route,
-            orders=self.orders(), suspended=self.suspended, replicasets=tuple(self.target.history) if self.target else ())
+            orders=self.orders(), suspended=self.suspended,
+            rejected=self.flagger_failed and not self.stored, replicasets=tuple(self.target.history) if self.target else ())
         if not self.weights or self.weights[-1][1] != weight_of(seen):
             self.weights.append((self.now, weight_of(seen)))
         return seen
