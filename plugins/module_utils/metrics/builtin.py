@@ -50,8 +50,8 @@ _HTTP = 'kubernetes_namespace="{{ namespace }}",kubernetes_pod_name=~"{{ target 
 # The cluster's name is <namespace>_<Service>_<port>, and neither of the first two can hold a "_".
 _ENVOY = 'envoy_cluster_name=~"{{ namespace }}_{{ service }}-canary_[0-9]+"'
 
-# Of a Gateway API route: its name is the apex's, and the backend stands at the end with its namespace.
-_TRAEFIK = 'service=~"httproute-{{ namespace }}-{{ service }}-gw-.+-svc-{{ namespace }}-{{ service }}-canary-[0-9]+@kubernetesgateway"'
+# Of a Gateway API route, which may be one of the user's by any name; the backend stands at the end with its namespace.
+_TRAEFIK = 'service=~"httproute-{{ namespace }}-.+-gw-.+-svc-{{ namespace }}-{{ service }}-canary-[0-9]+@kubernetesgateway"'
 
 OBSERVERS: Mapping[str, Mapping[str, Builtin]] = {
     # The application's own metric, under the name that Flagger expects it.
