@@ -24,6 +24,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec i
     Canary,
     Options,
 )
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.stage import window
 from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.canary import rules
 from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.canary.test_machine_release import counted, phases, said, trace
 from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.canary.test_plan import planned, squeezed
@@ -112,6 +113,12 @@ def test_safety_12_each_iteration_is_an_interval_of_its_own(document: Any) -> No
     Run(world).walk()
     times = [at for at, _run, _number in world.iterated]
     assert len(times) == 4 and all(later - earlier >= 10 for earlier, later in zip(times, times[1:], strict=False))
+
+
+@BOTH
+def test_safety_12_a_query_looks_back_no_further_than_its_iteration(document: Any) -> None:
+    world = in_iteration(3, document())
+    assert window(world.record, 3600.0, world.now) < 10
 
 
 def test_safety_12_all_traffic_on_the_canary_is_judged_for_an_interval_before_the_promotion() -> None:
@@ -224,6 +231,20 @@ def test_ws_14_waiting_for_promotion_keeps_the_iterations(document: Any) -> None
     status = flagger_status(world.record)
     assert (status["phase"], status["iterations"], status["canaryWeight"]) == (states.WAITING_PROMOTION, 3, 0)
     assert len(world.asked) >= 20
+
+
+@BOTH
+def test_a_gate_is_asked_once_an_interval_however_often_readiness_blinks_between_runs(document: Any) -> None:
+    world = released(document(hooks=(hook(0, CONFIRM_PROMOTION),)))
+    world.gates[0] = REFUSED
+    until(world, lambda now: now.record.phase == states.WAITING_PROMOTION)
+    world.asked.clear()
+    began = world.now
+    for _blink in range(20):
+        for limping in (True, False):
+            world.target.limping = limping
+            Run(world, on_wait="end", patience=1 if limping else 60).walk()
+    assert 1 <= len(world.asked) <= (world.now - began) / 10 + 1, world.asked
 
 
 def test_ws_14_an_open_gate_is_asked_once_before_users_meet_the_canary_and_not_again() -> None:
