@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import uuid
 from collections.abc import Iterator
@@ -14,15 +13,14 @@ from pathlib import Path
 
 import pytest
 
+import cluster
 from harness import Release
 
 
 @pytest.fixture(scope="session", autouse=True)
 def lab() -> None:
-    missing = [name for name in ("KUBECONFIG", "GATEWAY_URL", "PROMETHEUS_URL", "LAB_GATEWAY") if not os.environ.get(name)]
-    if missing:
-        pytest.exit(f"the lab's environment is not set ({', '.join(missing)}): "
-                    f"make lab-up; eval \"$(make -s lab-env)\"; $LAB_EXEC pytest tests/e2e", returncode=3)
+    if cluster.missing():
+        pytest.exit(cluster.missing(), returncode=3)
 
 
 @pytest.fixture
