@@ -23,6 +23,7 @@ from typing import Any
 
 import yaml
 
+import cluster
 from routing import TRAEFIK, Routing
 
 RATE = 100                  # requests per second of open-loop load
@@ -209,7 +210,7 @@ class Release:
     def deployment(self, image: str | None = None, **environment: str) -> dict[str, Any]:
         labels = {"app": self.name}
         container = {
-            "name": "app", "image": image or self.image, "imagePullPolicy": "Never",
+            "name": "app", "image": cluster.image(image or self.image, list(environment)), "imagePullPolicy": cluster.pull_policy(),
             "ports": [{"name": "http", "containerPort": PORT}],
             "env": [{"name": key, "value": value} for key, value in environment.items()],
             "readinessProbe": {"httpGet": {"path": "/readyz", "port": PORT}, "periodSeconds": 1, "failureThreshold": 1},
@@ -238,7 +239,7 @@ class Release:
             self.apply(role)
             self.kubectl("create", "rolebinding", role["metadata"]["name"], f"--role={role['metadata']['name']}",
                          f"--serviceaccount={self.namespace}:{WALKER}")
-        config = yaml.safe_load(Path(os.environ["KUBECONFIG"]).read_text())
+        config = cluster.admin()
         token = self.kubectl("create", "token", WALKER, "--duration=1h").strip()
         config["users"] = [{"name": config["contexts"][0]["context"]["user"], "user": {"token": token}}]
         config["current-context"] = config["contexts"][0]["name"]
@@ -256,7 +257,7 @@ class Release:
     def requests(self, since: float) -> list[dict[str, Any]]:
         """What the walker asked of the API server, from its audit log; access reviews look like writes and are none."""
         user = f"system:serviceaccount:{self.namespace}:{WALKER}"
-        found = [json.loads(line) for line in Path(os.environ["LAB_AUDIT_LOG"]).read_text().splitlines() if user in line]
+        found = [json.loads(line) for line in cluster.audit_log().read_text().splitlines() if user in line]
         return [entry for entry in found if entry["user"]["username"] == user and datetime.fromisoformat(entry["requestReceivedTimestamp"]).timestamp() >= since
                 and "accessreviews" not in entry["requestURI"] and "rulesreviews" not in entry["requestURI"]]
 
@@ -341,14 +342,15 @@ class Release:
         return self.get("deployment", f"{self.name}-primary")["spec"]["template"]
 
     def images(self) -> dict[str, str]:
-        return {name: self.get("deployment", name)["spec"]["template"]["spec"]["containers"][0]["image"] for name in (self.name, f"{self.name}-primary")}
+        found = {name: self.get("deployment", name)["spec"]["template"]["spec"]["containers"][0] for name in (self.name, f"{self.name}-primary")}
+        return {name: cluster.known_as(container["image"]) for name, container in found.items()}
 
     # -- traffic --
 
     def load(self, rate: int = RATE, *arguments: str) -> Load:
         out = self.folder / f"load-{time.monotonic_ns()}.json"
         process = subprocess.Popen(
-            ["loadgen", "--url", self.routing.url + "/", "--host", self.host, "--rate", str(rate), "--duration", "900s",
+            [*cluster.load_generator(arguments), "--url", self.routing.url + "/", "--host", self.host, "--rate", str(rate), "--duration", "900s",
              "--out", str(out), *arguments],
             stdout=subprocess.DEVNULL, stderr=sys.stderr, start_new_session=True)
         load = Load(process, out)

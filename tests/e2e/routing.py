@@ -6,13 +6,12 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from cluster import gateways
 
 Object = Mapping[str, Any]
 
@@ -58,11 +57,6 @@ class Routing:
         include = {"name": name, "namespace": namespace, "conditions": [{"prefix": "/"}]}
         return [{"apiVersion": "projectcontour.io/v1", "kind": "HTTPProxy", "metadata": {"name": f"{name}-root", "namespace": namespace},
                  "spec": {"virtualhost": {"fqdn": host}, "includes": [include]}}]
-
-
-def gateways() -> dict[str, dict[str, str]]:
-    """Every gateway of the lab by name, with its url and the namespace/name of its Gateway."""
-    return json.loads(os.environ["LAB_GATEWAYS"])
 
 
 def _route_weights(route: Object) -> dict[str, int]:

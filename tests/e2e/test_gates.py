@@ -7,11 +7,11 @@
 from __future__ import annotations
 
 import json
-import os
 import urllib.request
 
 import pytest
 
+import cluster
 from harness import Release, wait_for
 from routing import on_every_gateway
 
@@ -19,13 +19,13 @@ from routing import on_every_gateway
 def _loadtester(path: str, release: Release) -> None:
     """Open or close a gate of the load tester for this canary."""
     body = json.dumps({"name": release.name, "namespace": release.namespace}).encode()
-    request = urllib.request.Request(f"{os.environ['LOADTESTER_URL']}{path}", data=body, headers={"Content-Type": "application/json"})
+    request = urllib.request.Request(f"{cluster.load_tester()}{path}", data=body, headers={"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=5) as answer:
         assert answer.status == 202
 
 
 def _hook(hook_type: str, path: str) -> dict:
-    return {"name": f"{hook_type} hook", "type": hook_type, "url": f"{os.environ['LOADTESTER_URL']}{path}"}
+    return {"name": f"{hook_type} hook", "type": hook_type, "url": f"{cluster.load_tester()}{path}"}
 
 
 @on_every_gateway
