@@ -246,19 +246,18 @@ def demo_in(cluster: own.Own, verbose: bool) -> int:
     app, document = own.write_files(cluster, FOLDER)
     playbook = Playbook(cluster.environment, verbose, given=("-e", f"canary_file={document}"))
     start_app(playbook.environment, app)
-    sound, faulty = ("-e", cluster.settings(False)), ("-e", cluster.settings(True))
 
     headline("The first run: a copy of podinfo, podinfo-primary, takes over its users")
-    playbook.release(cluster.first, "promoted", *sound)
+    playbook.release(cluster.first, "promoted", "-e", cluster.release(cluster.first, faulty=False))
 
     with Load(playbook.environment, cluster.load_command(), cluster.host, own.RATE) as load:
         playbook.load = load
         headline(f"{cluster.good}, a good release, under {own.RATE} requests a second")
-        good = playbook.release(cluster.good, "promoted", *sound)
+        good = playbook.release(cluster.good, "promoted", "-e", cluster.release(cluster.good, faulty=False))
         bad = None
         if cluster.judged:
             headline(f"{cluster.bad}, a bad one: many of its answers are errors")
-            bad = playbook.release(cluster.bad, "rolled_back", *faulty)
+            bad = playbook.release(cluster.bad, "rolled_back", "-e", cluster.release(cluster.bad, faulty=True))
         else:
             headline("No bad release: PROMETHEUS_URL is not set, and without metrics nothing would catch it")
     tell_own(load.result(), cluster, good, bad, time.monotonic() - began)

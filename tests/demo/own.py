@@ -33,9 +33,10 @@ class Own:
     bad: str
     judged: bool
 
-    def settings(self, faulty: bool) -> str:
-        """An extra variable for release.yml."""
-        return json.dumps({"settings": [{"name": ERRORS, "value": str(faulty).lower()}]})
+    def release(self, image: str, faulty: bool) -> str:
+        """An extra variable for release.yml, in place of the image that it sets: whether the app fails on purpose is a setting there."""
+        container = {"name": "podinfo", "image": image, "env": [{"name": ERRORS, "value": str(faulty).lower()}]}
+        return json.dumps({"canary_release": {"patch": {"spec": {"containers": [container]}}}})
 
     def load_command(self) -> list[str]:
         return [sys.executable, str(HERE.parent / "toolchain" / "users.py")]

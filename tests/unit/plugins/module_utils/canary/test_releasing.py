@@ -50,7 +50,8 @@ def test_images_become_a_patch_of_the_containers_that_they_name() -> None:
 
 
 def test_a_patch_of_the_template_stays_as_it_is_written() -> None:
-    patch = {"metadata": {"annotations": {"change": "4711"}, "labels": {"app": "podinfo", "tier": "web"}}, "spec": {"containers": [{"name": "app", "args": []}]}}
+    labels = {"app": "podinfo", "tier": "web"}
+    patch = {"metadata": {"annotations": {"change": "4711"}, "labels": labels}, "spec": {"containers": [{"name": "app", "args": []}]}}
     assert releasing.template_patch(releasing.read({"patch": patch}), target()) == patch
 
 
