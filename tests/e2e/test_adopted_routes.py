@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from harness import Load, Release, wait_for
+from harness import PORT, Load, Release, wait_for
 
 OURS = ("progressive.delivery/canary", "progressive.delivery/epoch")
 THEIRS = {"labels": {"team": "blue"}, "annotations": {"example.com/owner": "team-blue", "example.com/note": "do not touch"}}
@@ -123,6 +123,15 @@ def own(request: pytest.FixtureRequest) -> Own:
     return request.param
 
 
+def begin(release: Release, own: Own, primary: str = "podinfo-primary") -> dict[str, Any]:
+    """An app as users have it before the first walk, with an apex and a route of theirs; the route as the server holds it."""
+    release.start_app(VERSION="1")
+    release.apply({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "podinfo", "namespace": release.namespace},
+                   "spec": {"selector": {"app": "podinfo"}, "ports": [{"name": "http", "port": 80, "targetPort": PORT}]}})
+    release.apply(own.make(release, primary))
+    return own.get(release)
+
+
 def as_written(live: dict[str, Any]) -> dict[str, Any]:
     """An object without what the server keeps its own books with."""
     body = {key: value for key, value in copy.deepcopy(live).items() if key != "status"}
@@ -161,10 +170,8 @@ class States(threading.Thread):
 
 @pytest.mark.parametrize("primary", ["podinfo-primary", "podinfo"])
 def test_safety_01_a_walk_on_the_users_route_killed_in_the_middle_changes_two_weights_and_leaves_nothing(release: Release, own: Own, primary: str) -> None:
-    release.start_app(VERSION="1")
-    release.apply(own.make(release, primary))
+    before = begin(release, own, primary)
     states = States(release, own)
-    before = own.get(release)
     own.document(release, maxWeight=30, stepWeight=10, metrics=None)
     first = release.walk(**own.variables).wait()
     assert first.rc == 0 and release.phase() == "Initialized", first.output[-4000:]
@@ -190,9 +197,7 @@ def test_safety_01_a_walk_on_the_users_route_killed_in_the_middle_changes_two_we
 
 
 def test_a_run_that_finds_what_a_killed_one_left_in_the_users_route_takes_it_away(release: Release, own: Own) -> None:
-    release.start_app(VERSION="1")
-    release.apply(own.make(release, "podinfo-primary"))
-    before = own.get(release)
+    before = begin(release, own)
     own.document(release, maxWeight=20, stepWeight=20, metrics=None)
     assert release.walk(**own.variables).wait().rc == 0
     release.kubectl("annotate", own.resource, "public", "progressive.delivery/canary=podinfo", "progressive.delivery/epoch=1")
@@ -205,9 +210,7 @@ def test_a_run_that_finds_what_a_killed_one_left_in_the_users_route_takes_it_awa
 
 
 def test_an_abort_on_the_users_route_leaves_nothing_in_it(release: Release, own: Own) -> None:
-    release.start_app(VERSION="1")
-    release.apply(own.make(release, "podinfo-primary"))
-    before = own.get(release)
+    before = begin(release, own)
     own.document(release, maxWeight=40, stepWeight=20, metrics=None)
     assert release.walk(**own.variables).wait().rc == 0
     release.set_template("lab.local/testapp:2", VERSION="2")

@@ -142,7 +142,7 @@ def _listed(api: Api, place: Ref, may: set[str]) -> tuple[Object, ...]:
 
 def _judge_route(api: Api, canary: Canary, seen: Seen, findings: Findings) -> None:
     around = AROUND[canary.provider]
-    unfit = objection_to_adopted(canary, seen.route) if canary.adopted else None
+    unfit = objection_to_adopted(canary, seen.route, seen.services) if canary.adopted else None
     if unfit is not None:
         findings.problems.append(unfit)
         return

@@ -6,19 +6,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 from ansible_collections.progressive.delivery.plugins.module_utils.routers import router_for
+from ansible_collections.progressive.delivery.plugins.module_utils.routers.around import AROUND
 
 FIELD = "canary_route"
 
 
-def objection(canary: Canary, route: Mapping[str, Any] | None) -> SpecError | None:
-    """Why this route cannot be walked on, with what to write into it."""
+def objection(canary: Canary, route: Mapping[str, Any] | None, services: Container[str]) -> SpecError | None:
+    """Why this route cannot be walked on, with what to write into it; ``services`` are the names of those that exist."""
     router, service = router_for(canary), canary.service
     if route is None:
         place = router.ref(canary)
@@ -33,4 +34,8 @@ def objection(canary: Canary, route: Mapping[str, Any] | None) -> SpecError | No
     if split.canary:
         return SpecError(FIELD, f"{marks.name_of(route)} gives {service.canary_name} {split.canary} % before a release has begun",
                          f"accepted: all to the primary, {router.snippet(canary)}")
+    if service.name in AROUND[canary.provider].backends(route) and service.name not in services:
+        # The walk makes the apex only when the route is accepted, and the route is accepted only when all that it names is there.
+        return SpecError(FIELD, f"{marks.name_of(route)} names the Service {service.name}, which does not exist",
+                         f"accepted: a Service of that name that selects the pods of {canary.target}, or {service.primary_name} in its place")
     return None

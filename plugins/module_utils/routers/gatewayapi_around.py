@@ -25,7 +25,9 @@ _ROUTE_PROTOCOLS = ("HTTP", "HTTPS")
 
 def parents(canary: Canary) -> list[tuple[str, dict[str, str]]]:
     """Of a route of the user's own none, whatever the document says: its status tells."""
-    return [] if canary.adopted else [(_field(index), {"group": GROUP, "version": VERSION, "plural": "gateways", "kind": "Gateway",
+    if canary.adopted:
+        return []
+    return [(_field(index), {"group": GROUP, "version": VERSION, "plural": "gateways", "kind": "Gateway",
                              "namespace": parent.get("namespace") or canary.namespace, "name": parent["name"]})
             for index, parent in enumerate(canary.service.gateway_refs) if _is_gateway(parent)]
 

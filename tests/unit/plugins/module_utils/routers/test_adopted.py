@@ -37,8 +37,8 @@ def route(canary: Canary, *rules: Any, **metadata: Any) -> dict[str, Any]:
             "spec": {"parentRefs": [{"name": "gateway"}], outer: [{inner: rule} if isinstance(rule, list) else rule for rule in rules]}}
 
 
-def objection(canary: Canary, obj: Any) -> str:
-    return str(adopted.objection(canary, obj) or "")
+def objection(canary: Canary, obj: Any, services: Any = ("podinfo",)) -> str:
+    return str(adopted.objection(canary, obj, services) or "")
 
 
 @BOTH
@@ -74,6 +74,15 @@ def test_a_route_that_does_not_fit_is_ambiguous_or_gives_the_canary_something_is
 def test_a_route_that_we_made_is_no_route_of_the_users(canary: Canary) -> None:
     ours = router_for(canary).desired(dataclasses.replace(canary, options=Options()), Split(100, 0))
     assert "was made for this canary" in objection(canary, ours)
+
+
+@BOTH
+def test_a_route_that_names_the_apex_needs_one_since_the_walk_makes_it_after_the_route_is_accepted(canary: Canary) -> None:
+    beside = route(canary, [{"name": "podinfo", "port": 80}, {"name": "other", "port": 80}], backends())
+    for obj in (route(canary, backends(of="podinfo")), beside):
+        assert "names the Service podinfo, which does not exist" in objection(canary, obj, services=())
+        assert objection(canary, obj) == ""
+    assert objection(canary, route(canary, backends()), services=()) == ""
 
 
 def test_one_of_several_rules_is_chosen_by_name() -> None:
