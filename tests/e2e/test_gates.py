@@ -13,7 +13,7 @@ import pytest
 
 import cluster
 from harness import Release, wait_for
-from routing import on_every_gateway
+from routing import ROUTINGS, TRAEFIK, on_every_gateway
 
 
 def _loadtester(path: str, release: Release) -> None:
@@ -97,8 +97,8 @@ def test_a_person_aborts_in_mid_walk(release: Release, phase: str) -> None:
     assert load.stop()["failed"] == 0
 
 
-@on_every_gateway
-@pytest.mark.parametrize("when", ["before traffic", "with traffic", "waiting"])
+@pytest.mark.parametrize(
+    ("when", "routing"), [("before traffic", TRAEFIK), ("waiting", TRAEFIK), *(("with traffic", routing) for routing in ROUTINGS)], ids=str)
 def test_a_rollback_hook_is_obeyed(release: Release, when: str) -> None:
     gates = [_hook("confirm-rollout", "/gate/halt")] if when == "waiting" else []
     release.start_app(VERSION="1")

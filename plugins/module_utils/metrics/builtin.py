@@ -51,7 +51,7 @@ _HTTP = 'kubernetes_namespace="{{ namespace }}",kubernetes_pod_name=~"{{ target 
 _ENVOY = 'envoy_cluster_name=~"{{ namespace }}_{{ service }}-canary_[0-9]+"'
 
 # httproute-<namespace>-<route>-gw-<...>-svc-<namespace>-<Service>-<number of the backend>, whatever the route is called.
-_TRAEFIK = 'service=~"httproute-{{ namespace }}-.+-svc-{{ namespace }}-{{ service }}-canary-[0-9]+@kubernetesgateway"'
+_TRAEFIK = 'service=~"httproute-{{ namespace }}-.+-gw-.+-svc-{{ namespace }}-{{ service }}-canary-[0-9]+@kubernetesgateway"'
 
 OBSERVERS: Mapping[str, Mapping[str, Builtin]] = {
     # The application's own metric, under the name that Flagger expects it.

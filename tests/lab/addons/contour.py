@@ -57,7 +57,7 @@ OBJECTS = [
 ]
 """The class stays of unknown acceptance, since a single Gateway is named to Contour; the Gateway itself tells."""
 
-SETTINGS = {"accesslog-format": "envoy", "gateway": {"gatewayRef": {"name": NAME, "namespace": NAMESPACE}}}
+SETTINGS = {"accesslog-level": "error", "gateway": {"gatewayRef": {"name": NAME, "namespace": NAMESPACE}}}
 
 
 def _make_contour(workshop: Workshop, folder: Path) -> None:

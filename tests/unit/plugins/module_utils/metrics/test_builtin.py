@@ -37,7 +37,7 @@ def test_ws_45_gateway_api_asks_for_the_applications_own_metric(provider: str, n
     assert (render(found.query, VALUES, {}), found.unit, found.factor) == (query, unit, factor)
 
 
-BACKEND = 'service=~"httproute-test-.+-svc-test-web-canary-[0-9]+@kubernetesgateway"'
+BACKEND = 'service=~"httproute-test-.+-gw-.+-svc-test-web-canary-[0-9]+@kubernetesgateway"'
 CLUSTER = 'envoy_cluster_name=~"test_web-canary_[0-9]+"'
 
 
