@@ -151,7 +151,6 @@ def test_a_plan_is_of_what_would_be_released_and_nothing_is(release: Release) ->
     assert planned.lines("would release revision")
     steps = [int(weight) for weight in re.findall(r"in +\d+ s +\w+ +(\d+)%", planned.output)]
     assert max(steps) == 50 and steps[-1] == 0, planned.output[-4000:]
-    assert planned.lines(f"+++ {release.namespace}/podinfo as planned")
     assert release.get("deployment", "podinfo")["metadata"]["generation"] == before
     refused = release.playbook("canary", canary_release={"images": {"application": NEW}}).wait()
     assert (refused.rc, release.get("deployment", "podinfo")["metadata"]["generation"]) == (2, before)
