@@ -81,7 +81,8 @@ def outcomes(results: dict[str, Any]) -> dict[str, str]:
 def test_two_canaries_by_item_among_variables_of_common_names(pair: list[Release], tmp_path: Path) -> None:
     def run(image: str) -> Walk:
         canaries = [{"namespace": one.namespace, "file": str(one.folder / "canary.yml"), "kubeconfig": str(one.kubeconfig), "image": image} for one in pair]
-        walk = play("loop", tmp_path, "shop ansible_connection=local\n", "--tags", "release", canaries=canaries)
+        host = "shop ansible_connection=local ansible_python_interpreter='{{ ansible_playbook_python }}'\n"
+        walk = play("loop", tmp_path, host, "--tags", "release", canaries=canaries)
         assert walk.rc == 0, walk.output[-4000:]
         assert ways(walk) == {"in process"}
         return walk
