@@ -81,7 +81,8 @@ def outcomes(results: dict[str, Any]) -> dict[str, str]:
 def test_two_canaries_by_item_among_variables_of_common_names(pair: list[Release], tmp_path: Path) -> None:
     def run(image: str) -> Walk:
         canaries = [{"namespace": one.namespace, "file": str(one.folder / "canary.yml"), "kubeconfig": str(one.kubeconfig), "image": image} for one in pair]
-        walk = play("loop", tmp_path, "shop ansible_connection=local\n", "--tags", "release", canaries=canaries)
+        host = "shop ansible_connection=local ansible_python_interpreter='{{ ansible_playbook_python }}'\n"
+        walk = play("loop", tmp_path, host, "--tags", "release", canaries=canaries)
         assert walk.rc == 0, walk.output[-4000:]
         assert ways(walk) == {"in process"}
         return walk
@@ -151,7 +152,6 @@ def test_a_plan_is_of_what_would_be_released_and_nothing_is(release: Release) ->
     assert planned.lines("would release revision")
     steps = [int(weight) for weight in re.findall(r"in +\d+ s +\w+ +(\d+)%", planned.output)]
     assert max(steps) == 50 and steps[-1] == 0, planned.output[-4000:]
-    assert planned.lines(f"+++ {release.namespace}/podinfo as planned")
     assert release.get("deployment", "podinfo")["metadata"]["generation"] == before
     refused = release.playbook("canary", canary_release={"images": {"application": NEW}}).wait()
     assert (refused.rc, release.get("deployment", "podinfo")["metadata"]["generation"]) == (2, before)
