@@ -33,7 +33,7 @@ NOWHERE = "http://127.0.0.1:9"      # the port of discard, where nobody listens
 DOCUMENTS: Mapping[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
     "mode_misspelt": ({}, {"canary_mode": "walkk"}, "canary_mode", "walk, tick"),
     "on_wait_misspelt": ({}, {"canary_on_wait": "leave"}, "canary_on_wait", "wait, end"),
-    "a_switch_that_is_no_truth_value": ({}, {"canary_take_over": "perhaps"}, "canary_take_over", "bool"),
+    "a_switch_that_is_no_truth_value": ({}, {"canary_take_over": "perhaps"}, "canary_take_over: perhaps is neither true nor false", "true, false, or nothing"),
     "min_interval_in_letters": ({}, {"canary_min_interval": "abc"}, "canary_min_interval", "a number of seconds"),
     "drain_negative": ({}, {"canary_drain": -1}, "canary_drain", "a number of seconds"),
     "settle_in_words": ({}, {"canary_settle": "a while"}, "canary_settle", "a number of seconds"),
@@ -79,7 +79,9 @@ FILES: Mapping[str, tuple[bytes | None, str]] = {
 # The API server: what the environment says of it, how the message begins, what it says to do.
 CLUSTERS: Mapping[str, tuple[dict[str, str], str, str]] = {
     "kubeconfig_that_does_not_exist": ({"KUBECONFIG": "/nowhere/config"}, "kubeconfig: there is no file /nowhere/config", "K8S_AUTH_KUBECONFIG"),
-    "api_server_on_a_closed_port": ({"K8S_AUTH_HOST": NOWHERE, "K8S_AUTH_API_KEY": "sesame-4711"}, f"the API server {NOWHERE} cannot be reached", "check host"),
+    "api_server_on_a_closed_port": (
+        {"K8S_AUTH_HOST": NOWHERE, "K8S_AUTH_API_KEY": "sesame-4711"}, "get ConfigMap ",
+        f"the API server {NOWHERE} cannot be reached: Connection refused; check host"),
     "api_server_without_scheme": ({"K8S_AUTH_HOST": "127.0.0.1:6443", "K8S_AUTH_API_KEY": "sesame-4711"}, "host: ", "https://name:port"),
     "wrong_token": (
         {"K8S_AUTH_HOST": "SERVER", "K8S_AUTH_API_KEY": "sesame-4711", "K8S_AUTH_VERIFY_SSL": "false"}, "the API server SERVER does not accept the credentials",
@@ -92,7 +94,7 @@ NAMES = (*ROWS, *DOCUMENTS, *FILES, *CLUSTERS, "same_canary_from_two_hosts")
 UNASKED = {*CLUSTERS, *FILES, "mode_misspelt", "on_wait_misspelt", "a_switch_that_is_no_truth_value", "name_in_capitals", "neither_name_nor_document",
            "no_namespace", "name_of_another_document", "two_documents", "min_interval_in_letters"} - {"no_permission"}
 # Said by Ansible itself, in its words.
-ARGUMENTS = ("mode_misspelt", "on_wait_misspelt", "a_switch_that_is_no_truth_value")
+ARGUMENTS = ("mode_misspelt", "on_wait_misspelt")
 
 
 @dataclass(frozen=True)
