@@ -137,7 +137,7 @@ class Api:
 
         With ``dry_run`` the server says what the object would be, and keeps nothing.
         """
-        query = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict", **({"dryRun": "All"} if dry_run else {})}
+        query = {"fieldValidation": "Strict", **({"dryRun": "All"} if dry_run else {})}
         return self._write("patch", ref, "PATCH", ref.path, body, STRATEGIC_PATCH, repeatable=dry_run or _fenced(body), query=query)
 
     def patch_status(self, ref: Ref, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -192,9 +192,10 @@ class Api:
 
     # Inside
 
-    def _write(self, verb: str, ref: Ref, method: str, path: str, body: Any, content_type: str, repeatable: bool) -> dict[str, Any]:
+    def _write(self, verb: str, ref: Ref, method: str, path: str, body: Any, content_type: str, repeatable: bool,
+               query: Mapping[str, str] | None = None) -> dict[str, Any]:
         data = json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
-        reply = self._send(verb, ref, method, path, {"fieldManager": FIELD_MANAGER}, data, content_type, repeatable)
+        reply = self._send(verb, ref, method, path, {"fieldManager": FIELD_MANAGER, **(query or {})}, data, content_type, repeatable)
         return self._body(verb, ref, reply)
 
     def _send(self, verb: str, ref: Ref, method: str, path: str, query: Mapping[str, str], body: bytes | None, content_type: str,
