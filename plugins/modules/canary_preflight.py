@@ -58,6 +58,19 @@ options:
     type: str
     choices: [walk, tick]
     default: walk
+  state:
+    description:
+      - V(present) prepares a walk, V(absent) the removal of the canary. Only a removal needs the permission to delete, and only it asks for that.
+      - A canary that was removed begins anew when a walk with O(mode=walk) brings its document along, by O(spec), O(text) or a Canary object.
+        Else RV(glance) is V(unchanged).
+    type: str
+    choices: [present, absent]
+    default: present
+  keep:
+    description: With O(state=absent), whose pod template the target serves with afterwards, for the plan in check mode.
+    type: str
+    choices: [primary, target]
+    default: primary
   deep:
     description: Whether to look at the cluster when a walk is about to begin. Without it, only the document is checked.
     type: bool
@@ -141,6 +154,11 @@ phase:
   type: str
   returned: success
   sample: Succeeded
+anew:
+  description: Whether the canary was removed before and this walk begins it again, for M(progressive.delivery.canary_observe).
+  type: bool
+  returned: success
+  sample: false
 gates:
   description: Indexes of the document's webhooks that are gates.
   type: list
@@ -182,6 +200,8 @@ OPTIONS = {
     "templates": {"type": "list", "elements": "dict", "default": []},
     "options": {"type": "dict", "default": {}},
     "mode": {"type": "str", "choices": ["walk", "tick"], "default": "walk"},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "keep": {"type": "str", "choices": ["primary", "target"], "default": "primary"},
     "deep": {"type": "bool", "default": True},
     "gitops_ignored": {"type": "bool", "default": False},
     "flagger_is_gone": {"type": "bool", "default": False},
@@ -205,6 +225,8 @@ def execute(call: Call) -> dict[str, Any]:
 
 def _checked(call: Call, given: Given) -> dict[str, Any]:
     stored = store.read(call.api, given.namespace, given.name)
+    if call.params["state"] == "absent":
+        return _checked_for_removal(call, given, stored)
     found = preflight.remembered(stored, call.params["mode"]) if given.document is None else None
     if found is not None:
         target = preflight.target_of(call.api, found.canary)
@@ -213,10 +235,23 @@ def _checked(call: Call, given: Given) -> dict[str, Any]:
             return _result(call, found, stored, target, seen)
     found = preflight.find(call.api, given, call.params["options"], stored)
     target = preflight.target_of(call.api, found.canary)
-    seen = preflight.glance(call.api, found.canary, stored, target, call.params["mode"])
+    anew = preflight.begins_anew(given, found, stored, call.params["mode"])
+    seen = Glance() if anew else preflight.glance(call.api, found.canary, stored, target, call.params["mode"])
     if not seen.verdict:
         _look_around(call, given, found, stored, target)
-    return _result(call, found, stored, target, seen)
+    return _result(call, found, stored, target, seen, anew)
+
+
+def _checked_for_removal(call: Call, given: Given, stored: store.Stored) -> dict[str, Any]:
+    """A removal needs nothing to be well, only the permission to delete."""
+    found = preflight.find(call.api, given, call.params["options"], stored)
+    seen = preflight.glance_at_removal(call.api, found.canary, stored)
+    if not seen.verdict:
+        needed = {**found.needed, given.namespace: found.needed[given.namespace] + permissions.REMOVAL}
+        lacks = surroundings.missing(call.api, needed)
+        if lacks:
+            raise KubeError(surroundings.permission_error(lacks), FORBIDDEN)
+    return _result(call, found, stored, preflight.target_of(call.api, found.canary), seen)
 
 
 def _look_around(call: Call, given: Given, found: Found, stored: store.Stored, target: dict[str, Any] | None) -> None:
@@ -252,7 +287,8 @@ def _given(call: Call) -> Given:
     return inputs.by_name(name, namespace, params["templates"])
 
 
-def _result(call: Call, found: Found, stored: store.Stored, target: dict[str, Any] | None, seen: Glance) -> dict[str, Any]:
+def _result(call: Call, found: Found, stored: store.Stored, target: dict[str, Any] | None, seen: Glance,
+            anew: bool = False) -> dict[str, Any]:
     result = {
         "canary": call.subject,
         "document": found.frozen,
@@ -260,6 +296,7 @@ def _result(call: Call, found: Found, stored: store.Stored, target: dict[str, An
         "asked": revision_of(target["spec"]["template"]) if target else "",
         "glance": seen.verdict,
         "why": seen.why,
+        "anew": anew,
         "phase": stored.record.phase if stored.record else "",
         "gates": [hook.index for hook in found.canary.analysis.hooks if hook.type in GATES],
     }
@@ -270,9 +307,10 @@ def _result(call: Call, found: Found, stored: store.Stored, target: dict[str, An
 
 def _planned(call: Call, found: Found, stored: store.Stored, seen: Glance) -> dict[str, Any]:
     """What a walk would do, said to people and returned."""
-    steps = () if seen.verdict else preflight.plan(call.api, found, stored)
+    removal = ("", call.params["keep"]) if call.params["state"] == "absent" else None
+    steps = () if seen.verdict else preflight.plan(call.api, found, stored, removal)
     lines = [plan_line(step) for step in steps] or [f"{seen.verdict.replace('_', ' ')}: {seen.why}"]
-    for line in [*lines, *(hooks_lines(found.canary) if steps else ())]:
+    for line in [*lines, *(hooks_lines(found.canary) if steps and not removal else ())]:
         call.say(line)
     planned: dict[str, Any] = {"plan": [dump(step) for step in steps]}
     if call.diff:

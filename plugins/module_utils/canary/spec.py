@@ -44,6 +44,8 @@ class Options:
     selector_labels: tuple[str, ...] = ("app", "name", "app.kubernetes.io/name")
     label_prefixes: tuple[str, ...] = ()  # labels and annotations copied to the primary; "*" copies all
     max_time_to_accept: float = 30.0    # how long the gateway's controller may take to accept a route
+    on_absence: str = "hold"            # hold | rollback: what whoever comes by does with a walk that nobody came back to (SAFETY 32)
+    absence: float = 150.0              # a walk overdue for so long is one that nobody came back to; never less than two intervals
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.record
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.rollout import rollout
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs, routes, writing
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs, removal, routes, writing
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.routes import read_route
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.services import slices as read_slices
@@ -50,7 +50,7 @@ def look(api: Api, canary: Canary, record: Record | None = None) -> Observation:
     slices = read_slices(api, canary.namespace, [services.name_of(canary, role) for role in services.ROLES])
     # A Service's slices follow its selector by a moment: only both together say who answers at the apex.
     only_primary = _only_primary(canary, slices)
-    differing = _differing(api, canary, target, selector, _suspects(canary, record, slices, only_primary))
+    differing, missing = _differing(api, canary, target, selector, _suspects(canary, record, slices, only_primary))
     return Observation(
         now=api.now(),
         target=_workload(target, replicasets, canary.analysis.canary_ready_threshold,
@@ -63,6 +63,8 @@ def look(api: Api, canary: Canary, record: Record | None = None) -> Observation:
         apex_on_primary=only_primary and canary.service.name not in differing,
         route=read_route(api, canary),
         replicasets=tuple(item["metadata"]["name"] for item in replicasets if target and is_owned_by(item, target)),
+        missing=missing,
+        remains=removal.remains(api, canary, record.inventory, target, selector, slices, routes.ref(canary)) if record and record.removing else None,
     )
 
 
@@ -150,14 +152,18 @@ def _suspects(canary: Canary, record: Record | None, slices: Sequence[Object], o
             if not endpoints.has_slices(slices, services.name_of(canary, role)) or (role == services.APEX and not only_primary)]
 
 
-def _differing(api: Api, canary: Canary, target: Object | None, selector: Selector | None, roles: Sequence[str]) -> tuple[str, ...]:
+def _differing(api: Api, canary: Canary, target: Object | None, selector: Selector | None, roles: Sequence[str],
+               ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of the Services that are missing or differ, and of those that are missing."""
     if target is None or selector is None:
-        return ()
-    found = []
+        return (), ()
+    found, missing = [], []
     for role in roles:
         live = api.get(refs.service(canary.namespace, services.name_of(canary, role)))
         if live and role == services.APEX:
             marks.check(live, canary.name, 0)
+        if live is None:
+            missing.append(services.name_of(canary, role))
         if not services.is_as_wanted(live, canary, role, selector, target):
             found.append(services.name_of(canary, role))
-    return tuple(found)
+    return tuple(found), tuple(missing)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils import walker
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states, stage as stages, takeover, words
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import absence, record as states, stage as stages, takeover, words
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import LostLock, SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.machine import Asks, ReadBack, asks, every, is_due, read_back
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Observation, Orders, dump
@@ -47,6 +47,7 @@ class Round:
     on_wait: str = "wait"
     take_over: bool = False
     asked: str = ""                     # the revision that this run was started for
+    anew: bool = False                  # begin again where the canary was removed
     impatient: Callable[[str], bool] = lambda why: False    # whether this call has to return now instead of waiting on (ANSIBLE 7)
     document: dict[str, Any] | None = None
     # state of the call
@@ -101,7 +102,11 @@ class Round:
             self.record = Record(self.canary.name, self.canary.namespace, identity=self.canary.identity)
             return
         self.record = self.stored.record
-        if self.record.phase in states.IDLE or self.record.identity == self.canary.identity:
+        if self.record.phase == states.TERMINATED and self.anew:
+            self.record = Record(self.canary.name, self.canary.namespace, identity=self.canary.identity, epoch=self.record.epoch, holder=self.record.holder)
+        if not self._is_ours():
+            self.record = absence.noted(self.canary, self.record, self.api.now())
+        if self.record.phase in (*states.IDLE, states.TERMINATED) or self.record.identity == self.canary.identity:
             self.record = dataclasses.replace(self.record, identity=self.canary.identity)
             return
         for key, value in self.record.identity.items():

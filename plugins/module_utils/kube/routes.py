@@ -13,9 +13,11 @@ from typing import Any
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks, services
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Route, Split, TrafficOrder, dump
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.primary import selector_of
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import removal
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
-from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref, deployment
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.services import ensure_services, has_endpoints
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.waits import existing, until
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import Change, Writer, change, ensure, shown
@@ -93,6 +95,15 @@ def apply_traffic(api: Api, canary: Canary, order: TrafficOrder, epoch: int, che
         return traffic
     if order.split is not None and not check_mode:
         traffic.await_accepted(api, canary, canary.options.max_time_to_accept if wait is None else wait, leave)
+    if order.apex_back and _may_return(writer, canary, traffic):
+        traffic.changes.append(removal.apex_back(writer, canary, selector_of(existing(api, deployment(canary.namespace, canary.target)),
+                                                                              canary.options.selector_labels)))
+    if order.route_back and traffic.accepted:
+        done = removal.route_back(writer, canary, ref(canary))
+        traffic.changes.append(done)
+        traffic.route = done.after
+        if not check_mode:
+            traffic.await_accepted(api, canary, canary.options.max_time_to_accept if wait is None else wait, leave)
     if order.apex and traffic.accepted:
         traffic.changes += ensure_services(writer, canary, (services.APEX,))
     return traffic
@@ -150,6 +161,15 @@ def _still_right(canary: Canary, split: Split) -> Callable[[dict[str, Any], dict
         present = router.read(now, canary)
         return present == router.read(first, canary) or (present is not None and split.canary <= present.canary)
     return still_right
+
+
+def _may_return(writer: Writer, canary: Canary, traffic: Traffic) -> bool:
+    """Users go back to the target only while somebody there can answer (SAFETY 16)."""
+    if has_endpoints(writer.api, canary.namespace, canary.service.canary_name):
+        return True
+    traffic.accepted = False
+    traffic.why = f"not pointed at {canary.target}: Service {canary.namespace}/{canary.service.canary_name} has no ready endpoints"
+    return False
 
 
 def _may_raise(writer: Writer, canary: Canary, split: Split, before: Split | None, traffic: Traffic) -> bool:

@@ -51,6 +51,8 @@ def _read(fields: Fields) -> Options:
         selector_labels=fields.texts("selector_labels", formats.KEY, split=True) or default.selector_labels,
         label_prefixes=fields.texts("label_prefixes", split=True),
         max_time_to_accept=fields.seconds("max_time_to_accept", default=default.max_time_to_accept, bare=True),
+        on_absence=fields.choice("on_absence", ("hold", "rollback"), default=default.on_absence),
+        absence=fields.seconds("absence", default=default.absence, bare=True),
     )
     fields.refuse_rest()
     return options
