@@ -174,9 +174,7 @@ def read_back(canary: Canary, record: Record, seen: Observation) -> ReadBack:
 def _closed(canary: Canary, record: Record, intent: Intent, now: float) -> Record:
     split = intent.traffic.split if intent.traffic else None
     if split is None:
-        # Requests that the primary had before the route left it are answered by it.
-        left = intent.traffic and (intent.traffic.route_back or intent.traffic.apex_back)
-        return dataclasses.replace(record, intent=None, drain_until=now + canary.options.drain if left else record.drain_until)
+        return dataclasses.replace(record, intent=None)
     due = now + canary.analysis.interval if split.canary else 0.0
     # Not only what had a confirmed weight: nobody orders 0 where there was nothing to take away.
     drain_until = record.drain_until if split.canary else now + canary.options.drain

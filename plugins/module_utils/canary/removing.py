@@ -68,11 +68,15 @@ def _step(turn: Turn, remains: Remains) -> Decision:
         why = f"Service {turn.canary.service.name} still holds pods of {turn.canary.primary}, or nobody who is ready"
         return _patient(turn, turn.canary.progress_deadline, why)
     if remains.route == OURS:
+        turn.set(unready_since=turn.now)
         return turn.act(f"lead the route to Service {turn.canary.service.name}", lowers=True, traffic=TrafficOrder(route_back=True))
     route = turn.seen.route
     if route and route.owned and not route.accepted and remains.objects:
         limit = turn.canary.options.max_time_to_accept + turn.canary.analysis.interval
         return _patient(turn, limit, f"the route is not accepted yet: {route.why}")
+    if turn.record.unready_since:
+        # Users have just been seen to be elsewhere; what the primary was asked before that, it answers.
+        turn.set(unready_since=0.0, drain_until=turn.now + turn.canary.options.drain)
     if remains.objects and turn.now < turn.record.drain_until:
         return turn.wait(CLOCK, f"{turn.canary.primary} drains", due=turn.record.drain_until)
     if remains.objects or remains.held:
@@ -99,7 +103,7 @@ def _target_takes_over(turn: Turn) -> Decision:
     if not target.ready or target.endpoints < max(1, serving):
         return _patient(turn, turn.canary.progress_deadline, f"{target.name} is not ready: {target.why or f'{target.endpoints} of its pods answer'}",
                         stuck=target.stuck)
-    turn.set(unready_since=0.0)
+    turn.set(unready_since=turn.now)
     return turn.act(f"point Service {service.name} at {target.name} again", lowers=True, traffic=TrafficOrder(apex_back=True))
 
 
@@ -118,11 +122,11 @@ def _only_target_answers(turn: Turn) -> bool:
 
 
 def _patient(turn: Turn, seconds: float, why: str, stuck: bool = False) -> Decision:
-    """Wait, but not for ever: whoever serves goes on, and the next run tries again."""
+    """Wait, but not for ever: whoever serves goes on, and the next run waits anew."""
     if not turn.record.unready_since:
         turn.set(unready_since=turn.now)
-    if stuck or turn.now - turn.record.unready_since > seconds:
-        turn.set(unready_since=0.0)
+    holder = turn.record.holder
+    if stuck or turn.now - max(turn.record.unready_since, holder.since if holder else turn.now) > seconds:
         return turn.done("held", f"{why}; whoever served before goes on serving, run it again to go on with the removal")
     return turn.wait(KUBERNETES, why)
 
