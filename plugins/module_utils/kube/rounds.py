@@ -99,7 +99,8 @@ class Round:
     def _adopt(self) -> None:
         """Take the stored record as the present one; what a document may not change in a walk is held against it (SAFETY 8)."""
         if self.stored.record is None:
-            self.record = Record(self.canary.name, self.canary.namespace, identity=self.canary.identity)
+            # Whoever walked before a record was lost had a lower epoch than the server's seconds, and so have the marks it left.
+            self.record = Record(self.canary.name, self.canary.namespace, identity=self.canary.identity, epoch=int(self.api.now()))
             return
         self.record = self.stored.record
         if self.record.phase == states.TERMINATED and self.anew:
