@@ -190,7 +190,7 @@ def _all(call: Call, namespace: str) -> dict[str, Any]:
     entries = [_entry(record, now) for record in found] + [{**_entry(Record(name, namespace), now), "unreadable": why} for name, why in unreadable]
     for record in found:
         orphaned = _orphaned_since(record, now)
-        call.say(f"{record.name}: " + words.line(record, now, f"orphaned since {orphaned}" if orphaned else record.due_why or record.outcome, record.due))
+        call.say(f"{record.name}: " + words.line(record, now, f"orphaned since {orphaned}" if orphaned else record.due_why or record.outcome or "under way", record.due))
     for name, why in unreadable:
         call.warn(f"{namespace}/{name}: {why}")
     return {"changed": False, "canaries": sorted(entries, key=lambda entry: entry["name"])}
