@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import inventory, record as states
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.machine import decide, read_back
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import OURS, Orders, TrafficOrder, WorkloadOrder
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.plan import plan
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import KEEP_TARGET, Intent, dumps, orders_of, removal_text
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import CONFIRM_PROMOTION, CONFIRM_ROLLOUT, GATES, POST_ROLLOUT, Options
 from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.canary import rules
@@ -232,6 +233,17 @@ def test_safety_29_removing_again_sweeps_what_came_late() -> None:
     world.services.add(world.canary.service.canary_name)
     assert remove(world).outcome == "removed"
     rules.is_removed(world)
+
+
+def test_safety_29_a_plan_of_a_removal_names_its_steps_and_ends_with_nothing_left() -> None:
+    world = idle(states.FAILED)
+    record = dataclasses.replace(world.record, removing=states.Removal("why", world.now))
+    steps = plan(world.canary, record, world.look_for(record))
+    assert steps[-1].phase == states.TERMINATED
+    said = [step.what for step in steps]
+    order = [next(index for index, text in enumerate(said) if part in text)
+             for part in ("promoted template back", "scale podinfo to 2", "point Service podinfo at podinfo", "lead the route", "drains", "take away")]
+    assert order == sorted(order), said
 
 
 @given(begin=BEGINNINGS, happenings=HAPPENINGS, later=HAPPENINGS, downtimes=DOWNTIMES, document=st.sampled_from(("plain", "short", "hooks", "by people")),
