@@ -11,6 +11,8 @@ PYTHON3 ?= python3
 LAB ?=
 # What the lab is for: demo leaves out what only tests need.
 FOR ?= tests
+# CLUSTER=own, on the command line alone: demo and e2e in the cluster of KUBECONFIG instead of a lab. CONTRIBUTING.md says what else has to be set.
+CLUSTER := lab
 # What pytest is given by the test targets, for example ARGS='-k steps -x'.
 ARGS ?=
 
@@ -22,7 +24,7 @@ PREPARE := $(PYTHON3) tests/toolchain/prepare.py
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.build/tree
 IN_VENV := PATH="$(VENV)/bin:$$PATH"
 LAB_TOOL = $(IN_VENV) python3 tests/lab/lab.py $(1) $(if $(LAB),--name "$(LAB)")
-STAGE := $(IN_VENV) $(PYTHON) tests/toolchain/stages.py $(if $(LAB),--lab "$(LAB)")
+STAGE := $(IN_VENV) $(PYTHON) tests/toolchain/stages.py $(if $(LAB),--lab "$(LAB)") --cluster "$(CLUSTER)"
 
 .PHONY: help setup setup-runtime demo demo-down test \
   test-unit test-lint test-types test-sanity test-integration test-e2e test-docs \
@@ -33,10 +35,10 @@ help:  ## list the targets
 
 ##@ First steps
 demo: setup-runtime  ## a good and a bad release of a real app, live, on a cluster of its own (ARGS=--verbose shows all that Ansible prints)
-	@$(IN_VENV) $(PYTHON) tests/demo/demo.py $(ARGS)
+	@$(IN_VENV) $(PYTHON) tests/demo/demo.py --cluster "$(CLUSTER)" $(ARGS)
 
 demo-down:  ## remove all that the demo made
-	@python3 tests/demo/demo.py --down
+	@$(IN_VENV) python3 tests/demo/demo.py --cluster "$(CLUSTER)" --down
 
 test: setup  ## everything that CI runs
 	@$(STAGE) all
@@ -68,7 +70,7 @@ test-unit: setup  ## unit tests in the checkout, by plain pytest
 test-integration: setup  ## ansible-test integration against the lab
 	@$(STAGE) integration
 
-test-e2e: setup  ## whole releases in the lab
+test-e2e: setup  ## whole releases in the lab (CLUSTER=own: in a cluster of yours)
 	@$(STAGE) e2e -- $(ARGS)
 
 test-docs: setup  ## module documentation and changelog fragments

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.modules import canary_preflight
-from ansible_collections.progressive.delivery.plugins.plugin_utils import versions
+from ansible_collections.progressive.delivery.plugins.plugin_utils import documents, versions
 from ansible_collections.progressive.delivery.plugins.plugin_utils.in_process import InProcess
 
 
@@ -19,3 +19,6 @@ class ActionModule(InProcess):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         wrong = versions.problem(versions.kubernetes_core())
         return {"failed": True, "changed": False, "msg": wrong} if wrong else super().run(tmp, task_vars)
+
+    def completed(self, given: dict[str, Any]) -> dict[str, Any]:
+        return documents.with_text(self, given)

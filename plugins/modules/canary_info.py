@@ -86,6 +86,16 @@ failed_checks:
   type: int
   returned: when it exists
   sample: 0
+iteration:
+  description: The present iteration of a blue/green release; 0 when there is none.
+  type: int
+  returned: when it exists
+  sample: 0
+iterations:
+  description: How many iterations there are before users meet the revision; 0 where traffic is raised by weights.
+  type: int
+  returned: when it exists
+  sample: 0
 outcome:
   description: How the last walk ended; promoted, rolled_back, aborted, superseded or removed.
   type: str
@@ -137,7 +147,7 @@ orphaned_since:
   returned: when it exists
   sample: ""
 evidence:
-  description: What the last ticks found; time, weight, checks and hooks of each.
+  description: What the last ticks found; time, weight, iteration, checks and hooks of each.
   type: list
   elements: dict
   returned: when it exists
@@ -173,6 +183,7 @@ def execute(call: Call) -> dict[str, Any]:
     call.say(words.line(record, now, f"orphaned since {orphaned}" if orphaned else why, record.due))
     return {
         "changed": False, "exists": True, "phase": record.phase, "walking": _walking(record), "weight": record.canary_weight,
+        "iteration": min(record.iterations, record.iterations_wanted), "iterations": record.iterations_wanted,
         "failed_checks": record.failed_checks, "outcome": record.outcome, "outcome_why": record.outcome_why,
         "outcome_revision": record.outcome_revision, "revision": record.pinned.revision if record.pinned else record.last_applied,
         "promoted_revision": record.last_promoted, "run": record.run,
@@ -190,7 +201,8 @@ def _all(call: Call, namespace: str) -> dict[str, Any]:
     entries = [_entry(record, now) for record in found] + [{**_entry(Record(name, namespace), now), "unreadable": why} for name, why in unreadable]
     for record in found:
         orphaned = _orphaned_since(record, now)
-        call.say(f"{record.name}: " + words.line(record, now, f"orphaned since {orphaned}" if orphaned else record.due_why or record.outcome or "under way", record.due))
+        why = f"orphaned since {orphaned}" if orphaned else record.due_why or record.outcome or "under way"
+        call.say(f"{record.name}: " + words.line(record, now, why, record.due))
     for name, why in unreadable:
         call.warn(f"{namespace}/{name}: {why}")
     return {"changed": False, "canaries": sorted(entries, key=lambda entry: entry["name"])}

@@ -43,6 +43,12 @@ options:
     description: Take the record over even from a run that is alive. What that run still sends is refused. For aborts.
     type: bool
     default: false
+  abort:
+    description:
+      - The run is an abort. Where the record cannot be read, or there is none, all traffic is taken back to a primary that can answer, pods and
+        record are left alone, and the outcome is V(held).
+    type: bool
+    default: false
   asked:
     description: The revision that this run was started for. When another one is promoted instead, the outcome is V(superseded).
     type: str
@@ -157,6 +163,7 @@ OPTIONS = {
     "mode": {"type": "str", "choices": ["walk", "tick"], "default": "walk"},
     "on_wait": {"type": "str", "choices": ["wait", "end"], "default": "wait"},
     "take_over": {"type": "bool", "default": False},
+    "abort": {"type": "bool", "default": False},
     "asked": {"type": "str", "default": ""},
     "anew": {"type": "bool", "default": False},
 }
@@ -168,7 +175,7 @@ def execute(call: Call) -> dict[str, Any]:
     one = Round(
         call.api, canary, load(Holder, call.params["holder"]), call.say, _announcer(canary),
         mode=call.params["mode"], on_wait=call.params["on_wait"], take_over=call.params["take_over"], asked=call.params["asked"], anew=call.params["anew"],
-        impatient=call.impatient, document=call.params["document"])
+        abort=call.params["abort"], impatient=call.impatient, document=call.params["document"])
     try:
         tick = one.run()
     except LostLock as error:

@@ -81,7 +81,7 @@ import json
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, SpecError
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, RecordError, SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record, order_key
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import CONFIRM_PROMOTION, CONFIRM_ROLLOUT, CONFIRM_TRAFFIC_INCREASE, GATES
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import record as store
@@ -103,7 +103,7 @@ def execute(call: Call) -> dict[str, Any]:
         raise SpecError("gate", f"is only for order=approve, not for order={order}", "leave it out")
     stored = store.read(call.api, namespace, name)
     if stored.record is None:
-        raise CanaryError(f"there is no canary {name} in {namespace}: it has no record ConfigMap {name}-canary, so there is nothing to {order}")
+        raise RecordError(f"there is no canary {name} in {namespace}: it has no record ConfigMap {name}-canary, so there is nothing to {order}")
     wanted = _annotations(order, stored.record, call.params["gate"], call.params["reason"], call.params["keep"])
     changed = store.annotate(call.api, namespace, name, wanted, check_mode=call.check_mode)
     call.say(f"{stored.record.phase}: {order}" + (f" ({call.params['reason']})" if call.params["reason"] else ""))

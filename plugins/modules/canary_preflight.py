@@ -18,7 +18,7 @@ description:
     other tools that would undo the walk's changes - and refuses with everything that is in the way, one line each.
   - It writes nothing, except reviews of its own permissions, which the API server does not keep.
   - In check mode it says in addition what a walk would do, step by step.
-  - The document is taken from O(spec) or O(text); when neither is given, from the Canary object O(canary_name) in the cluster; when there is none,
+  - The document is taken from O(spec), O(text) or O(file); when neither is given, from the Canary object O(canary_name) in the cluster; when there is none,
     from the record of the canary, which keeps the document that it was walked by.
 options:
   canary_name:
@@ -39,6 +39,12 @@ options:
       - "The text of a YAML file with the Canary document; MetricTemplates may stand beside it. It is read raw: templates in queries stay as they are."
       - Documents of other kinds are left alone, with a warning.
     type: str
+  file:
+    description:
+      - Path, on the controller, of the file that O(text) is read from when O(text) is left out. A relative one is looked for beside the playbook,
+        in its folder C(files), and then in the present folder. The file may be encrypted with Ansible Vault.
+      - Beside O(text) it only says where that comes from, for messages.
+    type: str
   templates:
     description: MetricTemplate documents. Those that the document names and that are neither here nor in O(text) are read from the cluster.
     type: list
@@ -58,10 +64,17 @@ options:
     type: str
     choices: [walk, tick]
     default: walk
+  abort:
+    description:
+      - The run is an abort. Where the record cannot be read, or there is none, that is no reason to refuse, and the surroundings are not looked at.
+      - The document is then the given one, else the one that stands beside the damaged record, else the Canary object.
+    type: bool
+    default: false
   state:
     description:
       - V(present) prepares a walk, V(absent) the removal of the canary. Only a removal needs the permission to delete, and only it asks for that.
-      - A canary that was removed begins anew when a walk with O(mode=walk) brings its document along, by O(spec), O(text) or a Canary object.
+      - A canary that was removed begins anew when a walk with O(mode=walk) brings its document along, by O(spec), O(text), O(file) or a Canary
+        object.
         Else RV(glance) is V(unchanged).
     type: str
     choices: [present, absent]
@@ -79,6 +92,17 @@ options:
     description:
       - Say that no GitOps tool puts back what a walk changes, because it was told to ignore these fields.
       - Left out, a tool whose marks are on these fields of the target, the apex Service or the route is a reason to refuse, with the setting that it needs.
+    type: bool
+    default: false
+  release:
+    description:
+      - What M(progressive.delivery.canary_release) is going to do to the target, C(images) or C(patch). All checks, RV(asked), RV(glance) and the plan
+        are then about the target as it would be; what this cannot be done to is a reason to refuse.
+      - Left out, they are about the target as it is.
+    type: dict
+    default: {}
+  take_over:
+    description: Whether the run is going to release, and to walk, also while a living run walks the canary. Only with O(release).
     type: bool
     default: false
   flagger_is_gone:
@@ -120,6 +144,11 @@ canary:
   type: str
   returned: success
   sample: test/podinfo
+server:
+  description: Address of the API server; together with RV(canary) it says which canary is meant, among all hosts of a play.
+  type: str
+  returned: success
+  sample: https://10.0.0.1:6443
 document:
   description: The frozen document with its templates and options, for the verbs of the walk.
   type: dict
@@ -141,6 +170,7 @@ glance:
     - V(unchanged) when the target runs what was promoted or rejected before, and the canary has no traffic.
     - V(rolled_back) or V(aborted) instead, with O(mode=walk), when what the target runs was rejected before.
     - V(not_due), only with O(mode=tick), when the next tick is more than 15 seconds away.
+    - V(lost_lock), only with O(release), when a living run walks the canary and the release would change its target.
   type: str
   returned: success
   sample: ""
@@ -154,6 +184,11 @@ phase:
   type: str
   returned: success
   sample: Succeeded
+release:
+  description: O(release) as it was understood, for M(progressive.delivery.canary_release); empty when there is nothing to release.
+  type: dict
+  returned: success
+  sample: {"images": {"podinfo": "ghcr.io/stefanprodan/podinfo:6.14.1"}}
 anew:
   description: Whether the canary was removed before and this walk begins it again, for M(progressive.delivery.canary_observe).
   type: bool
@@ -176,18 +211,21 @@ plan:
 
 import os
 import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils import manifests, walker
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import given as inputs, permissions
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import given as inputs, permissions, releasing
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.findings import Findings
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import KubeError
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError, RecordError, SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.given import Given
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import dump
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.outline import hooks_lines, plan_line
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import GATES
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import preflight, record as store, secrets, surroundings
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import preflight, record as store, releasing as releases, secrets, surroundings
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.preflight import Found, Glance
 from ansible_collections.progressive.delivery.plugins.module_utils.metrics import ready
 from ansible_collections.progressive.delivery.plugins.module_utils.verb import Call, Verb
@@ -197,17 +235,33 @@ OPTIONS = {
     "canary_namespace": {"type": "str", "default": ""},
     "spec": {"type": "dict"},
     "text": {"type": "str"},
+    "file": {"type": "str"},
     "templates": {"type": "list", "elements": "dict", "default": []},
     "options": {"type": "dict", "default": {}},
     "mode": {"type": "str", "choices": ["walk", "tick"], "default": "walk"},
+    "abort": {"type": "bool", "default": False},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "keep": {"type": "str", "choices": ["primary", "target"], "default": "primary"},
     "deep": {"type": "bool", "default": True},
     "gitops_ignored": {"type": "bool", "default": False},
+    "release": {"type": "dict", "default": {}},
+    "take_over": {"type": "bool", "default": False},
     "flagger_is_gone": {"type": "bool", "default": False},
 }
+RELEASE = "canary_release"              # the role's name of the option release
 
 FORBIDDEN = 403
+
+
+@dataclass(frozen=True)
+class Target:
+    """The target as a run finds it, or would find it once it has released."""
+
+    obj: dict[str, Any] | None
+    refused: SpecError | None = None    # why it cannot be released
+    held: str = ""                      # by whom it is walked, where that is in the way of a release
+    release: Mapping[str, Any] = field(default_factory=dict)
+    differs: bool = False               # from what is there
 
 
 def execute(call: Call) -> dict[str, Any]:
@@ -218,32 +272,48 @@ def execute(call: Call) -> dict[str, Any]:
     except KubeError as error:
         if error.status != FORBIDDEN:
             raise
-        lacks = surroundings.missing(call.api, {given.namespace: permissions.every_walk(is_object=given.document is None)})
+        walk = permissions.every_walk(given.document is None, _provider(call, given))
+        lacks = surroundings.missing(call.api, {given.namespace: walk})
         refusal = surroundings.permission_error(lacks) if lacks else str(error)
     raise KubeError(refusal, FORBIDDEN)
 
 
+def _provider(call: Call, given: Given) -> str:
+    """Of a document that nobody has parsed yet."""
+    spec = (given.document or {}).get("spec")
+    named = spec.get("provider") if isinstance(spec, Mapping) else None
+    return str(named or call.params["options"].get("provider") or flagger.GATEWAYAPI)
+
+
 def _checked(call: Call, given: Given) -> dict[str, Any]:
-    stored = store.read(call.api, given.namespace, given.name)
+    try:
+        stored = store.read(call.api, given.namespace, given.name)
+        problem = "" if stored.exists else "there is no record of a walk"
+    except RecordError as error:
+        if not call.params["abort"]:
+            raise
+        stored, problem = store.salvaged(call.api, given.namespace, given.name), str(error)
+    if call.params["abort"] and problem:
+        return _to_abort(call, given, stored, problem)
     if call.params["state"] == "absent":
         return _checked_for_removal(call, given, stored)
     found = preflight.remembered(stored, call.params["mode"]) if given.document is None else None
     if found is not None:
-        target = preflight.target_of(call.api, found.canary)
-        seen = preflight.glance(call.api, found.canary, stored, target, call.params["mode"])
+        target = _target(call, found, stored)
+        seen = _glance(call, found, stored, target)
         if seen.verdict:
             return _result(call, found, stored, target, seen)
     found = preflight.find(call.api, given, call.params["options"], stored)
-    target = preflight.target_of(call.api, found.canary)
+    target = _target(call, found, stored)
     anew = preflight.begins_anew(given, found, stored, call.params["mode"])
-    seen = Glance() if anew else preflight.glance(call.api, found.canary, stored, target, call.params["mode"])
+    seen = _glance(call, found, stored, target, anew)
     if not seen.verdict:
         _look_around(call, given, found, stored, target)
-    return _result(call, found, stored, target, seen, anew)
+    return _result(call, found, stored, target, seen, anew=anew)
 
 
 def _checked_for_removal(call: Call, given: Given, stored: store.Stored) -> dict[str, Any]:
-    """A removal needs nothing to be well, only the permission to delete."""
+    """A removal needs nothing to be well, only the permission to delete, and that no route of the user's own needs what it deletes."""
     found = preflight.find(call.api, given, call.params["options"], stored)
     seen = preflight.glance_at_removal(call.api, found.canary, stored)
     if not seen.verdict:
@@ -251,15 +321,59 @@ def _checked_for_removal(call: Call, given: Given, stored: store.Stored) -> dict
         lacks = surroundings.missing(call.api, needed)
         if lacks:
             raise KubeError(surroundings.permission_error(lacks), FORBIDDEN)
-    return _result(call, found, stored, preflight.target_of(call.api, found.canary), seen)
+    return _result(call, found, stored, Target(preflight.target_of(call.api, found.canary)), seen)
 
 
-def _look_around(call: Call, given: Given, found: Found, stored: store.Stored, target: dict[str, Any] | None) -> None:
+def _to_abort(call: Call, given: Given, stored: store.Stored, problem: str) -> dict[str, Any]:
+    """An abort whose record cannot be read needs nothing but a document (SAFETY 6)."""
+    try:
+        found = preflight.find_to_abort(call.api, given, call.params["options"], stored)
+    except CanaryError as error:
+        refusal = f"{problem}; and no document tells which route to set back: {error}"
+    else:
+        if call.check_mode:
+            call.say(f"{problem}: all traffic would go back to the primary")
+        return _result(call, found, stored, Target(preflight.target_of(call.api, found.canary)), Glance(), plans=False)
+    raise RecordError(refusal)
+
+
+def _target(call: Call, found: Found, stored: store.Stored) -> Target:
+    """The target that the run is about: as it is, or as it would be with what is to be released."""
+    live = preflight.target_of(call.api, found.canary)
+    try:
+        release = releasing.read(call.params["release"], RELEASE) if call.params["release"] else None
+        if live is None or release is None:
+            return Target(live)
+        changed = releases.would_be(call.api, preflight.target_ref(found.canary), live, release, RELEASE)
+    except SpecError as error:
+        return Target(live, refused=error)
+    differs = changed["spec"]["template"] != live["spec"]["template"]
+    held = releases.held_by_the_living(call.api, stored) if differs and not call.params["take_over"] else ""
+    return Target(changed, held=held, release={key: value for key, value in vars(release).items() if value}, differs=differs)
+
+
+def _glance(call: Call, found: Found, stored: store.Stored, target: Target, anew: bool = False) -> Glance:
+    if target.refused:
+        return Glance()
+    if target.held:
+        return Glance("lost_lock", f"{target.held}: nothing was released")
+    if anew:
+        return Glance()
+    return preflight.glance(call.api, found.canary, stored, target.obj, call.params["mode"])
+
+
+def _look_around(call: Call, given: Given, found: Found, stored: store.Stored, released: Target) -> None:
     """All that is in the way of a walk that is about to begin, in one failure; what people should know, as warnings."""
+    target = released.obj
     canary, findings = found.canary, Findings(warnings=list(found.told))
+    if released.refused:
+        findings.problems.append(released.refused)
+    if released.differs and stored.record is None:
+        findings.warnings.append(f"{RELEASE}: {canary.name} was never walked: the version that is released now reaches its users as the Deployment rolls out, "
+                                 f"without an analysis; walk it once without {RELEASE} before")
     begins = preflight.begins(stored)
     if begins:
-        findings.warnings.extend([*_ignored(given), *canary.warnings])
+        findings.warnings.extend([*_ignored(call, given), *canary.warnings])
     if begins and call.params["deep"]:
         surroundings.inspect(call.api, canary, target, found.needed, findings,
                              gitops_ignored=call.params["gitops_ignored"], flagger_is_gone=call.params["flagger_is_gone"])
@@ -272,43 +386,52 @@ def _look_around(call: Call, given: Given, found: Found, stored: store.Stored, t
     preflight.refuse_all(findings.problems)
 
 
-def _ignored(given: Given) -> list[str]:
+def _place(params: Mapping[str, Any]) -> str:
+    """How whoever wrote the text calls where it is."""
+    return "canary_file" if params["file"] else "text"
+
+
+def _ignored(call: Call, given: Given) -> list[str]:
     names = ", ".join(manifests.kind_of(item) for item in given.ignored)
-    return [f"text: these documents are not applied, nor looked at: {names}"] if names else []
+    return [f"{_place(call.params)}: these documents are not applied, nor looked at: {names}"] if names else []
 
 
 def _given(call: Call) -> Given:
     params = call.params
     name, namespace = params["canary_name"], params["canary_namespace"]
-    if params["text"]:
-        return inputs.from_manifests(manifests.read(params["text"]), params["templates"], name, namespace)
+    if params["text"] is not None:
+        place = _place(params)
+        return inputs.from_manifests(manifests.read(params["text"], place), params["templates"], name, namespace, place)
     if params["spec"]:
         return inputs.from_spec(params["spec"], params["templates"], name, namespace)
     return inputs.by_name(name, namespace, params["templates"])
 
 
-def _result(call: Call, found: Found, stored: store.Stored, target: dict[str, Any] | None, seen: Glance,
-            anew: bool = False) -> dict[str, Any]:
+def _result(call: Call, found: Found, stored: store.Stored, target: Target, seen: Glance, *, plans: bool = True, anew: bool = False) -> dict[str, Any]:
     result = {
         "canary": call.subject,
+        "server": call.api.host,
         "document": found.frozen,
         "holder": dump(walker.me(run=uuid.uuid4().hex, pid=os.getppid() if call.in_process else 0)),
-        "asked": revision_of(target["spec"]["template"]) if target else "",
+        "asked": revision_of(target.obj["spec"]["template"]) if target.obj else "",
         "glance": seen.verdict,
         "why": seen.why,
         "anew": anew,
         "phase": stored.record.phase if stored.record else "",
+        "release": target.release,
         "gates": [hook.index for hook in found.canary.analysis.hooks if hook.type in GATES],
     }
-    if call.check_mode:
-        result.update(_planned(call, found, stored, seen))
+    if call.check_mode and not plans:
+        result["plan"] = []
+    elif call.check_mode:
+        result.update(_planned(call, found, stored, seen, target))
     return result
 
 
-def _planned(call: Call, found: Found, stored: store.Stored, seen: Glance) -> dict[str, Any]:
+def _planned(call: Call, found: Found, stored: store.Stored, seen: Glance, target: Target) -> dict[str, Any]:
     """What a walk would do, said to people and returned."""
     removal = ("", call.params["keep"]) if call.params["state"] == "absent" else None
-    steps = () if seen.verdict else preflight.plan(call.api, found, stored, removal)
+    steps = () if seen.verdict else preflight.plan(call.api, found, stored, target.obj if target.differs else None, removal)
     lines = [plan_line(step) for step in steps] or [f"{seen.verdict.replace('_', ' ')}: {seen.why}"]
     for line in [*lines, *(hooks_lines(found.canary) if steps and not removal else ())]:
         call.say(line)

@@ -218,7 +218,7 @@ def _work(call: Call, canary: Canary) -> Work:
     writer = Writer(call.api, canary.name, 0, call.check_mode)
     state, replicaset, replicas = call.params["state"], call.params["replicaset"], call.params["replicas"]
     if state == "scaled":
-        return workloads.scale_target(writer, canary, replicas)
+        return workloads.scale(writer, workloads.target_ref(canary), replicas)
     if state == "promoted":
         return workloads.promote_kept(writer, canary, replicaset) if replicaset else workloads.promote_present(writer, canary)
     if state == "restored":

@@ -19,9 +19,9 @@ description:
     theirs stay.
 options:
   provider:
-    description: What splits the traffic. V(gatewayapi:v1) is an HTTPRoute of the Gateway API.
+    description: What splits the traffic. V(gatewayapi:v1) is an HTTPRoute of the Gateway API, V(contour) an HTTPProxy.
     type: str
-    choices: ["gatewayapi:v1"]
+    choices: ["gatewayapi:v1", contour]
     default: "gatewayapi:v1"
   name:
     description: Name of the routing object.
@@ -41,7 +41,7 @@ options:
   rule:
     description:
       - Name of the rule in the route. Left out, it is the only rule whose backends are exactly the two Services; where there are several, the
-        task fails.
+        task fails. With O(provider=contour) it has to be left out, since the routes of an HTTPProxy have no names.
     type: str
   wait:
     description:
@@ -128,6 +128,7 @@ from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, SpecError
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.frozen import thaw
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Split, TrafficOrder, load
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Analysis, Canary, Options, Service
@@ -136,7 +137,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.kube.routes i
 from ansible_collections.progressive.delivery.plugins.module_utils.verb import Call, Verb
 
 OPTIONS = {
-    "provider": {"type": "str", "choices": ["gatewayapi:v1"], "default": "gatewayapi:v1"},
+    "provider": {"type": "str", "choices": ["gatewayapi:v1", "contour"], "default": "gatewayapi:v1"},
     "name": {"type": "str"},
     "namespace": {"type": "str"},
     "primary": {"type": "str"},
@@ -175,6 +176,8 @@ def _alone(call: Call) -> dict[str, Any]:
         raise SpecError("weight", f"{weight} is not a percentage", "accepted: 0 to 100")
     if call.params["primary"] == call.params["canary"]:
         raise SpecError("canary", f"{call.params['canary']} is the primary too", "accepted: the names of two Services")
+    if call.params["rule"] and call.params["provider"] == flagger.CONTOUR:
+        raise SpecError("rule", "the routes of an HTTPProxy have no names", "leave it out, and let only one of them split")
     limit = waits.Limit(call.memory, call.params["wait_timeout"])
     traffic = routes.set_weights(call.api, canary, Split(100 - weight, weight), call.check_mode)
     if traffic.why:

@@ -23,7 +23,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.progressive.delivery.plugins.module_utils import tidy
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import MissingLibrary
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, MissingLibrary
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.shown import one_line
 from ansible_collections.progressive.delivery.plugins.module_utils.verb import CHUNK, KEPT_LINES, WAIT_VARIABLE, Call, Verb, preload
 from ansible_collections.progressive.delivery.plugins.plugin_utils import arguments, where
@@ -47,9 +47,17 @@ class InProcess(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
-        with arguments.kubeconfig_found(self, arguments.plain(self._task.args)) as given:
+        try:
+            completed = self.completed(arguments.plain(self._task.args))
+        except CanaryError as error:
+            return {**result, "failed": True, "changed": False, "error": type(error).__name__, "msg": str(error)}
+        with arguments.kubeconfig_found(self, completed) as given:
             result.update(self._run_one_way(given, task_vars or {}))
         return result
+
+    def completed(self, given: dict[str, Any]) -> dict[str, Any]:
+        """The arguments with what only the controller knows, for verbs that need something of it. May raise CanaryError."""
+        return given
 
     def _run_one_way(self, given: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         environment: dict[str, Any] = {}

@@ -21,7 +21,7 @@ MIB = 1024 * 1024
 
 def figures(prometheus: str) -> list[Figure]:
     # A check that can only fail, and a threshold out of reach: each tick measures, decides and tells, and none ends the walk.
-    never = [{"name": "request-success-rate", "interval": "1m", "thresholdRange": {"min": 200}}]
+    never = [{"name": "request-success-rate", "interval": "1m", "thresholdRange": {"max": 1}}]
     with subject("memory", interval="200ms", threshold=100000, metrics=never, spec__metricsServer=prometheus) as one:
         one.release_new(2)
         walk = one.walk(canary_min_interval=0.2)

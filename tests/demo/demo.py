@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The progressive.delivery authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One good and one bad release of a real app under live load, in a lab of its own: `make demo`, `make demo-down`.
+"""One good and one bad release of a real app under live load, in a lab of its own: `make demo`, `make demo-down`. With CLUSTER=own, in a cluster of yours.
 
 What a newcomer would type stands in app.yml, canary.yml and release.yml beside this file; this file types it, and counts what users saw.
 """
@@ -18,10 +18,13 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import own
+import own_cluster
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -43,13 +46,16 @@ class DemoError(Exception):
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="A good and a bad release of a real app, live, on a Kubernetes of its own.")
+    parser.add_argument("--cluster", choices=["lab", own_cluster.OWN], default="lab", help="own: in the cluster of KUBECONFIG instead of a lab")
     parser.add_argument("--down", action="store_true", help="remove all that the demo made")
     parser.add_argument("--verbose", action="store_true", help="show everything that ansible-playbook prints, not only the lines about the walk")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *unused: sys.exit(143))
     try:
+        if options.cluster == own_cluster.OWN:
+            return own.down(os.environ, NAMESPACE) if options.down else demo_in(own.found(os.environ), options.verbose)
         return down() if options.down else demo(options.verbose)
-    except DemoError as error:
+    except (DemoError, own_cluster.OwnClusterError) as error:
         print(f"\ndemo: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -103,11 +109,11 @@ def environment() -> dict[str, str]:
     return {**os.environ, **dict(word.split("=", 1) for word in words)}
 
 
-def start_app(variables: Mapping[str, str]) -> None:
+def start_app(variables: Mapping[str, str], app: Path = HERE / "app.yml") -> None:
     """The app in its first version, and nothing left of an earlier demo."""
     headline("An app as any team has it: Deployment podinfo, version A")
     kubectl(variables, f"delete namespace {NAMESPACE} --ignore-not-found --timeout=90s")
-    for command in (f"create namespace {NAMESPACE}", f"apply -f {shown(HERE / 'app.yml')}"):
+    for command in (f"create namespace {NAMESPACE}", f"label namespace {NAMESPACE} {own.MARK}=true", f"apply -f {shown(app)}"):
         print(f"$ kubectl {command}", flush=True)
         kubectl(variables, command)
     kubectl(variables, f"-n {NAMESPACE} rollout status deployment/{NAME} --timeout=90s")
@@ -125,10 +131,10 @@ def kubectl(variables: Mapping[str, str], command: str) -> None:
 class Load:
     """Users: open-loop requests through the gateway, and what became of them."""
 
-    def __init__(self, variables: Mapping[str, str]) -> None:
+    def __init__(self, variables: Mapping[str, str], program: Sequence[str] = ("loadgen",), host: str = HOST, rate: int = RATE) -> None:
         self._out, self._live = FOLDER / "load.json", FOLDER / "live.jsonl"
         self._seen, self._told = 0, {""}
-        command = ["loadgen", "--url", variables["GATEWAY_URL"] + "/", "--host", HOST, "--rate", str(RATE), "--duration", "30m",
+        command = [*program, "--url", variables["GATEWAY_URL"] + "/", "--host", host, "--rate", str(rate), "--duration", "30m",
                    "--out", str(self._out), "--live", str(self._live)]
         self._process = subprocess.Popen(command, env=variables, start_new_session=True)
 
@@ -188,15 +194,16 @@ class Playbook:
     environment: dict[str, str]
     verbose: bool
     load: Load | None = None
+    given: Sequence[str] = ()           # arguments of every run
 
-    def release(self, image: str, promised: str) -> Released:
-        command = ["ansible-playbook", shown(HERE / "release.yml"), "-e", f"image={image}"]
-        print(f"$ {' '.join(command)}", flush=True)
+    def release(self, image: str, promised: str, *more: str) -> Released:
+        command = ["ansible-playbook", shown(HERE / "release.yml"), "-e", f"image={image}", *self.given, *more]
+        print(f"$ {shlex.join(command)}", flush=True)
         quiet = {"PYTHONUNBUFFERED": "1", "ANSIBLE_SHOW_CUSTOM_STATS": "1", "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "False",
                  "ANSIBLE_LOCALHOST_WARNING": "False", "ANSIBLE_INVENTORY_UNPARSED_WARNING": "False"}
         log, began = FOLDER / f"{image.rpartition(':')[2]}.log", time.time()
         with log.open("w", encoding="utf-8") as kept, subprocess.Popen(
-                [*shlex.split(self.environment["LAB_EXEC"]), *command], cwd=ROOT, env={**self.environment, **quiet},
+                [*shlex.split(self.environment.get("LAB_EXEC", "")), *command], cwd=ROOT, env={**self.environment, **quiet},
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace") as process:
             try:
                 for line in process.stdout or ():
@@ -228,6 +235,53 @@ def _result(output: str) -> Mapping[str, Any]:
 
 
 # -- what happened --
+
+
+def demo_in(cluster: own.Own, verbose: bool) -> int:
+    """The same in a cluster of the user's own, with what that one has."""
+    began = time.monotonic()
+    own.refuse_foreign(cluster.environment, NAMESPACE)
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(parents=True)
+    app, document = own.write_files(cluster, FOLDER)
+    playbook = Playbook(cluster.environment, verbose, given=("-e", f"canary_file={document}"))
+    start_app(playbook.environment, app)
+
+    headline("The first run: a copy of podinfo, podinfo-primary, takes over its users")
+    playbook.release(cluster.first, "promoted", "-e", cluster.release(cluster.first, faulty=False))
+
+    with Load(playbook.environment, cluster.load_command(), cluster.host, own.RATE) as load:
+        playbook.load = load
+        headline(f"{cluster.good}, a good release, under {own.RATE} requests a second")
+        good = playbook.release(cluster.good, "promoted", "-e", cluster.release(cluster.good, faulty=False))
+        bad = None
+        if cluster.judged:
+            headline(f"{cluster.bad}, a bad one: many of its answers are errors")
+            bad = playbook.release(cluster.bad, "rolled_back", "-e", cluster.release(cluster.bad, faulty=True))
+        else:
+            headline("No bad release: PROMETHEUS_URL is not set, and without metrics nothing would catch it")
+    tell_own(load.result(), cluster, good, bad, time.monotonic() - began)
+    return 0
+
+
+def tell_own(load: Mapping[str, Any], cluster: own.Own, good: Released, bad: Released | None, seconds: float) -> None:
+    headline("What happened")
+    after_good = bad.began if bad else good.ended
+    during_good = [second for second in load["timeline"] if good.began <= second["t"] < after_good]
+    print(f"good  {total(during_good, 'sent')} requests while it went out, {total(during_good, 'failed')} failed; "
+          f"promoted {good.ended - good.began:.0f} s after the playbook began.")
+    if bad:
+        during_bad = [second for second in load["timeline"] if second["t"] >= bad.began]
+        print(f"bad   {total(during_bad, 'sent')} requests, of which {total(during_bad, 'failed')} failed until it was taken back. The playbook failed, "
+              "so that whatever called it knows.")
+    headline("Look around, and type next")
+    print(f"""\
+kubectl -n {NAMESPACE} get deployments,services,httproutes,configmaps
+kubectl -n {NAMESPACE} get events --field-selector reportingComponent=progressive-delivery --sort-by lastTimestamp
+less {shown(HERE / 'release.yml')} {shown(FOLDER / 'canary.yml')}
+make demo-down CLUSTER=own      # removes the namespace {NAMESPACE}
+
+All of it took {seconds:.0f} s.""")
 
 
 def tell(load: Mapping[str, Any], good: Released, bad: Released, seconds: float) -> None:

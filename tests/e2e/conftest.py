@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import uuid
 from collections.abc import Iterator
@@ -14,21 +13,29 @@ from pathlib import Path
 
 import pytest
 
+import cluster
 from harness import Release
+from routing import TRAEFIK, Routing
 
 
 @pytest.fixture(scope="session", autouse=True)
 def lab() -> None:
-    missing = [name for name in ("KUBECONFIG", "GATEWAY_URL", "PROMETHEUS_URL", "LAB_GATEWAY") if not os.environ.get(name)]
-    if missing:
-        pytest.exit(f"the lab's environment is not set ({', '.join(missing)}): "
-                    f"make lab-up; eval \"$(make -s lab-env)\"; $LAB_EXEC pytest tests/e2e", returncode=3)
+    if cluster.missing():
+        pytest.exit(cluster.missing(), returncode=3)
 
 
 @pytest.fixture
-def release(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Release]:
+def routing() -> Routing:
+    """Traefik and the Gateway API; ``routing.on_every_gateway`` puts others in its place."""
+    return TRAEFIK
+
+
+@pytest.fixture
+def release(request: pytest.FixtureRequest, tmp_path: Path, routing: Routing) -> Iterator[Release]:
     """An app in a namespace of its own; what it is and how it behaves is up to the test."""
+    if routing.gateway not in cluster.gateways():
+        pytest.skip(f"there is no gateway {routing.gateway} here")
     label = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower().removeprefix("test_"))[:30].strip("-")
-    one = Release(f"{label}-{uuid.uuid4().hex[:5]}", tmp_path)
+    one = Release(f"{label}-{uuid.uuid4().hex[:5]}", tmp_path, routing=routing)
     yield one
     one.cleanup()

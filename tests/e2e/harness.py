@@ -23,6 +23,9 @@ from typing import Any
 
 import yaml
 
+import cluster
+from routing import TRAEFIK, Routing
+
 RATE = 100                  # requests per second of open-loop load
 PORT = 9898
 WALKER = "release"          # the ServiceAccount that walks
@@ -109,8 +112,9 @@ class Load:
 class Receiver(ThreadingHTTPServer):
     """A webhook's far end that lets everything pass and counts who asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_ask: Callable[[], Any] = lambda: None) -> None:
         self.asked: list[dict[str, Any]] = []
+        self.on_ask = on_ask                        # what it does about it before it answers
         super().__init__(("127.0.0.1", 0), _Receive)
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -123,6 +127,7 @@ class _Receive(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.asked.append(body)
+        self.server.on_ask()
         self.send_response(200)
         self.send_header("Content-Length", "0")
         self.end_headers()
@@ -136,10 +141,11 @@ class RouteWatch(threading.Thread):
 
     def __init__(self, release: Release) -> None:
         super().__init__(daemon=True)
+        self.routing = release.routing
         self.seen: list[tuple[float, int, int]] = []
         self.accepted: dict[int, float] = {}        # canary weight -> when it was last seen accepted for the object's generation
         self.process = subprocess.Popen(
-            ["kubectl", "-n", release.namespace, "get", "httproutes.gateway.networking.k8s.io", "--watch", "-o", "json"],
+            ["kubectl", "-n", release.namespace, "get", self.routing.resource, release.name, "--watch", "-o", "json"],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.start()
 
@@ -151,14 +157,13 @@ class RouteWatch(threading.Thread):
                 continue
             body, _end = decoder.raw_decode(text.lstrip())
             text = ""
-            weights = {ref["name"]: ref.get("weight", 1) for rule in body["spec"]["rules"] for ref in rule.get("backendRefs", [])}
+            weights = self.routing.weights(body)
             primary = next((weight for name, weight in weights.items() if name.endswith("-primary")), 0)
             canary = next((weight for name, weight in weights.items() if name.endswith("-canary")), 0)
             if not self.seen or self.seen[-1][1:] != (primary, canary):
                 self.seen.append((time.time(), primary, canary))
                 self.accepted.pop(canary, None)
-            conditions = [one for parent in body.get("status", {}).get("parents", []) for one in parent["conditions"] if one["type"] == "Accepted"]
-            if conditions and all(one["status"] == "True" and one["observedGeneration"] >= body["metadata"]["generation"] for one in conditions):
+            if self.routing.settled(body):
                 self.accepted.setdefault(canary, time.time())
 
     def canary_weights(self) -> list[int]:
@@ -179,6 +184,8 @@ class Release:
     image: str = "lab.local/testapp:1"
     replicas: int = 2
     name: str = "podinfo"
+    routing: Routing = TRAEFIK
+    scraped: bool = True        # whether Prometheus reads the metrics of the app itself
     on_cleanup: list[Callable[[], Any]] = field(default_factory=list)
     _walks: int = 0
 
@@ -204,12 +211,12 @@ class Release:
     def deployment(self, image: str | None = None, **environment: str) -> dict[str, Any]:
         labels = {"app": self.name}
         container = {
-            "name": "app", "image": image or self.image, "imagePullPolicy": "Never",
+            "name": "app", "image": cluster.image(image or self.image, list(environment)), "imagePullPolicy": cluster.pull_policy(),
             "ports": [{"name": "http", "containerPort": PORT}],
             "env": [{"name": key, "value": value} for key, value in environment.items()],
             "readinessProbe": {"httpGet": {"path": "/readyz", "port": PORT}, "periodSeconds": 1, "failureThreshold": 1},
         }
-        annotations = {"prometheus.io/scrape": "true", "prometheus.io/port": str(PORT)}
+        annotations = {"prometheus.io/scrape": str(self.scraped).lower(), "prometheus.io/port": str(PORT)}
         return {
             "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": self.name, "namespace": self.namespace, "labels": labels},
             "spec": {"replicas": self.replicas, "selector": {"matchLabels": labels},
@@ -219,7 +226,7 @@ class Release:
     def start_app(self, **environment: str) -> None:
         self.kubectl("create", "namespace", self.namespace)
         self._let_walk()
-        self.apply(self.deployment(**environment))
+        self.apply(self.deployment(**environment), *self.routing.root(self.namespace, self.name, self.host))
         self.kubectl("rollout", "status", f"deployment/{self.name}", "--timeout=60s")
 
     def _let_walk(self) -> None:
@@ -235,7 +242,7 @@ class Release:
                 continue
             self.kubectl("create", "rolebinding", role["metadata"]["name"], f"--role={role['metadata']['name']}",
                          f"--serviceaccount={self.namespace}:{WALKER}")
-        config = yaml.safe_load(Path(os.environ["KUBECONFIG"]).read_text())
+        config = cluster.admin()
         token = self.kubectl("create", "token", WALKER, "--duration=1h").strip()
         config["users"] = [{"name": config["contexts"][0]["context"]["user"], "user": {"token": token}}]
         config["current-context"] = config["contexts"][0]["name"]
@@ -257,7 +264,7 @@ class Release:
     def requests(self, since: float) -> list[dict[str, Any]]:
         """What the walker asked of the API server, from its audit log; access reviews look like writes and are none."""
         user = f"system:serviceaccount:{self.namespace}:{WALKER}"
-        found = [json.loads(line) for line in Path(os.environ["LAB_AUDIT_LOG"]).read_text().splitlines() if user in line]
+        found = [json.loads(line) for line in cluster.audit_log().read_text().splitlines() if user in line]
         return [entry for entry in found if entry["user"]["username"] == user and datetime.fromisoformat(entry["requestReceivedTimestamp"]).timestamp() >= since
                 and "accessreviews" not in entry["requestURI"] and "rulesreviews" not in entry["requestURI"]]
 
@@ -271,7 +278,6 @@ class Release:
 
     def document(self, **changes: Any) -> dict[str, Any]:
         """The canary's document; keyword arguments replace or add fields of ``analysis``, ``spec__x`` those of ``spec``."""
-        namespace, name = os.environ["LAB_GATEWAY"].split("/")
         analysis: dict[str, Any] = {
             "interval": "3s", "threshold": 2, "maxWeight": 50, "stepWeight": 10,
             "metrics": [
@@ -280,9 +286,9 @@ class Release:
             ],
         }
         spec: dict[str, Any] = {
-            "provider": "gatewayapi:v1", "metricsServer": os.environ["PROMETHEUS_URL"], "progressDeadlineSeconds": 60,
+            "provider": self.routing.provider, "metricsServer": os.environ["PROMETHEUS_URL"], "progressDeadlineSeconds": 60,
             "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": self.name},
-            "service": {"port": 80, "targetPort": PORT, "hosts": [self.host], "gatewayRefs": [{"name": name, "namespace": namespace}]},
+            "service": {"port": 80, "targetPort": PORT, **self.routing.service(self.host)},
             "analysis": analysis,
         }
         for key, value in changes.items():
@@ -343,14 +349,15 @@ class Release:
         return self.get("deployment", f"{self.name}-primary")["spec"]["template"]
 
     def images(self) -> dict[str, str]:
-        return {name: self.get("deployment", name)["spec"]["template"]["spec"]["containers"][0]["image"] for name in (self.name, f"{self.name}-primary")}
+        found = {name: self.get("deployment", name)["spec"]["template"]["spec"]["containers"][0] for name in (self.name, f"{self.name}-primary")}
+        return {name: cluster.known_as(container["image"]) for name, container in found.items()}
 
     # -- traffic --
 
     def load(self, rate: int = RATE, *arguments: str) -> Load:
         out = self.folder / f"load-{time.monotonic_ns()}.json"
         process = subprocess.Popen(
-            ["loadgen", "--url", os.environ["GATEWAY_URL"] + "/", "--host", self.host, "--rate", str(rate), "--duration", "900s",
+            [*cluster.load_generator(arguments), "--url", self.routing.url + "/", "--host", self.host, "--rate", str(rate), "--duration", "900s",
              "--out", str(out), *arguments],
             stdout=subprocess.DEVNULL, stderr=sys.stderr, start_new_session=True)
         load = Load(process, out)

@@ -7,26 +7,28 @@
 from __future__ import annotations
 
 import json
-import os
 import urllib.request
 
 import pytest
 
+import cluster
 from harness import Release, wait_for
+from routing import ROUTINGS, TRAEFIK, on_every_gateway
 
 
 def _loadtester(path: str, release: Release) -> None:
     """Open or close a gate of the load tester for this canary."""
     body = json.dumps({"name": release.name, "namespace": release.namespace}).encode()
-    request = urllib.request.Request(f"{os.environ['LOADTESTER_URL']}{path}", data=body, headers={"Content-Type": "application/json"})
+    request = urllib.request.Request(f"{cluster.load_tester()}{path}", data=body, headers={"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=5) as answer:
         assert answer.status == 202
 
 
 def _hook(hook_type: str, path: str) -> dict:
-    return {"name": f"{hook_type} hook", "type": hook_type, "url": f"{os.environ['LOADTESTER_URL']}{path}"}
+    return {"name": f"{hook_type} hook", "type": hook_type, "url": f"{cluster.load_tester()}{path}"}
 
 
+@on_every_gateway
 def test_closed_gates_wait_and_open_gates_go_on(release: Release) -> None:
     hooks = [_hook("confirm-rollout", "/gate/check"), _hook("confirm-promotion", "/gate/check")]
     release.start_app(VERSION="1")
@@ -76,6 +78,7 @@ def test_a_walk_may_end_at_a_closed_gate_and_go_on_in_the_next_job(release: Rele
     assert load.stop()["failed"] == 0
 
 
+@on_every_gateway
 @pytest.mark.parametrize("phase", ["Progressing", "WaitingPromotion"])
 def test_a_person_aborts_in_mid_walk(release: Release, phase: str) -> None:
     release.start_app(VERSION="1")
@@ -94,7 +97,8 @@ def test_a_person_aborts_in_mid_walk(release: Release, phase: str) -> None:
     assert load.stop()["failed"] == 0
 
 
-@pytest.mark.parametrize("when", ["before traffic", "with traffic", "waiting"])
+@pytest.mark.parametrize(
+    ("when", "routing"), [("before traffic", TRAEFIK), ("waiting", TRAEFIK), *(("with traffic", routing) for routing in ROUTINGS)], ids=str)
 def test_a_rollback_hook_is_obeyed(release: Release, when: str) -> None:
     gates = [_hook("confirm-rollout", "/gate/halt")] if when == "waiting" else []
     release.start_app(VERSION="1")

@@ -10,8 +10,10 @@ import random
 import time
 
 from harness import Release, wait_for
+from routing import on_every_gateway
 
 
+@on_every_gateway
 def test_a_second_release_in_mid_walk_starts_the_analysis_again(release: Release) -> None:
     release.start_app(VERSION="1")
     release.initialise(maxWeight=40, stepWeight=20)
@@ -28,6 +30,7 @@ def test_a_second_release_in_mid_walk_starts_the_analysis_again(release: Release
     assert load.stop()["failed"] == 0
 
 
+@on_every_gateway
 def test_ws_06_a_target_set_back_in_mid_walk_ends_it_without_promoting(release: Release) -> None:
     release.start_app(VERSION="1")
     release.initialise(maxWeight=40, stepWeight=20)
@@ -44,6 +47,7 @@ def test_ws_06_a_target_set_back_in_mid_walk_ends_it_without_promoting(release: 
     assert load.stop()["failed"] == 0
 
 
+@on_every_gateway
 def test_a_walk_killed_three_times_ends_like_an_undisturbed_one(release: Release) -> None:
     release.start_app(VERSION="1")
     release.initialise(maxWeight=30, stepWeight=10)

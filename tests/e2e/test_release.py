@@ -13,8 +13,10 @@ import pytest
 import yaml
 
 from harness import RATE, Receiver, Release, wait_for
+from routing import on_every_gateway
 
 
+@on_every_gateway
 def test_a_good_release_climbs_by_its_steps_and_is_promoted(release: Release) -> None:
     release.start_app(VERSION="1", ON_TERM="drain")
     release.initialise()
@@ -67,6 +69,7 @@ def test_safety_17_a_canary_object_shows_success_and_kubectl_wait_returns_only_t
     assert load.stop()["failed"] == 0
 
 
+@on_every_gateway
 def test_an_app_that_exits_at_once_loses_requests_only_in_its_own_restart(release: Release) -> None:
     release.start_app(VERSION="1", ON_TERM="exit")
     release.initialise(maxWeight=20, stepWeight=20)
@@ -85,6 +88,7 @@ def test_an_app_that_exits_at_once_loses_requests_only_in_its_own_restart(releas
 FAULTS = {"5xx": ({"ERROR_SHARE": "0.2"}, "request-success-rate", "99%"), "delay": ({"DELAY": "600ms"}, "request-duration", "500ms")}
 
 
+@on_every_gateway
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_bad_release_is_rolled_back(release: Release, fault: str) -> None:
     environment, check, limit = FAULTS[fault]
@@ -107,6 +111,7 @@ def test_a_bad_release_is_rolled_back(release: Release, fault: str) -> None:
     assert release.images()["podinfo-primary"] == "lab.local/testapp:1"
 
 
+@on_every_gateway
 def test_a_release_that_never_becomes_ready_is_never_seen_by_users(release: Release) -> None:
     release.start_app(VERSION="1")
     release.initialise(spec__progressDeadlineSeconds=8)

@@ -4,7 +4,7 @@
 """Run test stages and say at the end how each went: `stages.py all`, or `stages.py sanity units ...`.
 
 Every stage runs, also after one has failed. The lab is built and started beside the stages that do not need it, and stopped
-at the end unless it was up before. Each stage's output is kept in `.build/logs`.
+at the end unless it was up before; with `--cluster own` there is no lab, and e2e runs in a cluster of the user's. Each stage's output is kept in `.build/logs`.
 """
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ import typing
 
 import yaml
 
+import own_cluster
 import prepare
 import tree
 from background_lab import Lab, LabError
@@ -87,12 +88,13 @@ def main() -> int:
     asked, arguments = parse()
     stages = list(STAGES.values()) if "all" in asked.stages else [STAGES[name] for name in asked.stages]
     os.environ["PATH"] = f"{prepare.VENV / 'bin'}:{os.environ['PATH']}"
+    os.environ.pop(own_cluster.SWITCH, None)
     os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(prepare.BUILD / "tree")
     signal.signal(signal.SIGTERM, lambda *frame: sys.exit(143))
     LOGS.mkdir(parents=True, exist_ok=True)
     results: list[Result] = []
     with contextlib.ExitStack() as stack:
-        needs_lab = any(stage.lab for stage in stages)
+        needs_lab = asked.cluster == "lab" and any(stage.lab for stage in stages)
         lab = stack.enter_context(Lab(asked.lab, LOGS / "lab.log")) if needs_lab else None
         copy = stack.enter_context(tree.assembled_tree()) if any(stage.assembled for stage in stages) else None
         for stage in sorted(stages, key=lambda stage: stage.lab):
@@ -110,8 +112,13 @@ def parse() -> tuple[argparse.Namespace, list[str]]:
     parser = argparse.ArgumentParser(description="Run test stages.", epilog="What follows -- is given to pytest.")
     parser.add_argument("stages", nargs="+", choices=["all", *STAGES], metavar="STAGE", help=", ".join(["all", *STAGES]))
     parser.add_argument("--lab", default="", help="name of the lab that integration and e2e use, where it is not the usual one")
+    parser.add_argument("--cluster", choices=["lab", own_cluster.OWN], default="lab", help="own: e2e runs in the cluster of KUBECONFIG instead of the lab")
     parser.add_argument("--workers", type=int, default=2, help="e2e tests at a time (default: %(default)s)")
-    return parser.parse_args(ours), pytests
+    asked = parser.parse_args(ours)
+    for_lab_alone = [name for name in asked.stages if name == "all" or STAGES[name].lab and name != "e2e"]
+    if asked.cluster == own_cluster.OWN and for_lab_alone:
+        parser.error(f"{for_lab_alone[0]} runs in the lab alone; with a cluster of your own there is e2e")
+    return asked, pytests
 
 
 def run(stage: Stage, command: list[str], copy: pathlib.Path | None, lab: Lab | None) -> Result:
@@ -120,7 +127,9 @@ def run(stage: Stage, command: list[str], copy: pathlib.Path | None, lab: Lab | 
     environment = {name: value for name, value in os.environ.items() if name not in ("FORCE_COLOR", "PY_COLORS")}
     environment.update(NO_COLOR="1", ANSIBLE_NOCOLOR="1")
     try:
-        if stage.lab:
+        if stage.lab and lab is None:
+            environment = own_environment(environment)
+        elif stage.lab:
             assert lab is not None
             exports = lab.environment()
             command = [*shlex.split(exports["LAB_EXEC"]), *command]
@@ -128,7 +137,7 @@ def run(stage: Stage, command: list[str], copy: pathlib.Path | None, lab: Lab | 
             if stage.assembled:
                 assert copy is not None
                 write_integration_config(copy, exports)
-    except LabError as error:
+    except (LabError, own_cluster.OwnClusterError) as error:
         print(error, flush=True)
         return Result(stage.name, False, time.monotonic() - started, str(error).splitlines()[0])
     if stage.assembled:
@@ -140,6 +149,13 @@ def run(stage: Stage, command: list[str], copy: pathlib.Path | None, lab: Lab | 
     nothing = closing_line(stage.nothing, said, 1)
     closing = nothing or closing_line(stage.closing, said, stage.closing_lines)
     return Result(stage.name, code == 0 and not nothing, time.monotonic() - started, closing)
+
+
+def own_environment(given: typing.Mapping[str, str]) -> dict[str, str]:
+    """For a cluster of the user's own. Raises OwnClusterError."""
+    found = own_cluster.environment(given, "KUBECONFIG", "GATEWAY", "GATEWAY_URL", "PROMETHEUS_URL")
+    print(f"in your own cluster: {own_cluster.described(found)}", flush=True)
+    return found
 
 
 def write_integration_config(copy: pathlib.Path, exports: typing.Mapping[str, str]) -> None:

@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.going_down import go_down, promote
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import FAIL, PASS, UNKNOWN, Outcome
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import blue_green, record as states
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.going_down import go_down, promote, resume_target
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import FAIL, PASS, UNKNOWN, Outcome, WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import EVIDENCE_KEPT, Pinned, order_key
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import (
     CONFIRM_PROMOTION,
@@ -35,6 +35,9 @@ def restarted(turn: Turn) -> Decision:
     if turn.weight > 0 or turn.record.canary_weight > 0:
         # The old revision stays pinned until then: what comes next begins at 0, whenever the primary can take the traffic.
         return turn.lower("a new revision arrived: all traffic to the primary, the analysis starts again")
+    resumed = resume_target(turn)
+    if resumed:
+        return resumed
     # Whoever let the last revision in did not let this one in (SAFETY 4); a webhook is not asked again, as in Flagger.
     by_hand = CONFIRM_ROLLOUT in turn.canary.options.manual_gates
     turn.begin_analysis(states.WAITING if by_hand else states.PROGRESSING, f"{turn.seen.target.revision[:8]}-{int(turn.now)}")
@@ -52,7 +55,7 @@ def canary_gone(turn: Turn) -> Decision:
 
 def scaled_away(turn: Turn) -> Decision:
     replicas = max(1, turn.seen.primary.replicas if turn.seen.primary else 1)
-    turn.set(ready_since=0.0)
+    turn.set(ready_since=0.0, confirmed_at=0.0)     # what an iteration gathered was of pods that are gone
     return turn.scale(replicas, f"{turn.canary.target} has no replicas: scale it to {replicas}")
 
 
@@ -87,7 +90,16 @@ def settling(turn: Turn) -> Decision:
     target = turn.seen.target
     if not turn.record.ready_since:
         turn.set(ready_since=turn.now, unready_since=0.0, pinned=Pinned(target.revision, target.replicaset, target.replicaset_uid))
-    return turn.wait(CLOCK, f"{turn.canary.target} is ready, it settles", due=turn.record.ready_since + turn.canary.options.settle)
+    settled = turn.record.ready_since + turn.canary.options.settle
+    # In an iteration, whatever was to be waited for is still waited for.
+    due = max(settled, turn.record.due) if turn.record.gathers else settled
+    return turn.wait(CLOCK, f"{turn.canary.target} is ready, it settles", due=due)
+
+
+def pause_target(turn: Turn) -> Decision:
+    """While nobody walks, an edit of the target must not roll to the users that it serves (SAFETY 22)."""
+    turn.set(paused=True)
+    return turn.act(f"pause {turn.canary.target} before it gets traffic", lowers=False, workload=WorkloadOrder(pause_target=True))
 
 
 def start(turn: Turn) -> Decision:
@@ -109,6 +121,9 @@ def start(turn: Turn) -> Decision:
     if turn.now - max(turn.record.due, turn.record.ready_since) > _long_absence(turn):
         turn.set(ready_since=0.0)
         return settling(turn)
+    if turn.canary.analysis.iterations:
+        return blue_green.begin(turn)
+    turn.set(iterations=0, iterations_wanted=0)
     return _raise(turn, "ready")
 
 
@@ -132,6 +147,8 @@ def judge(turn: Turn) -> Decision:
     turn.set(hold_since=0.0, unready_since=0.0)
     if late > _long_absence(turn):
         return turn.next_interval(CLOCK, f"nobody looked for {int(late)} s: this tick may only hold or lower")
+    if turn.canary.analysis.iterations:
+        return blue_green.advance(turn)
     if at_top(turn.canary.analysis, turn.record.canary_weight):
         return _confirm_promotion(turn)
     return _raise(turn, "all checks passed")
@@ -143,7 +160,7 @@ def _long_absence(turn: Turn) -> float:
 
 def _keep_evidence(turn: Turn) -> None:
     entry = {
-        "at": turn.now, "weight": turn.record.canary_weight,
+        "at": turn.now, "weight": turn.record.canary_weight, "iteration": turn.record.iterations,
         "checks": [{"name": o.name, "outcome": o.outcome, "value": o.value, "why": o.why} for o in turn.outcomes],
         "hooks": [{"name": a.name, "type": a.type, "outcome": a.outcome, "status": a.status} for a in turn.answers],
     }

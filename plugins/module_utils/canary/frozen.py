@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import parse, parse_options
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger, parse, parse_options
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 
 
@@ -17,6 +17,9 @@ def freeze(canary: Mapping[str, Any], *, templates: list[Mapping[str, Any]], opt
     """The frozen mapping: the document as given, its MetricTemplates (name, namespace and spec), the options, and where it came from."""
     metadata = canary.get("metadata") or {}
     kept = {key: metadata[key] for key in ("name", "namespace") if key in metadata}
+    annotations = metadata.get("annotations") or {}
+    if flagger.METRICS_FROM in annotations:
+        kept["annotations"] = {flagger.METRICS_FROM: annotations[flagger.METRICS_FROM]}
     return {
         "canary": {**{key: value for key, value in canary.items() if key != "status"}, "metadata": kept},
         "templates": [{"metadata": {key: item["metadata"][key] for key in ("name", "namespace")}, "spec": item.get("spec") or {}} for item in templates],

@@ -27,18 +27,29 @@ class Tool:
 
 
 @dataclass(frozen=True)
+class Entry:
+    """An entry of a list that is merged by name, such as a container."""
+
+    name: str
+
+
+@dataclass(frozen=True)
 class Field:
-    """One field of a user's object that a walk changes."""
+    """One field of a user's object that a walk, or a release, changes."""
 
     obj: Mapping[str, Any]
-    path: tuple[str, ...]               # ("spec", "replicas")
+    path: tuple[str | Entry, ...]       # ("spec", "replicas"), or ("spec", "template", "spec", "containers", Entry("app"), "image")
 
     @property
     def pointer(self) -> str:
-        return "/" + "/".join(self.path)
+        return "/" + "/".join(map(str, self.path))
+
+    @property
+    def dotted(self) -> str:
+        return "".join(f"[{part.name}]" if isinstance(part, Entry) else f".{part}" for part in self.path).removeprefix(".")
 
     def __str__(self) -> str:
-        return f"{'.'.join(self.path)} of {marks.name_of(self.obj)}"
+        return f"{self.dotted} of {marks.name_of(self.obj)}"
 
 
 ARGO = Tool("Argo CD", frozenset(("argocd-controller", "argocd-application-controller")), ("argocd.argoproj.io/",))
@@ -72,12 +83,18 @@ def managers_of(field: Field) -> set[str]:
     """The field managers that own a field."""
     found = set()
     for entry in (field.obj.get("metadata") or {}).get("managedFields") or []:
-        owned: Any = entry.get("fieldsV1") or {}
+        owned: Any = entry.get("fieldsV1") or None
         for part in field.path:
-            owned = owned.get(f"f:{part}") if isinstance(owned, Mapping) else None
+            # An empty set is a field that is owned as a whole, such as a nodeSelector.
+            owned = (owned.get(_key(part)) if owned else owned) if isinstance(owned, Mapping) else None
         if owned is not None:
             found.add(str(entry.get("manager", "")))
     return found
+
+
+def _key(part: str | Entry) -> str:
+    """As managedFields write it."""
+    return f'k:{json.dumps({"name": part.name}, separators=(",", ":"))}' if isinstance(part, Entry) else f"f:{part}"
 
 
 def _is_applied(field: Field) -> bool:
@@ -87,7 +104,10 @@ def _is_applied(field: Field) -> bool:
     except ValueError:
         return False
     for part in field.path:
-        value = value.get(part) if isinstance(value, Mapping) else None
+        if isinstance(part, Entry):
+            value = next((item for item in value if item.get("name") == part.name), None) if isinstance(value, list) else None
+        else:
+            value = value.get(part) if isinstance(value, Mapping) else None
     return value is not None
 
 

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states, stage as stages
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Split, TrafficOrder, WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Ending, order_key
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import POST_ROLLOUT
@@ -17,13 +17,31 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn i
 def go_down(turn: Turn) -> Decision:
     """Traffic first, confirmed; drained; then the workload; then the phase (SAFETY 9, 11)."""
     ending = turn.record.ending
+    if turn.weight > 0 and stages.primary_shrank(turn.record, turn.seen):
+        return hold_capacity(turn)
     if turn.weight > 0 or turn.record.canary_weight > 0:
         return turn.lower(f"{ending.outcome.replace('_', ' ')}: all traffic to the primary, {ending.why}")
     if turn.now < turn.record.drain_until:
         return turn.wait(CLOCK, f"the canary drains, {ending.why}", due=turn.record.drain_until)
     if turn.seen.target and turn.seen.target.replicas > 0:
         return turn.scale(0, f"scale {turn.canary.target} to 0, {ending.why}")
-    return _ended(turn, ending)
+    return resume_target(turn) or _ended(turn, ending)
+
+
+def hold_capacity(turn: Turn) -> Decision:
+    """Who takes the traffic back must be able to carry it (SAFETY 15); nobody waits for the new pods, since what goes down goes down now."""
+    wanted, primary = turn.record.primary_replicas, turn.seen.primary
+    turn.warn(f"{turn.canary.primary}.{turn.canary.namespace} was scaled to {primary.replicas} in mid-walk, back to {wanted}", once=stages.PRIMARY_SHRANK)
+    return turn.act(f"{turn.canary.primary} was scaled to {primary.replicas} in mid-walk: back to the {wanted} that it began with", lowers=False,
+                    workload=WorkloadOrder(scale_primary=wanted))
+
+
+def resume_target(turn: Turn) -> Decision | None:
+    """Without weight, an edit of the target harms nobody and belongs to the next walk (SAFETY 22); None where it is not paused by us."""
+    if not turn.record.paused or turn.seen.target is None or not turn.seen.target.paused:
+        turn.set(paused=False)
+        return None
+    return turn.act(f"resume {turn.canary.target}: it has no traffic any more", lowers=True, workload=WorkloadOrder(pause_target=False))
 
 
 def _ended(turn: Turn, ending: Ending) -> Decision:
@@ -77,7 +95,7 @@ def promoting(turn: Turn) -> Decision:
         return restoring(turn)
     if primary is None:
         turn.warn(f"Promotion of {turn.target_label} failed, {turn.canary.primary} does not exist", once="no-primary")
-        return turn.wait_asking(f"{turn.canary.primary} does not exist; the canary goes on serving")
+        return turn.wait_asking(f"{turn.canary.primary} does not exist; {_who_serves(turn)}")
     if primary.promoted != pinned.revision:
         return _not_promoted(turn)
     if _serves_another(turn):
@@ -144,6 +162,9 @@ def finalising(turn: Turn) -> Decision:
         return turn.wait(CLOCK, "all traffic is on the primary; the canary drains", due=turn.record.drain_until)
     if target and target.replicas > 0 and target.revision == pinned.revision:
         return turn.scale(0, f"scale {turn.canary.target} to 0: the primary serves the new revision")
+    resumed = resume_target(turn)
+    if resumed:
+        return resumed
     turn.enter(states.SUCCEEDED)
     turn.set(last_applied=pinned.revision, last_promoted=pinned.revision)
     skipped = turn.canary.skip_analysis
@@ -158,7 +179,7 @@ def restoring(turn: Turn) -> Decision:
     why, previous, primary = turn.record.restoring, turn.record.previous, turn.seen.primary
     if primary is None or not previous.get("replicaset"):
         turn.warn(f"{turn.canary.primary} cannot be restored: its previous ReplicaSet is not known", once="not-restored")
-        return turn.done("held", f"{why.why}; the previous template of {turn.canary.primary} is not known, the canary goes on serving")
+        return turn.done("held", f"{why.why}; the previous template of {turn.canary.primary} is not known, {_who_serves(turn)}")
     if _serves_another(turn):
         return turn.lower("the canary no longer runs the analysed revision: all traffic to the primary")
     if primary.promoted != previous["revision"]:
@@ -166,11 +187,18 @@ def restoring(turn: Turn) -> Decision:
     if not primary.ready or primary.endpoints == 0:
         if primary.stuck or turn.now - why.at > 2 * turn.canary.progress_deadline:
             turn.warn(f"{turn.canary.primary} did not become ready after it was restored: {primary.why}", once="restore-stuck")
-            return turn.done("held", f"{why.why}; the restored primary is not ready ({primary.why}), the canary goes on serving")
+            if turn.weight and turn.seen.target and not turn.seen.target.paused:
+                turn.set(paused=True)
+                return turn.act(f"pause {turn.canary.target}: it is what serves", lowers=True, workload=WorkloadOrder(pause_target=True))
+            return turn.done("held", f"{why.why}; the restored primary is not ready ({primary.why}), {_who_serves(turn)}")
         return turn.wait(KUBERNETES, f"{turn.canary.primary} is being restored: {primary.why}")
     turn.set(restoring=None)
     turn.end(why.outcome, why.why)
     return go_down(turn)
+
+
+def _who_serves(turn: Turn) -> str:
+    return "the canary goes on serving" if turn.weight else "only its former pods serve, as far as they are there"
 
 
 def abort(turn: Turn) -> Decision:

@@ -31,9 +31,10 @@ def made_by(canary: Canary, seen: Observation, traffic: TrafficOrder | None = No
         made.append(entry(DEPLOYMENT, canary.primary))
     if traffic and traffic.services:
         made += [entry(SERVICE, service.primary_name), entry(SERVICE, service.canary_name)]
-    if traffic and traffic.apex and service.name in seen.missing:
+    makes_apex = traffic and (traffic.apex or (traffic.split and not canary.splits))
+    if makes_apex and service.name in seen.missing:
         made.append(entry(SERVICE, service.name))
-    if traffic and traffic.split and seen.route is None:
+    if traffic and traffic.split and seen.route is None and canary.splits and not canary.adopted:
         made.append(entry(ROUTE, service.route_name))
     return tuple(made)
 

@@ -14,7 +14,8 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import analysing, going_down, record as states, removing, stage as stages, starting
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import analysing, blue_green, going_down, record as states
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import removing, stage as stages, starting
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Answer, Observation, Orders, Outcome, TrafficOrder, WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Intent, Record, order_key
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import (
@@ -52,10 +53,10 @@ def _no_target(turn: Turn) -> Decision:
 
 def _early(turn: Turn) -> Decision:
     record = turn.record
-    if record.canary_weight and not record.confirmed_at:
+    if record.gathers and not record.confirmed_at:
         turn.set(confirmed_at=turn.now)
     turn.set(unready_since=0.0)
-    due = stages.evidence_due(turn.canary, turn.record) if record.canary_weight else record.due
+    due = stages.evidence_due(turn.canary, turn.record) if record.gathers else record.due
     return turn.wait(PERSON if record.closed_gate else CLOCK, record.due_why or f"gathering evidence at {record.canary_weight}%", due=due)
 
 
@@ -80,11 +81,13 @@ _HANDLERS: dict[str, Callable[[Turn], Decision]] = {
     stages.REVERTED: analysing.reverted,
     stages.RESTARTED: analysing.restarted,
     stages.CANARY_GONE: analysing.canary_gone,
+    stages.PRIMARY_SHRANK: going_down.hold_capacity,
     stages.SCALED_AWAY: analysing.scaled_away,
     stages.UNREADY: analysing.unready,
     stages.PRIMARY_UNREADY: analysing.primary_unready,
     stages.PROMOTE_NOW: analysing.promote_now,
     stages.SETTLING: analysing.settling,
+    stages.PAUSE_TARGET: analysing.pause_target,
     stages.START: analysing.start,
     stages.EARLY: _early,
     stages.JUDGE: analysing.judge,
@@ -120,9 +123,8 @@ def asks(canary: Canary, record: Record, seen: Observation) -> Asks:
     if where == stages.POST_ROLLOUT:
         return Asks(before=_indexes(canary, POST_ROLLOUT))
     if where == stages.JUDGE:
-        last = at_top(canary.analysis, record.canary_weight)
         return Asks(_indexes(canary, ROLLBACK, ROLLOUT), tuple(check.index for check in canary.analysis.checks),
-                    _indexes(canary, CONFIRM_PROMOTION if last else CONFIRM_TRAFFIC_INCREASE))
+                    _indexes(canary, *_gates_ahead(canary, record)))
     if seen.now < record.due and not stages.approved(record, seen, record.closed_gate):
         return Asks()
     if where == stages.NEW_REVISION:
@@ -130,10 +132,17 @@ def asks(canary: Canary, record: Record, seen: Observation) -> Asks:
         return Asks(before=(_indexes(canary, CONFIRM_ROLLOUT) if ready else ()) + (_indexes(canary, ROLLBACK) if record.phase == states.WAITING else ()))
     if where == stages.START:
         return Asks(_indexes(canary, ROLLBACK) + (() if record.pre_rollout_done else _indexes(canary, PRE_ROLLOUT)),
-                    after=_indexes(canary, CONFIRM_TRAFFIC_INCREASE))
+                    after=() if canary.analysis.iterations else _indexes(canary, CONFIRM_TRAFFIC_INCREASE))
     if where in (stages.UNREADY, stages.PRIMARY_UNREADY, stages.PROMOTING):
         return Asks(before=_indexes(canary, ROLLBACK))
     return Asks()
+
+
+def _gates_ahead(canary: Canary, record: Record) -> tuple[str, ...]:
+    """The gates of the step that follows when all checks pass."""
+    if canary.analysis.iterations:
+        return blue_green.gates_ahead(canary, record)
+    return (CONFIRM_PROMOTION if at_top(canary.analysis, record.canary_weight) else CONFIRM_TRAFFIC_INCREASE,)
 
 
 def every(canary: Canary) -> Asks:
@@ -204,6 +213,10 @@ def _workload_done(order: WorkloadOrder | None, seen: Observation) -> bool:
         return seen.target is None or seen.same_as_primary or seen.target.revision == order.template_back["revision"]
     if order.dispose is not None:
         return seen.remains is not None and not seen.remains.objects and not seen.remains.held
+    if order.scale_primary is not None:
+        return seen.primary is None or seen.primary.replicas >= order.scale_primary
+    if order.pause_target is not None:
+        return seen.target is None or seen.target.paused == order.pause_target
     wanted = order.promote or order.restore
     return seen.primary is not None and seen.primary.promoted == wanted["revision"]
 
@@ -273,9 +286,9 @@ def glance(record: Record, revision: str, orders: Orders, now: float, grace: flo
     """Cheap look for a run that may have nothing to do: "unchanged", "not_due", or "" when a real look is needed."""
     if record.intent or record.ending or record.restoring or record.removing or record.untold or record.post_rollout or orders != Orders():
         return ""
-    if record.phase in states.IDLE and (record.settled or record.phase != states.INITIALIZED):
+    if record.phase in states.IDLE and (record.settled or record.phase == states.SUCCEEDED):
         rejected_forgotten = revision == record.last_promoted and record.last_applied != record.last_promoted
         return UNCHANGED if revision in (record.last_promoted, record.last_applied) and not rejected_forgotten else ""
-    if record.phase in states.ANALYSING and record.pinned and revision == record.pinned.revision and record.canary_weight and now + grace < record.due:
+    if record.phase in states.ANALYSING and record.pinned and revision == record.pinned.revision and record.gathers and now + grace < record.due:
         return NOT_DUE
     return ""

@@ -103,10 +103,26 @@ def _released_by(obj: Mapping[str, Any], canary: str) -> int:
     return int(by) if name == canary and by.isdigit() else 0
 
 
+def newest_epoch(obj: Mapping[str, Any], canary: str) -> int:
+    """The epoch of the last holder that left a trace on the object, be it by giving it back; 0 when none did."""
+    return max(epoch_of(obj), _released_by(obj, canary))
+
+
 def is_held(obj: Mapping[str, Any], canary: str) -> bool:
     """True while a user's object carries this canary's name, or a fence and nobody's name."""
     annotations = annotations_of(obj)
     return annotations.get(CANARY) == canary or (CANARY not in annotations and EPOCH in annotations)
+
+
+def are_on(obj: Mapping[str, Any]) -> bool:
+    """Whether the annotations of a walk are on a user's object."""
+    return not annotations_of(obj).keys().isdisjoint((EPOCH, CANARY))
+
+
+def taken_off(obj: Mapping[str, Any]) -> dict[str, Any]:
+    """A user's object without the annotations of a walk."""
+    kept = {key: value for key, value in annotations_of(obj).items() if key not in (EPOCH, CANARY)}
+    return {**obj, "metadata": {**(obj.get("metadata") or {}), "annotations": kept}}
 
 
 def with_annotations(obj: Mapping[str, Any], wanted: Mapping[str, str]) -> dict[str, Any]:

@@ -55,6 +55,7 @@ class Workload:
     replicaset_uid: str = ""
     endpoints: int = 0                  # ready addresses in the EndpointSlices of the Service that routes to it
     promoted: str = ""                  # primary only: annotation progressive.delivery/promoted, the revision it runs by our hand
+    paused: bool = False                # spec.paused: an edit of its template does not reach its pods
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,9 @@ class Route:
     accepted: bool                      # by every parent, for the present generation
     why: str = ""                       # why it is not accepted
     owned: bool = True                  # made by us for this canary
+    flaggers: bool = False              # a Canary object owns it, as Flagger made it
     drift: tuple[str, ...] = ()         # paths of what is ours in it and differs from the document, weights apart
+    held: bool = False                  # it is the user's own, and carries the annotations of a walk
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,7 @@ class Remains:
     apex_ready: bool = False            # somebody can answer at the apex
     route: str = MISSING                # ORIGINAL | OURS | MISSING
     held: bool = False                  # target, apex or route still carry our name or our fence
+    needed: tuple[str, ...] = ()        # Services that a route of the user's own names: they are not taken away
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,7 @@ class Observation:
     route: Route | None
     orders: Orders = field(default_factory=Orders)
     suspended: bool = False             # the document says so (spec.suspend)
+    rejected: bool = False              # the status of the Canary object says that the target's present template failed
     replicasets: tuple[str, ...] = ()   # names of the target's ReplicaSets, to know whether the pinned one still exists
     missing: tuple[str, ...] = ()       # of services: those that do not exist at all
     remains: Remains | None = None      # only while the canary is removed
@@ -162,6 +167,8 @@ class WorkloadOrder:
 
     create_primary: int | None = None   # replicas of the primary to make from the target's template
     scale_target: int | None = None     # replicas
+    scale_primary: int | None = None    # replicas
+    pause_target: bool | None = None    # whether an edit of the target waits until the canary has no weight
     promote: Mapping[str, str] | None = None   # {replicaset, uid, revision}: copy exactly this template to the primary
     restore: Mapping[str, str] | None = None   # {replicaset, revision}: put the primary back to this template
     template_back: Mapping[str, str] | None = None  # {revision}: the target gets the promoted template

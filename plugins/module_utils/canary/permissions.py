@@ -13,6 +13,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.docume
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 
 GATEWAY = "gateway.networking.k8s.io"
+CONTOUR = "projectcontour.io"
 
 
 @dataclass(frozen=True, order=True)
@@ -37,18 +38,25 @@ WALK = (
     Rule("", "services", ("create", "get", "patch")),
     Rule("discovery.k8s.io", "endpointslices", ("list",)),
     Rule("", "events", ("create",)),
+    Rule("policy", "poddisruptionbudgets", ("create", "get", "list", "patch")),
 )
 
 # In the namespace of the canary, by the document's provider.
 ROUTES: Mapping[str, tuple[Rule, ...]] = {
     flagger.GATEWAYAPI: (Rule(GATEWAY, "httproutes", ("create", "get", "patch", "watch")),),
+    flagger.CONTOUR: (Rule(CONTOUR, "httpproxies", ("create", "get", "patch", "watch")),),
+    flagger.KUBERNETES: (),
 }
 
 # In the namespace of the canary, where it is a Canary object of the cluster.
 CANARY_OBJECT = (Rule(flagger.GROUP, "canaries", ("get",)), Rule(flagger.GROUP, "canaries/status", ("patch",)))
 
 # In the namespace of the canary, by a removal alone.
-REMOVAL = (Rule("", "services", ("delete",)), Rule("apps", "deployments", ("delete",)))
+REMOVAL = (
+    Rule("", "services", ("delete",)),
+    Rule("apps", "deployments", ("delete",)),
+    Rule("policy", "poddisruptionbudgets", ("delete",)),
+)
 
 # In a namespace whose canaries are looked after by a watchdog.
 WATCHDOG = (Rule("", "configmaps", ("list",)),)
@@ -61,7 +69,7 @@ SECRET = (Rule("", "secrets", ("get",)),)
 LOOKS = (
     Rule("", "services", ("list",)),
     Rule(GATEWAY, "httproutes", ("list",)),
-    Rule("policy", "poddisruptionbudgets", ("list",)),
+    Rule(CONTOUR, "httpproxies", ("list",)),
     Rule("networking.k8s.io", "networkpolicies", ("list",)),
     Rule("autoscaling", "horizontalpodautoscalers", ("list",)),
     Rule(flagger.GROUP, "canaries", ("list",)),
@@ -73,7 +81,7 @@ GATEWAYS = (Rule(GATEWAY, "gateways", ("get",)),)
 
 def needed(canary: Canary, is_object: bool, from_cluster: Iterable[str] = ()) -> dict[str, tuple[Rule, ...]]:
     """By namespace, what a walk of this document does. ``from_cluster`` are the namespaces of MetricTemplates that it reads."""
-    rules: dict[str, tuple[Rule, ...]] = {canary.namespace: WALK + ROUTES[canary.provider] + (CANARY_OBJECT if is_object else ())}
+    rules: dict[str, tuple[Rule, ...]] = {canary.namespace: WALK + _of_route(canary) + (CANARY_OBJECT if is_object else ())}
     for namespace in sorted(set(from_cluster)):
         rules[namespace] = rules.get(namespace, ()) + TEMPLATE
     for namespace in sorted({check.provider.namespace for check in canary.analysis.checks if check.provider.secret}):
@@ -81,9 +89,15 @@ def needed(canary: Canary, is_object: bool, from_cluster: Iterable[str] = ()) ->
     return rules
 
 
-def every_walk(is_object: bool = False) -> tuple[Rule, ...]:
-    """What a walk does whatever its document says, in the namespace of the canary."""
-    return WALK + ROUTES[flagger.GATEWAYAPI] + (CANARY_OBJECT if is_object else ())
+def _of_route(canary: Canary) -> tuple[Rule, ...]:
+    """A route of the user's own is never made."""
+    made = {"create"} if canary.adopted else set()
+    return tuple(Rule(rule.group, rule.resource, tuple(verb for verb in rule.verbs if verb not in made)) for rule in ROUTES[canary.provider])
+
+
+def every_walk(is_object: bool = False, provider: str = flagger.GATEWAYAPI) -> tuple[Rule, ...]:
+    """What a walk by this provider does whatever its document says, in the namespace of the canary."""
+    return WALK + ROUTES.get(provider, ()) + (CANARY_OBJECT if is_object else ())
 
 
 def sentence(namespace: str, missing: Iterable[Rule]) -> str:

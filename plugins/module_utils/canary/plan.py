@@ -79,6 +79,10 @@ def obey(canary: Canary, seen: Observation, traffic: TrafficOrder | None, worklo
             seen.target, name=canary.primary, replicas=workload.create_primary, promoted=seen.target.revision), workload.create_primary), same_as_primary=True)
     if workload and workload.scale_target is not None and seen.target:
         seen = dataclasses.replace(seen, target=_ready(dataclasses.replace(seen.target, replicas=workload.scale_target), workload.scale_target))
+    if workload and workload.pause_target is not None and seen.target:
+        seen = dataclasses.replace(seen, target=dataclasses.replace(seen.target, paused=workload.pause_target))
+    if workload and workload.scale_primary is not None and seen.primary:
+        seen = dataclasses.replace(seen, primary=_ready(seen.primary, workload.scale_primary))
     turned = workload and (workload.promote or workload.restore)
     if turned and seen.primary:
         seen = dataclasses.replace(seen, primary=dataclasses.replace(seen.primary, promoted=turned["revision"], replicaset=turned["replicaset"]),
@@ -86,7 +90,7 @@ def obey(canary: Canary, seen: Observation, traffic: TrafficOrder | None, worklo
     seen = _given_back(seen, traffic, workload)
     if traffic and traffic.services:
         seen = dataclasses.replace(seen, services=tuple(name for name in seen.services if name == canary.service.name))
-    if traffic and traffic.apex:
+    if traffic and (traffic.apex or (traffic.split and not canary.splits)):
         seen = dataclasses.replace(seen, services=(), apex_on_primary=True)
     if traffic and traffic.split:
         seen = dataclasses.replace(seen, route=Route(traffic.split, accepted=True))

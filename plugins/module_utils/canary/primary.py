@@ -96,6 +96,13 @@ def target_template(primary: Mapping[str, Any], present: Mapping[str, Any], sele
     return made
 
 
+def renamed(terms: Mapping[str, Any], selector: Selector) -> dict[str, Any]:
+    """A LabelSelector that means the target's pods, as one that means the primary's."""
+    made = copy.deepcopy(dict(terms))
+    _rename(made, selector)
+    return made
+
+
 def own_template(template: Mapping[str, Any]) -> dict[str, Any]:
     """A copy of a template without the hash that a ReplicaSet's controller put into its labels."""
     made = copy.deepcopy(dict(template))

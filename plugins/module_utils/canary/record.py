@@ -129,7 +129,7 @@ class Record:
     ending: Ending | None = None
     restoring: Ending | None = None     # a failed or aborted promotion: the primary is put back before anything else
     removing: Removal | None = None     # everything goes back to the target, and what we made goes away
-    confirmed_at: float = 0.0           # when the present weight was seen accepted
+    confirmed_at: float = 0.0           # when the present weight was seen accepted, or the present iteration began
     due: float = 0.0                    # earliest next tick
     due_why: str = ""
     drain_until: float = 0.0
@@ -147,14 +147,21 @@ class Record:
     outcome_revision: str = ""
     outcome_at: float = 0.0
     primary_replicas: int = 0           # at the start of the walk (SAFETY 15)
+    paused: bool = False                # we paused the target (SAFETY 22), and it is not yet resumed
     inventory: tuple[str, ...] = ()     # "Kind/name" of what we made, the oldest first (inventory.py)
     evidence: tuple[Mapping[str, Any], ...] = ()
     closed_gate: str = ""               # the gate that is waited for, "" when none is
     aborted_in: str = ""                # the run that obeyed an abort: it begins nothing new
     target_uid: str = ""                # of the target, for the Events about it
+    iterations_wanted: int = 0          # how many the document asks for, of which ``iterations`` is the present one
     judged_by: str = ""                 # the run that judged the checks last; a tick-mode run judges once
     report: str = ""                    # what the last decision found and why, not yet said to people
     absent_since: float = 0.0           # somebody should have come back by then and nobody did, found out by the run that came (SAFETY 32)
+
+    @property
+    def gathers(self) -> bool:
+        """Whether evidence is gathered: at a weight, or in an iteration without one."""
+        return self.canary_weight > 0 or self.iterations > 0
 
 
 _STATUS_FIELDS = {

@@ -10,9 +10,11 @@ Each step is decided by looking, so it may be left at any point and gone on with
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.going_down import take_back
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.going_down import resume_target, take_back
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.inventory import DEPLOYMENT, SERVICE, entry, joined
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import (
     MISSING,
     ORIGINAL,
@@ -24,6 +26,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.model 
     WorkloadOrder,
 )
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import KEEP_PRIMARY, Record, Removal, order_key
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn import ACT, CLOCK, KUBERNETES, Decision, Turn
 
 
@@ -37,7 +40,8 @@ def remove(turn: Turn) -> Decision:
         turn.tell(f"Terminating canary {turn.label}: {turn.record.removing.why}")
     if record.phase not in ("", states.INITIALIZING, *states.IDLE, states.TERMINATING, states.TERMINATED):
         return take_back(turn, "aborted", turn.record.removing.why)
-    if turn.weight > 0 and not _only_target_answers(turn):
+    # Without a route, a weight is the apex leading elsewhere than to the primary: where a removal leads it.
+    if turn.weight > 0 and turn.canary.splits and not _only_target_answers(turn):
         return turn.lower(f"{turn.record.removing.why}: all traffic to the primary")
     turn.enter(states.TERMINATING)
     if turn.seen.remains is None:
@@ -61,10 +65,23 @@ def removed_why(record: Record) -> str:
             "to begin anew, walk it (canary_mode: walk) with its document")
 
 
+def in_the_way(canary: Canary, needed: Collection[str]) -> str:
+    """Why nothing can be taken away while a route of the user's own leads to the primary; empty when none does."""
+    service = canary.service
+    if entry(SERVICE, service.primary_name) not in needed:
+        return ""
+    return (f"canary_route: the adopted route {canary.namespace}/{service.route_name} names the Service {service.primary_name}, which a removal deletes; name "
+            f"{service.name} in its place, which leads to {canary.primary} until then and to {canary.target} afterwards, and remove again")
+
+
 def _step(turn: Turn, remains: Remains) -> Decision:
-    if remains.apex == OURS or (remains.apex == MISSING and remains.route == OURS):
+    refused = in_the_way(turn.canary, remains.needed)
+    if refused:
+        return turn.done("held", refused)
+    turn.set(inventory=joined(turn.record.inventory, remains.objects))
+    if remains.apex == OURS or (remains.apex == MISSING and remains.route == OURS) or _nobody_serves(turn, remains):
         return _target_takes_over(turn)
-    if remains.apex_has_primary or (remains.route == OURS and not remains.apex_ready):
+    if remains.apex_has_primary or (not remains.apex_ready and (remains.route == OURS or _could_answer(turn, remains))):
         why = f"Service {turn.canary.service.name} still holds pods of {turn.canary.primary}, or nobody who is ready"
         return _patient(turn, turn.canary.progress_deadline, why)
     if remains.route == OURS:
@@ -79,21 +96,27 @@ def _step(turn: Turn, remains: Remains) -> Decision:
         turn.set(unready_since=0.0, drain_until=turn.now + turn.canary.options.drain)
     if remains.objects and turn.now < turn.record.drain_until:
         return turn.wait(CLOCK, f"{turn.canary.primary} drains", due=turn.record.drain_until)
+    resumed = resume_target(turn)
+    if resumed:
+        return resumed
     if remains.objects or remains.held:
         what = f"take away {', '.join(remains.objects)}" if remains.objects else f"let {turn.canary.target} go"
         return turn.act(what, lowers=True, workload=WorkloadOrder(dispose=remains.objects))
-    return _terminated(turn)
+    return _terminated(turn, remains)
 
 
 def _target_takes_over(turn: Turn) -> Decision:
     """Template, replicas, readiness, then the users; the primary serves until each is seen done."""
     seen, service, target = turn.seen, turn.canary.service, turn.seen.target
     if target is None:
-        return turn.done("held", f"Deployment {turn.target_label} does not exist, so nobody could take over from {turn.canary.primary}, which serves as before; "
+        return turn.done("held", f"Deployment {turn.target_label} does not exist, so nobody could take over from {turn.canary.primary}, which serves on; "
                          "apply it again, then remove")
     wanted = _template_to_restore(turn)
     if wanted:
         return turn.act(f"give {target.name} the promoted template back", lowers=True, workload=WorkloadOrder(template_back={"revision": wanted}))
+    resumed = resume_target(turn)
+    if resumed:
+        return resumed
     if service.canary_name in seen.services:
         return turn.act(f"create the Service {service.canary_name}, to see who is ready", lowers=True, traffic=TrafficOrder(services=True))
     replicas = max(1, seen.primary.replicas if seen.primary else turn.record.primary_replicas)
@@ -131,10 +154,25 @@ def _patient(turn: Turn, seconds: float, why: str, stuck: bool = False) -> Decis
     return turn.wait(KUBERNETES, why)
 
 
-def _terminated(turn: Turn) -> Decision:
+def _could_answer(turn: Turn, remains: Remains) -> bool:
+    """The target's pods answer, so that the apex will too as soon as its slices follow; until then, who served before is kept."""
+    return remains.apex == ORIGINAL and bool(remains.objects) and turn.seen.target is not None and turn.seen.target.endpoints > 0
+
+
+def _nobody_serves(turn: Turn, remains: Remains) -> bool:
+    """Somebody else gave the apex back, to a target that does not answer: it is brought up before the primary goes."""
+    primary = entry(DEPLOYMENT, turn.canary.primary)
+    alone = turn.seen.target is not None and turn.seen.target.endpoints == 0
+    return remains.apex == ORIGINAL and not remains.apex_ready and primary in remains.objects and alone
+
+
+def _terminated(turn: Turn, remains: Remains) -> Decision:
     """A small record stays: that it was removed, and what a late request might still make (SAFETY 1)."""
     turn.enter(states.TERMINATED)
     turn.tell(f"Terminated canary {turn.label}")
+    if remains.needed:
+        turn.warn(f"{', '.join(remains.needed)} stays, since the adopted route {turn.canary.service.route_name} names it; "
+                  "take it out of the route and remove again")
     _forget_orders(turn)
     record, why = turn.record, turn.record.removing.why
     turn.record = Record(

@@ -15,7 +15,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks, takeover
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.primary import Selector
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary, Metadata
@@ -62,7 +62,7 @@ def wanted(canary: Canary, role: str, selector: Selector, target: Mapping[str, A
 def reconciled(live: Mapping[str, Any], canary: Canary, role: str, selector: Selector, target: Mapping[str, Any]) -> dict[str, Any]:
     """The live Service as it should be. Raises CanaryError for one that is not ours to change."""
     want = wanted(canary, role, selector, target)
-    after = copy.deepcopy(dict(live))
+    after = takeover.freed(copy.deepcopy(dict(live)))
     if marks.is_ours(live, canary.name):
         _reconcile_ours(after, want, canary)
     elif role == APEX:
@@ -100,7 +100,7 @@ def is_as_wanted(live: Mapping[str, Any] | None, canary: Canary, role: str, sele
     if live is None:
         return False
     try:
-        return reconciled(live, canary, role, selector, target)["spec"] == live["spec"]
+        return reconciled(live, canary, role, selector, target)["spec"] == live["spec"] and not takeover.owners_of(live)
     except CanaryError:
         return False
 

@@ -26,6 +26,13 @@ EVENT = "event"
 HOOK_TYPES = (CONFIRM_ROLLOUT, PRE_ROLLOUT, ROLLOUT, CONFIRM_TRAFFIC_INCREASE, CONFIRM_PROMOTION, POST_ROLLOUT, ROLLBACK, EVENT)
 GATES = (CONFIRM_ROLLOUT, CONFIRM_TRAFFIC_INCREASE, CONFIRM_PROMOTION)
 
+# Whose series the built-in checks read; metrics/builtin.py has the queries of each.
+APP = "app"
+ENVOY = "envoy"
+TRAEFIK = "traefik"
+METRICS_FROM = (APP, ENVOY, TRAEFIK)
+KUBERNETES = "kubernetes"               # the provider that has Services alone
+
 
 @dataclass(frozen=True)
 class Options:
@@ -41,11 +48,17 @@ class Options:
     manual_gates: tuple[str, ...] = ()  # gates that wait for a person (canary_order), without any webhook
     provider: str = ""                  # for documents that leave it to Flagger's controller flag
     metrics_server: str = ""            # Prometheus for built-in checks and inline queries when the document names none
+    metrics_from: str = ""              # one of METRICS_FROM for documents without the annotation; "" leaves it to the provider
     selector_labels: tuple[str, ...] = ("app", "name", "app.kubernetes.io/name")
     label_prefixes: tuple[str, ...] = ()  # labels and annotations copied to the primary; "*" copies all
+    pause_target: bool = False          # the target is paused while it has weight (SAFETY 22)
     max_time_to_accept: float = 30.0    # how long the gateway's controller may take to accept a route
     on_absence: str = "hold"            # hold | rollback: what whoever comes by does with a walk that nobody came back to (SAFETY 32)
     absence: float = 150.0              # a walk overdue for so long is one that nobody came back to; never less than two intervals
+    route: str = "owned"                # owned | adopted: a route that we make, or one of the user's
+    route_name: str = ""                # of the adopted route, "" = the apex
+    route_rule: str = ""                # name of the rule in it, "" = the only one that fits
+    ingress_class: str = ""             # of what we make for Contour, which Flagger keeps in a flag of its controller
 
 
 @dataclass(frozen=True)
@@ -129,11 +142,12 @@ class Service:
     headers: Mapping[str, Any] = field(default_factory=dict)
     mirror: tuple[Mapping[str, Any], ...] = ()
     cors_policy: Mapping[str, Any] = field(default_factory=dict)
+    retries: Mapping[str, Any] = field(default_factory=dict)
     apex: Metadata = field(default_factory=Metadata)
     primary: Metadata = field(default_factory=Metadata)
     canary: Metadata = field(default_factory=Metadata)
     unmanaged_metadata: Metadata = field(default_factory=Metadata)  # keys only, values empty
-    # Not from a document: for the verb traffic_weight alone, on a route and Services of the user's own names.
+    # Not from a document: for an adopted route, and for the verb traffic_weight alone, on Services of the user's own names.
     route: str = ""                     # name of the routing object, "" = the apex
     route_rule: str = ""                # name of the rule in it, "" = the only one that fits
     primary_service: str = ""
@@ -160,6 +174,7 @@ class Analysis:
     step_weight: int = 0
     step_weights: tuple[int, ...] = ()
     step_weight_promotion: int = 0
+    iterations: int = 0                 # more than 0: blue/green, judged so often before users meet it
     primary_ready_threshold: int = 100
     canary_ready_threshold: int = 100
     checks: tuple[Check, ...] = ()
@@ -183,6 +198,7 @@ class Canary:
     analysis: Analysis
     options: Options = field(default_factory=Options)
     metrics_server: str = ""            # document's, else Options.metrics_server
+    metrics_from: str = ""              # annotation's, else Options.metrics_from
     progress_deadline: float = 600.0
     skip_analysis: bool = False
     suspend: bool = False
@@ -195,6 +211,22 @@ class Canary:
         return f"{self.target}-primary"
 
     @property
+    def adopted(self) -> bool:
+        """Whether the route is the user's own: we never make, remove or reconcile it, and change two weights."""
+        return self.options.route == "adopted"
+
+    @property
+    def primary_backends(self) -> tuple[str, ...]:
+        """Services that may stand for the primary in the route: one of the user's own may name the apex, which selects the primary."""
+        return (self.service.primary_name, self.service.name) if self.adopted else (self.service.primary_name,)
+
+    @property
+    def splits(self) -> bool:
+        """Whether its provider has a routing object with weights; without one, all that users reach is what the apex selects."""
+        return self.provider != KUBERNETES
+
+    @property
     def identity(self) -> dict[str, str]:
         """What may not change while a walk is under way (SAFETY 8)."""
-        return {"provider": self.provider, "target": f"{self.target_kind}/{self.target}", "service": self.service.name}
+        place = {"route": "/".join(filter(None, (self.service.route_name, self.service.route_rule)))} if self.adopted else {}
+        return {"provider": self.provider, "target": f"{self.target_kind}/{self.target}", "service": self.service.name, **place}

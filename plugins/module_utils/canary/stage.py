@@ -32,11 +32,13 @@ NEW_REVISION = "new revision"
 REVERTED = "reverted"
 RESTARTED = "restarted"
 CANARY_GONE = "canary gone"             # it has weight and no ready endpoint
+PRIMARY_SHRANK = "primary shrank"       # below the size that it had when the walk began
 SCALED_AWAY = "scaled away"
 UNREADY = "unready"
 PRIMARY_UNREADY = "primary unready"
 PROMOTE_NOW = "promote now"
 SETTLING = "settling"
+PAUSE_TARGET = "pause target"
 START = "start"
 EARLY = "early"
 JUDGE = "judge"
@@ -91,7 +93,7 @@ def _idle(record: Record, seen: Observation) -> str:
         return STRAY_WEIGHT
     if seen.route is None and seen.primary and seen.primary.endpoints:
         return ROUTE_GONE
-    if record.phase == states.INITIALIZED and not record.settled:
+    if record.phase in (states.INITIALIZED, states.FAILED) and not record.settled:
         return SETTLE_TARGET
     revision = seen.target.revision
     if revision == record.last_promoted or seen.same_as_primary:
@@ -115,6 +117,8 @@ def _analysing(canary: Canary, record: Record, seen: Observation) -> str:
         return CANARY_GONE
     if seen.route.split.canary < record.canary_weight:
         return LOWERED_BY_HAND
+    if primary_shrank(record, seen):
+        return PRIMARY_SHRANK
     if target.replicas == 0:
         return SCALED_AWAY
     if not target.ready or target.endpoints == 0:
@@ -127,14 +131,20 @@ def _analysing(canary: Canary, record: Record, seen: Observation) -> str:
     if record.canary_weight == 0:
         if not record.ready_since or seen.now < record.ready_since + canary.options.settle:
             return SETTLING
-        if canary.skip_analysis:
-            return PROMOTE_NOW
-        return START if waited or seen.now >= record.due else EARLY
+        if canary.options.pause_target and canary.splits and not canary.skip_analysis and not target.paused:
+            return PAUSE_TARGET
+        if not canary.skip_analysis and not (canary.analysis.iterations and record.iterations):
+            return START if waited or seen.now >= record.due else EARLY
     if canary.skip_analysis:
         return PROMOTE_NOW
     if not record.confirmed_at:
         return EARLY
     return JUDGE if seen.now >= (_evidence_complete(canary, record) if waited else evidence_due(canary, record)) else EARLY
+
+
+def primary_shrank(record: Record, seen: Observation) -> bool:
+    """Whether the primary is smaller than at the start of the walk (SAFETY 15). Put back once: who shrinks it again means it (SAFETY 14)."""
+    return seen.primary is not None and seen.primary.replicas < record.primary_replicas and PRIMARY_SHRANK not in record.announced
 
 
 def approved(record: Record, seen: Observation, gate: str) -> bool:

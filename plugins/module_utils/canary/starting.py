@@ -25,7 +25,8 @@ def initialise(turn: Turn) -> Decision:
     """
     if not turn.record.phase:
         turn.enter(states.INITIALIZING)
-        turn.set(started_at=turn.now)
+        # Now or never: the projection of this phase takes the place of what Flagger wrote (SAFETY 25).
+        turn.set(started_at=turn.now, last_applied=turn.seen.target.revision if turn.seen.rejected and turn.seen.target else "")
     seen, late = turn.seen, turn.now - turn.record.started_at
     if seen.suspended or seen.orders.suspend or seen.orders.halt:
         return turn.next_interval(PERSON, "suspended before the initialisation")
@@ -46,8 +47,9 @@ def initialise(turn: Turn) -> Decision:
         if seen.primary.stuck or late > turn.canary.progress_deadline:
             return turn.done("held", f"{turn.canary.primary} did not become ready: {why}; {turn.canary.target} serves as before")
         return turn.wait(KUBERNETES, f"{turn.canary.primary} is not ready: {why}")
-    if seen.route is None or seen.route.split != ALL_TO_PRIMARY:
-        return _step(turn, "route all traffic to the primary", lowers=True, traffic=TrafficOrder(split=ALL_TO_PRIMARY))
+    if seen.route is None or seen.route.split != ALL_TO_PRIMARY or seen.route.flaggers:
+        what = "route all traffic to the primary" if turn.canary.splits else f"point Service {service.name} at the primary"
+        return _step(turn, what, lowers=True, traffic=TrafficOrder(split=ALL_TO_PRIMARY))
     if not seen.route.accepted:
         if late > turn.canary.options.max_time_to_accept + turn.canary.analysis.interval:
             return turn.done("held", f"the gateway's controller has not accepted the route: {seen.route.why}; {turn.canary.target} serves as before")
@@ -56,7 +58,16 @@ def initialise(turn: Turn) -> Decision:
         return _step(turn, f"point Service {service.name} at the primary", lowers=False, traffic=TrafficOrder(apex=True))
     if not seen.apex_on_primary:
         return turn.wait(KUBERNETES, f"Service {service.name} still holds pods of {turn.canary.target}")
+    if not seen.primary.promoted and seen.primary.replicaset:
+        adopted = {"replicaset": seen.primary.replicaset, "revision": _promoted(turn)}
+        return _step(turn, f"adopt {turn.canary.primary} with the template that it has", lowers=False, workload=WorkloadOrder(restore=adopted))
     return _initialised(turn)
+
+
+def _promoted(turn: Turn) -> str:
+    """The revision that the primary runs: by our own note, else the target's where both mean the same, else one that no target has (SAFETY 25)."""
+    primary, target = turn.seen.primary, turn.seen.target
+    return primary.promoted or (target.revision if turn.seen.same_as_primary else primary.revision)
 
 
 def _step(turn: Turn, why: str, lowers: bool, **order: Any) -> Decision:
@@ -78,10 +89,13 @@ def _serves_nobody_and_is_outdated(turn: Turn) -> bool:
 
 
 def _initialised(turn: Turn) -> Decision:
-    revision = turn.seen.primary.promoted or turn.seen.target.revision
-    turn.enter(states.INITIALIZED)
-    turn.set(last_applied=revision, last_promoted=revision, canary_weight=0, failed_checks=0, pinned=None, settled=False, outcome="promoted",
-             outcome_why="initialised: the primary serves", outcome_revision=revision, outcome_at=turn.now,
+    revision, target = _promoted(turn), turn.seen.target
+    rejected = turn.record.last_applied == target.revision and not turn.seen.same_as_primary
+    turn.enter(states.FAILED if rejected else states.INITIALIZED)
+    turn.set(last_applied=target.revision if rejected else revision, last_promoted=revision, canary_weight=0, failed_checks=0, pinned=None, settled=False,
+             outcome="rolled_back" if rejected else "promoted",
+             outcome_why="the status of the Canary object says that this template failed before" if rejected else "initialised: the primary serves",
+             outcome_revision=target.revision if rejected else revision, outcome_at=turn.now,
              drain_until=max(turn.record.drain_until, turn.now + turn.canary.options.drain))
     turn.tell(f"Initialization done! {turn.label}")
     return turn.wait(CLOCK, "initialised; the target drains", due=turn.record.drain_until)

@@ -5,7 +5,7 @@
 """Step arithmetic of a weighted canary: which weight follows which. Weights are the canary's percent, 0-100.
 
 As in Flagger ``stepWeight`` may pass ``maxWeight`` (20 of 50: 20, 40, 60), since only a weight at or above it is the top;
-and ``stepWeights``, where there are any, decide alone: their top is their last one.
+and ``stepWeights``, where there are any, decide alone: their top is their last one. With ``iterations`` there is one step, from 0 to all.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ def next_weight(analysis: Analysis, weight: int) -> int:
     """
     if at_top(analysis, weight):
         return weight
+    if analysis.iterations:
+        return FULL
     if analysis.step_weights:
         return min(FULL, min(step for step in analysis.step_weights if step > weight))
     return min(FULL, (weight // analysis.step_weight + 1) * analysis.step_weight)
@@ -50,4 +52,6 @@ def next_promotion(analysis: Analysis, canary_weight: int) -> int:
 
 
 def _top(analysis: Analysis) -> int:
+    if analysis.iterations:
+        return FULL
     return min(FULL, max(analysis.step_weights) if analysis.step_weights else analysis.max_weight)

@@ -6,10 +6,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger
 
 Object = Mapping[str, Any]
 
@@ -34,6 +35,37 @@ def is_live(canary: Object) -> bool:
 def is_suspended(canary: Object) -> bool:
     """Whether its spec.suspend holds for us."""
     return bool((canary.get("spec") or {}).get("suspend")) and marks.annotations_of(canary).get(SUSPEND) != FLAGGER
+
+
+def rejects(canary: Object, revision: str) -> bool:
+    """Whether its status says that the present template of its target failed.
+
+    Flagger's hash of what it rejected cannot be recomputed, so the present template counts as that one; what we wrote names the revision.
+    """
+    status = canary.get("status") or {}
+    if status.get("phase") != "Failed":
+        return False
+    written = status_written(canary)
+    return written.get(FLAGGER, "") > written.get(OURS, "") or status.get("lastAppliedSpec") == revision
+
+
+def owners_of(obj: Object) -> list[Mapping[str, Any]]:
+    """The Canary objects that own it, as Flagger makes what it makes: deleting them, or their CRD, would delete it too (SAFETY 7)."""
+    return [owner for owner in _references(obj) if owner.get("kind") == "Canary" and str(owner.get("apiVersion", "")).startswith(f"{flagger.GROUP}/")]
+
+
+def freed(obj: dict[str, Any]) -> dict[str, Any]:
+    """The object without these owners; itself where it has none."""
+    owners = owners_of(obj)
+    if not owners:
+        return obj
+    others = [owner for owner in _references(obj) if owner not in owners]
+    metadata = {key: value for key, value in obj["metadata"].items() if key != "ownerReferences"}
+    return {**obj, "metadata": {**metadata, "ownerReferences": others} if others else metadata}
+
+
+def _references(obj: Object) -> Sequence[Mapping[str, Any]]:
+    return (obj.get("metadata") or {}).get("ownerReferences") or ()
 
 
 def evidence(canary: Object) -> str:

@@ -55,7 +55,13 @@ def report(why: str, answers: Sequence[Answer] = (), outcomes: Sequence[Outcome]
     return " | ".join([text for text in (", ".join(judged), why) if text])
 
 
+def _iteration(record: Record) -> str:
+    """`` iteration 3/10`` of a blue/green release, until all its traffic is on the canary."""
+    wanted = record.iterations_wanted
+    return f" iteration {record.iterations}/{wanted}" if 0 < record.iterations <= wanted else ""
+
+
 def line(record: Record, now: float, text: str, due: float = 0.0) -> str:
-    """One tick in one line: time, phase, weight bar, the report, when the next tick is due."""
-    head = f"{clock(now)} {record.phase or 'new':<16} {weight_bar(record.canary_weight)}"
+    """One tick in one line: time, phase, weight bar, iteration, the report, when the next tick is due."""
+    head = f"{clock(now)} {record.phase or 'new':<16} {weight_bar(record.canary_weight)}{_iteration(record)}"
     return " | ".join([head, one_line(text)] + ([f"next in {max(1, round(due - now))} s"] if due > now else []))

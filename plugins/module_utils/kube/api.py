@@ -27,7 +27,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs imp
 FIELD_MANAGER = "progressive-delivery"
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
-APPLY_PATCH = "application/apply-patch+yaml"
+STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 
 NOT_SENT = "NotSent"                    # KubeError.reason: the request never reached the server
 UNTRUSTED = "Untrusted"                 # KubeError.reason: no TLS connection, and another attempt will not mend it
@@ -132,17 +132,20 @@ class Api:
         path = f"{ref.path}/{subresource}" if subresource else ref.path
         return self._write("patch", ref, "PATCH", path, body, content_type, repeatable=_fenced(body))
 
+    def patch_strategic(self, ref: Ref, body: Mapping[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
+        """The object after a patch whose lists are merged by their keys, as the server alone knows them; a field that there is not is refused.
+
+        With ``dry_run`` the server says what the object would be, and keeps nothing.
+        """
+        query = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict", **({"dryRun": "All"} if dry_run else {})}
+        return self._write("patch", ref, "PATCH", ref.path, body, STRATEGIC_PATCH, repeatable=dry_run or _fenced(body), query=query)
+
     def patch_status(self, ref: Ref, body: Mapping[str, Any]) -> dict[str, Any]:
         return self.patch(ref, body, subresource="status")
 
     def patch_scale(self, ref: Ref, body: Mapping[str, Any]) -> dict[str, Any]:
         """The Scale object after the patch. With metadata.resourceVersion in the body it is the workload's that must match."""
         return self.patch(ref, body, subresource="scale")
-
-    def apply(self, ref: Ref, body: Mapping[str, Any], field_manager: str = FIELD_MANAGER) -> dict[str, Any]:
-        """Server-side apply of an object of ours, taking the fields it names."""
-        query = {"fieldManager": field_manager, "force": "true"}
-        return self._write("apply", ref, "PATCH", ref.path, body, APPLY_PATCH, repeatable=_fenced(body), query=query)
 
     def delete(self, ref: Ref, uid: str = "", resource_version: str = "") -> dict[str, Any] | None:
         """What the server says, None when there is no such object. Refused (409) when uid or resourceVersion differ."""
@@ -189,10 +192,9 @@ class Api:
 
     # Inside
 
-    def _write(self, verb: str, ref: Ref, method: str, path: str, body: Any, content_type: str, repeatable: bool,
-               query: Mapping[str, str] | None = None) -> dict[str, Any]:
+    def _write(self, verb: str, ref: Ref, method: str, path: str, body: Any, content_type: str, repeatable: bool) -> dict[str, Any]:
         data = json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
-        reply = self._send(verb, ref, method, path, query or {"fieldManager": FIELD_MANAGER}, data, content_type, repeatable)
+        reply = self._send(verb, ref, method, path, {"fieldManager": FIELD_MANAGER}, data, content_type, repeatable)
         return self._body(verb, ref, reply)
 
     def _send(self, verb: str, ref: Ref, method: str, path: str, query: Mapping[str, str], body: bytes | None, content_type: str,

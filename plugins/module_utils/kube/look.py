@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import endpoints, marks, services
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Observation, Workload
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Observation, Remains, Route, Workload
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.primary import (
     Selector,
     is_owned_by,
@@ -28,26 +28,27 @@ from ansible_collections.progressive.delivery.plugins.module_utils.kube.api impo
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.routes import read_route
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.services import slices as read_slices
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.workloads import primary_ref, target_ref
+from ansible_collections.progressive.delivery.plugins.module_utils.routers import kubernetes
 
 _REVISION = "deployment.kubernetes.io/revision"
 
 Object = Mapping[str, Any]
 
 
-def look(api: Api, canary: Canary, record: Record | None = None) -> Observation:
-    """The cluster now. Orders, and whether the document is suspended, are for the caller to add.
+def look(api: Api, canary: Canary, record: Record | None = None, imagined: Object | None = None) -> Observation:
+    """The cluster now, with the target as it is or as it is ``imagined``. Orders, and whether the document is suspended, are for the caller to add.
 
     Raises CanaryError when the target, the apex or the route belongs to another canary (SAFETY 8), or another Deployment's pods carry its
     label; SpecError when the target has no selector label.
     """
-    target, primary = api.get(target_ref(canary)), api.get(primary_ref(canary))
+    target, primary = imagined or api.get(target_ref(canary)), api.get(primary_ref(canary))
     if target:
         marks.check(target, canary.name, 0)
     selector = selector_of(target, canary.options.selector_labels) if target else selector_of_primary(primary) if primary else None
     replicasets = _replicasets(api, canary, selector)
     if _before_the_first_write(record) and selector:
         _refuse_strangers(selector, replicasets, (canary.target, canary.primary))
-    slices = read_slices(api, canary.namespace, [services.name_of(canary, role) for role in services.ROLES])
+    slices = _slices(api, canary)
     # A Service's slices follow its selector by a moment: only both together say who answers at the apex.
     only_primary = _only_primary(canary, slices)
     differing, missing = _differing(api, canary, target, selector, _suspects(canary, record, slices, only_primary))
@@ -61,11 +62,15 @@ def look(api: Api, canary: Canary, record: Record | None = None) -> Observation:
                              and means_the_same(target["spec"]["template"], primary["spec"]["template"], selector)),
         services=differing,
         apex_on_primary=only_primary and canary.service.name not in differing,
-        route=read_route(api, canary),
+        route=read_route(api, canary) if canary.splits else _at_apex(canary, slices, differing if target else None),
         replicasets=tuple(item["metadata"]["name"] for item in replicasets if target and is_owned_by(item, target)),
         missing=missing,
-        remains=removal.remains(api, canary, record.inventory, target, selector, slices, routes.ref(canary)) if record and record.removing else None,
+        remains=_remains(api, canary, record, target, selector, slices) if record and record.removing else None,
     )
+
+
+def _remains(api: Api, canary: Canary, record: Record, target: Object | None, selector: Selector | None, slices: Sequence[Object]) -> Remains:
+    return removal.remains(api, canary, record.inventory, target, selector, slices, routes.ref(canary) if canary.splits else None)
 
 
 def target_revision(api: Api, canary: Canary) -> str:
@@ -74,12 +79,26 @@ def target_revision(api: Api, canary: Canary) -> str:
     return revision_of(target["spec"]["template"]) if target else ""
 
 
+def route_now(api: Api, canary: Canary) -> Route | None:
+    """What splits the traffic, by one request."""
+    return read_route(api, canary) if canary.splits else _at_apex(canary, _slices(api, canary), None)
+
+
 def fence(api: Api, canary: Canary, epoch: int) -> None:
     """Refuse whatever an earlier holder, or an answer that got lost, may still have under way (SAFETY 1). Raises LostLock when we are late."""
     writer = writing.Writer(api, canary.name, epoch)
-    for place in (routes.ref(canary), primary_ref(canary), target_ref(canary),
-                  *(refs.service(canary.namespace, services.name_of(canary, role)) for role in services.ROLES)):
-        writing.fence(writer, place)
+    for place in _fenced(canary):
+        writing.fence(writer, place, claim=canary.adopted and place == routes.ref(canary))
+
+
+def newest_epoch(api: Api, canary: Canary) -> int:
+    """The epoch of the last holder that wrote any of the objects, for who cannot learn it from a record; 0 when nobody did."""
+    return max(marks.newest_epoch(api.get(place) or {}, canary.name) for place in _fenced(canary))
+
+
+def _fenced(canary: Canary) -> tuple[refs.Ref, ...]:
+    return (*((routes.ref(canary),) if canary.splits else ()), primary_ref(canary), target_ref(canary),
+            *(refs.service(canary.namespace, services.name_of(canary, role)) for role in services.ROLES))
 
 
 def _replicasets(api: Api, canary: Canary, selector: Selector | None) -> Sequence[Object]:
@@ -129,6 +148,7 @@ def _workload(deployment: Object | None, replicasets: Sequence[Object], threshol
         replicaset_uid=current["metadata"]["uid"] if current else "",
         endpoints=len(pods if of_any_revision else endpoints.of_replicaset(pods, name)),
         promoted=marks.annotations_of(deployment).get(marks.PROMOTED, ""),
+        paused=bool(deployment["spec"].get("paused")),
     )
 
 
@@ -142,6 +162,19 @@ def _current(deployment: Object, revision: str, owned: Sequence[Object]) -> Obje
 def _only_primary(canary: Canary, slices: Sequence[Object]) -> bool:
     apex = endpoints.all_pods(slices, canary.service.name)
     return bool(apex) and apex <= endpoints.all_pods(slices, canary.service.primary_name)
+
+
+def _slices(api: Api, canary: Canary) -> Sequence[Object]:
+    return read_slices(api, canary.namespace, [services.name_of(canary, role) for role in services.ROLES])
+
+
+def _at_apex(canary: Canary, slices: Sequence[Object], differing: Sequence[str] | None) -> Route | None:
+    """In place of a routing object, where the provider has none: whom the apex leads to. ``differing`` is None when no Service was looked at."""
+    apex = canary.service.name
+    as_wanted = differing is not None and apex not in differing
+    differs = differing is not None and apex in differing
+    return kubernetes.route(exists=as_wanted or endpoints.has_slices(slices, apex), differs=differs, pods=endpoints.all_pods(slices, apex),
+                            of_canary=endpoints.all_pods(slices, canary.service.canary_name))
 
 
 def _suspects(canary: Canary, record: Record | None, slices: Sequence[Object], only_primary: bool) -> list[str]:

@@ -22,10 +22,10 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.plan i
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record, rfc3339
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import documents, look, refs
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import documents, look, refs, removal, routes
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import UNKNOWN_KIND, Api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.record import Stored
-from ansible_collections.progressive.delivery.plugins.module_utils.routers import router_for
+from ansible_collections.progressive.delivery.plugins.module_utils.routers import refuse
 
 TICK_GRACE = 15.0           # seconds that tick mode waits for a near due (SAFETY 12)
 
@@ -63,6 +63,18 @@ def find(api: Api, given: Given, options: Mapping[str, Any], stored: Stored) -> 
     if stored.orders.abort and record is not None and record.identity != found.canary.identity and _frozen_in(stored) is not None:
         return _as_begun(api, given, options, stored, document, "names another provider, target or service")
     return found
+
+
+def find_to_abort(api: Api, given: Given, options: Mapping[str, Any], stored: Stored) -> Found:
+    """The document for an abort whose record cannot be read: the given one, else the one that the walk began with, else the Canary object."""
+    if given.document is None and _frozen_in(stored) is not None:
+        try:
+            found = _found(api, _from_record(given, stored), options, stored)
+            if (found.canary.namespace, found.canary.name) == (given.namespace, given.name):
+                return found
+        except (SpecError, TypeError, KeyError, AttributeError):
+            pass                            # damaged like the record
+    return find(api, given, options, dataclasses.replace(stored, document=None))
 
 
 def remembered(stored: Stored, mode: str) -> Found | None:
@@ -138,8 +150,12 @@ def _options(document: Document, options: Mapping[str, Any], stored: Stored) -> 
     return options, (f"as in the run before, since they were left at their default: {names}",) if kept else ()
 
 
+def target_ref(canary: Canary) -> refs.Ref:
+    return refs.deployment(canary.namespace, canary.target)
+
+
 def target_of(api: Api, canary: Canary) -> dict[str, Any] | None:
-    return api.get(refs.deployment(canary.namespace, canary.target))
+    return api.get(target_ref(canary))
 
 
 def begins_anew(given: Given, found: Found, stored: Stored, mode: str) -> bool:
@@ -148,7 +164,7 @@ def begins_anew(given: Given, found: Found, stored: Stored, mode: str) -> bool:
 
 
 def glance_at_removal(api: Api, canary: Canary, stored: Stored) -> Glance:
-    """Whether there is nothing to remove. Raises CanaryError where something is, and no record that says what."""
+    """Whether there is nothing to remove. Raises CanaryError where something is and no record says what, or a route of the user's own needs it."""
     if stored.record is None:
         primary = api.get(refs.deployment(canary.namespace, canary.primary))
         if primary is not None and marks.is_ours(primary, canary.name):
@@ -156,9 +172,17 @@ def glance_at_removal(api: Api, canary: Canary, stored: Stored) -> Glance:
                               "finds out where it stands, and remove it then")
         return Glance(machine.UNCHANGED, "there is no record of it, and nothing to remove")
     if not _is_removed(stored):
+        if canary.adopted:
+            _refuse_a_route_in_the_way(canary, api.get(routes.ref(canary)))
         return Glance()
     left = look.look(api, canary, _being_removed(stored.record, "", states.KEEP_PRIMARY)).remains
     return Glance() if left and (left.objects or left.held) else Glance(machine.UNCHANGED, removing.removed_why(stored.record))
+
+
+def _refuse_a_route_in_the_way(canary: Canary, route: Mapping[str, Any] | None) -> None:
+    text = removing.in_the_way(canary, removal.needed_by(route, canary))
+    if text:
+        raise CanaryError(text)
 
 
 def _is_removed(stored: Stored) -> bool:
@@ -185,16 +209,20 @@ def glance(api: Api, canary: Canary, stored: Stored, target: Mapping[str, Any] |
     return Glance()
 
 
-def plan(api: Api, found: Found, stored: Stored, removal: tuple[str, str] | None = None) -> tuple[Step, ...]:
-    """What a walk would do from here, when all goes well, or a ``removal`` (reason, keep); nothing is written."""
+def plan(api: Api, found: Found, stored: Stored, target: Mapping[str, Any] | None = None, removal: tuple[str, str] | None = None) -> tuple[Step, ...]:
+    """What a walk would do from here, when all goes well, or a ``removal`` (reason, keep); nothing is written.
+
+    ``target`` is the target as it would be by then.
+    """
     canary = found.canary
     new = Record(canary.name, canary.namespace, identity=canary.identity)
-    record = stored.record if stored.record and not (_is_removed(stored) and not removal) else new
+    record = stored.record if stored.record and (removal or not _is_removed(stored)) else new
     if removal:
         record = _being_removed(record, *removal)
-    seen = look.look(api, canary, record)
+    seen = look.look(api, canary, record, target)
     suspended = takeover.is_suspended(found.canary_object) if found.canary_object else canary.suspend
-    return plan_walk(canary, record, dataclasses.replace(seen, orders=stored.orders, suspended=suspended))
+    rejected = bool(found.canary_object and seen.target and takeover.rejects(found.canary_object, seen.target.revision))
+    return plan_walk(canary, record, dataclasses.replace(seen, orders=stored.orders, suspended=suspended, rejected=rejected))
 
 
 def begins(stored: Stored) -> bool:
@@ -216,8 +244,8 @@ def _unchanged(record: Record, revision: str, mode: str) -> Glance:
 
 
 def _at_rest(api: Api, canary: Canary) -> bool:
-    route = look.read_route(api, canary)
-    return bool(route and route.split and route.split.canary == 0)
+    route = look.route_now(api, canary)
+    return bool(route and route.split and route.split.canary == 0 and not route.held)
 
 
 def _canary_object(api: Api, given: Given, stored: Stored) -> dict[str, Any] | None:
@@ -254,7 +282,7 @@ def _parsed(document: Document, templates: Sequence[Mapping[str, Any]], options:
     read = documents_of.parse_options(options)
     refuse_all(documents_of.problems(document.canary, templates=templates, options=read))
     canary = documents_of.parse(document.canary, templates=templates, options=read, source=document.source)
-    refuse_all([CanaryError(text) for text in router_for(canary).refuse(canary)])
+    refuse_all([CanaryError(text) for text in refuse(canary)])
     return canary
 
 

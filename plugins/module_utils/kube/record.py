@@ -59,6 +59,13 @@ def read(api: Api, namespace: str, name: str) -> Stored:
     return _stored(namespace, name, api.get(record_ref(namespace, name)))
 
 
+def salvaged(api: Api, namespace: str, name: str) -> Stored:
+    """Of a record that cannot be read, what an abort needs: the document, where that one is whole (SAFETY 6)."""
+    body = api.get(record_ref(namespace, name)) or {"metadata": {}}
+    ours = LABEL in (body["metadata"].get("labels") or {})
+    return Stored(namespace, name, document=_document(body.get("data") or {}) if ours else None)
+
+
 def from_object(namespace: str, name: str, body: Mapping[str, Any] | None) -> Stored:
     """The same from an object that a watch delivered."""
     return _stored(namespace, name, body)
@@ -74,11 +81,14 @@ def _stored(namespace: str, name: str, body: Mapping[str, Any] | None) -> Stored
     record = loads(data[KEY])
     if (record.namespace, record.name) != (namespace, name):
         raise RecordError(f"ConfigMap {namespace}/{name}-canary holds the record of {record.namespace}/{record.name}")
+    return Stored(namespace, name, record, orders_of(metadata.get("annotations") or {}), metadata["resourceVersion"], _document(data))
+
+
+def _document(data: Mapping[str, str]) -> Mapping[str, Any] | None:
     try:
-        document = json.loads(data[DOCUMENT_KEY]) if data.get(DOCUMENT_KEY) else None
-    except ValueError:
-        document = None
-    return Stored(namespace, name, record, orders_of(metadata.get("annotations") or {}), metadata["resourceVersion"], document)
+        return json.loads(data[DOCUMENT_KEY]) if data.get(DOCUMENT_KEY) else None
+    except (ValueError, RecursionError):
+        return None
 
 
 def every(api: Api, namespace: str) -> tuple[list[Record], list[tuple[str, str]]]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 GATEWAY = "gateway.networking.k8s.io"
+CONTOUR = "projectcontour.io"
 FLAGGER = "flagger.app"
 
 
@@ -71,6 +72,10 @@ def endpoint_slice(namespace: str, name: str = "") -> Ref:
     return Ref("discovery.k8s.io", "v1", "endpointslices", namespace, name, "EndpointSlice")
 
 
+def pod_disruption_budget(namespace: str, name: str = "") -> Ref:
+    return Ref("policy", "v1", "poddisruptionbudgets", namespace, name, "PodDisruptionBudget")
+
+
 def config_map(namespace: str, name: str = "") -> Ref:
     return Ref("", "v1", "configmaps", namespace, name, "ConfigMap")
 
@@ -87,16 +92,16 @@ def event(namespace: str, name: str = "") -> Ref:
     return Ref("", "v1", "events", namespace, name, "Event")
 
 
-def disruption_budget(namespace: str, name: str = "") -> Ref:
-    return Ref("policy", "v1", "poddisruptionbudgets", namespace, name, "PodDisruptionBudget")
-
-
 def autoscaler(namespace: str, name: str = "") -> Ref:
     return Ref("autoscaling", "v2", "horizontalpodautoscalers", namespace, name, "HorizontalPodAutoscaler")
 
 
 def http_route(namespace: str, name: str = "", version: str = "v1") -> Ref:
     return Ref(GATEWAY, version, "httproutes", namespace, name, "HTTPRoute")
+
+
+def http_proxy(namespace: str, name: str = "") -> Ref:
+    return Ref(CONTOUR, "v1", "httpproxies", namespace, name, "HTTPProxy")
 
 
 def gateway(namespace: str, name: str = "", version: str = "v1") -> Ref:
@@ -113,7 +118,7 @@ def metric_template(namespace: str, name: str = "") -> Ref:
 
 # Kinds that the inventory of a record may name, and that removal takes away.
 DISPOSABLE: Mapping[str, Callable[[str, str], Ref]] = {
-    "Deployment": deployment, "Service": service, "PodDisruptionBudget": disruption_budget, "ConfigMap": config_map, "Secret": secret,
+    "Deployment": deployment, "Service": service, "PodDisruptionBudget": pod_disruption_budget, "ConfigMap": config_map, "Secret": secret,
     "HorizontalPodAutoscaler": autoscaler,
 }
 

@@ -19,26 +19,47 @@ from ansible_collections.progressive.delivery.plugins.module_utils.kube import r
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.waits import existing
-from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import MOST_TRIES, Change, Writer, change, ensure, worth_another_try
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import MOST_TRIES, Change, Writer, change, ensure, let_go, worth_another_try
 from ansible_collections.progressive.delivery.plugins.module_utils.routers import router_for
+from ansible_collections.progressive.delivery.plugins.module_utils.routers.around import AROUND
 
 Object = Mapping[str, Any]
 
+BUDGET = "PodDisruptionBudget"
+
 
 def remains(api: Api, canary: Canary, recorded: Sequence[str], target: Object | None, selector: Selector | None, slices: Sequence[Object],
-            route: Ref) -> Remains:
-    """``recorded`` is the record's inventory. An object that is going away already is gone."""
+            route: Ref | None) -> Remains:
+    """``recorded`` is the record's inventory, ``route`` None where the provider has no routing object. An object that is going away already is gone."""
     apex = api.get(refs.service(canary.namespace, canary.service.name))
-    routing = api.get(route)
+    routing = api.get(route) if route else None
+    needed = needed_by(routing, canary)
     pods = endpoints.all_pods(slices, canary.service.name)
+    known = inventory.to_dispose(canary, inventory.joined(recorded, made_besides(api, canary)))
     return Remains(
-        objects=tuple(entry for entry in inventory.to_dispose(canary, recorded) if _is_left(_read(api, canary, entry), canary)),
+        objects=tuple(entry for entry in known if entry not in needed and _is_left(_read(api, canary, entry), canary)),
         apex=MISSING if apex is None else ORIGINAL if selector is None or services.is_original(apex, selector) else OURS,
         apex_has_primary=bool(pods & endpoints.all_pods(slices, canary.service.primary_name)),
         apex_ready=bool(endpoints.ready_pods(slices, canary.service.name)),
         route=MISSING if routing is None else OURS if router_for(canary).release(routing, canary) != routing else ORIGINAL,
         held=any(live is not None and marks.is_held(live, canary.name) for live in (target, apex, routing)),
+        needed=tuple(entry for entry in needed if _is_left(_read(api, canary, entry), canary)),
     )
+
+
+def made_besides(api: Api, canary: Canary) -> tuple[str, ...]:
+    """What was made as copies of the user's objects, whose names no order says: copies of PodDisruptionBudgets."""
+    label = f"{marks.CANARY}={marks.label_of(canary.name)}"
+    found = api.list(refs.pod_disruption_budget(canary.namespace), label_selector=label).get("items") or []
+    return tuple(inventory.entry(BUDGET, item["metadata"]["name"]) for item in found)
+
+
+def needed_by(routing: Object | None, canary: Canary) -> tuple[str, ...]:
+    """Those of our Services that a route of the user's own names: it would break without them, and is not ours to rewrite."""
+    if routing is None or not canary.adopted:
+        return ()
+    named = set(AROUND[canary.provider].backends(routing))
+    return tuple(inventory.entry(inventory.SERVICE, name) for name in (canary.service.primary_name, canary.service.canary_name) if name in named)
 
 
 def _read(api: Api, canary: Canary, entry: str) -> Object | None:
@@ -63,15 +84,20 @@ def apex_back(writer: Writer, canary: Canary, selector: Selector) -> Change:
 
 
 def route_back(writer: Writer, canary: Canary, place: Ref) -> Change:
-    """The route leads to the apex, and carries our name no more."""
+    """The route leads to the apex, and carries our name no more. One of the user's own is let go at the end, as after every walk."""
     router = router_for(canary)
+    if canary.adopted:
+        return change(writer, place, lambda live: router.release(live, canary))
     return change(writer, place, lambda live: marks.released(router.release(live, canary), canary.name, writer.epoch))
 
 
-def dispose(writer: Writer, canary: Canary, entries: Sequence[str], route: Ref) -> list[Change]:
+def dispose(writer: Writer, canary: Canary, entries: Sequence[str], route: Ref | None) -> list[Change]:
     """Delete what is ours of these, each with the uid and resourceVersion that were read; then let the users' objects go."""
     changes = [one for entry in entries for one in _deleted(writer, canary, entry)]
-    for place in (refs.service(canary.namespace, canary.service.name), route, refs.deployment(canary.namespace, canary.target)):
+    if route and canary.adopted and not writer.check_mode:
+        let_go(writer, route)
+    ours = () if route is None or canary.adopted else (route,)
+    for place in (refs.service(canary.namespace, canary.service.name), *ours, refs.deployment(canary.namespace, canary.target)):
         live = writer.api.get(place)
         if live is not None and marks.is_held(live, canary.name):
             changes.append(change(writer, place, lambda now: marks.released(now, canary.name, writer.epoch), live=live))

@@ -14,15 +14,17 @@ from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils import walker
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import absence, record as states, stage as stages, takeover, words
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import LostLock, SpecError
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import LostLock, RecordError, SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.machine import Asks, ReadBack, asks, every, is_due, read_back
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Observation, Orders, dump
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Holder, Record, Told, flagger_status
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.rescue import rescue
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import checksum
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn import CLOCK, DONE, KUBERNETES, PERSON, Decision
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import documents, events, look, record as store
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import documents, events, look, record as store, routes
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.client import Api
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.services import has_endpoints
 
 SLOWEST_CHECK = 10.0        # seconds that one check may take: two queries of five
 POLL = 0.4                  # seconds between looks while Kubernetes works
@@ -31,6 +33,7 @@ TICK_GRACE = 15.0           # seconds that tick mode may wait for a near due, or
 STALE_MARGIN = 15.0         # seconds beyond the lease that tick mode wants, since it cannot watch a renewal stand still
 CLAIM_TRIES = 10            # a takeover races with a living holder's writes
 SLACK = 5.0                 # seconds by which a tick may begin after its due under the lease of the wait before it
+ENDS = ("promoted", "rolled_back", "aborted", "superseded", "unchanged", "removed")   # how a walk ends, of the outcomes of a run
 REPEAT = 30.0               # seconds after which a wait says again what it waits for
 
 
@@ -48,6 +51,7 @@ class Round:
     take_over: bool = False
     asked: str = ""                     # the revision that this run was started for
     anew: bool = False                  # begin again where the canary was removed
+    abort: bool = False                 # traffic is taken back also without a readable record
     impatient: Callable[[str], bool] = lambda why: False    # whether this call has to return now instead of waiting on (ANSIBLE 7)
     document: dict[str, Any] | None = None
     # state of the call
@@ -62,7 +66,14 @@ class Round:
 
     def run(self) -> dict[str, Any]:
         """The mapping ``tick``; ``tick.outcome`` is set when the run is over."""
-        self._read()
+        try:
+            self._read()
+        except RecordError as error:
+            if not self.abort:
+                raise
+            return self._rescue(str(error))
+        if self.abort and not self.stored.exists:
+            return self._rescue("")
         self._stop_if_held()
         while True:
             quiet = self._confirmed_by_route()
@@ -99,8 +110,7 @@ class Round:
     def _adopt(self) -> None:
         """Take the stored record as the present one; what a document may not change in a walk is held against it (SAFETY 8)."""
         if self.stored.record is None:
-            # Whoever walked before a record was lost had a lower epoch than the server's seconds, and so have the marks it left.
-            self.record = Record(self.canary.name, self.canary.namespace, identity=self.canary.identity, epoch=int(self.api.now()))
+            self.record = Record(self.canary.name, self.canary.namespace, identity=self.canary.identity)
             return
         self.record = self.stored.record
         if self.record.phase == states.TERMINATED and self.anew:
@@ -110,7 +120,8 @@ class Round:
         if self.record.phase in (*states.IDLE, states.TERMINATED) or self.record.identity == self.canary.identity:
             self.record = dataclasses.replace(self.record, identity=self.canary.identity)
             return
-        for key, value in self.record.identity.items():
+        for key in {**self.record.identity, **self.canary.identity}:
+            value = self.record.identity.get(key)
             if self.canary.identity.get(key) != value:
                 raise SpecError(f"{key} of the document",
                                 f"changed from {value} to {self.canary.identity.get(key)} while {self.canary.name} is {self.record.phase}",
@@ -124,7 +135,8 @@ class Round:
         if seen.target and seen.target.uid != self.record.target_uid:
             self.record = dataclasses.replace(self.record, target_uid=seen.target.uid)
         suspended = bool(self.canary_object and takeover.is_suspended(self.canary_object)) if self.canary.source == "object" else self.canary.suspend
-        return dataclasses.replace(seen, orders=self._orders(), suspended=suspended)
+        rejected = bool(self.canary_object and seen.target and takeover.rejects(self.canary_object, seen.target.revision))
+        return dataclasses.replace(seen, orders=self._orders(), suspended=suspended, rejected=rejected)
 
     def _confirmed_by_route(self) -> bool:
         """The common case after a raise, by one read: the route says what was ordered, and evidence is gathered from now on."""
@@ -139,6 +151,24 @@ class Round:
         seen = Observation(self.api.now(), None, None, False, (), True, route)
         self.record = read_back(self.canary, self.record, seen).record
         return True
+
+    def _rescue(self, problem: str) -> dict[str, Any]:
+        """An abort without a record: fence off whoever walked, then one order for traffic until it is seen done (SAFETY 1, 6, 16)."""
+        self.record = Record(self.canary.name, self.canary.namespace)
+        route, epoch = look.read_route(self.api, self.canary), 0
+        if route and route.split:
+            epoch = look.newest_epoch(self.api, self.canary) + 1
+            look.fence(self.api, self.canary, epoch)
+            self.changed = True
+            route = look.read_route(self.api, self.canary)
+        rescued = rescue(self.canary, problem, route, has_endpoints(self.api, self.canary.namespace, self.canary.service.primary_name))
+        if route and route.split:
+            self.record = dataclasses.replace(self.record, canary_weight=route.split.canary, epoch=epoch)
+        if rescued.traffic is None:
+            return self._end("held", rescued.why)
+        self.say(words.line(self.record, self.api.now(), rescued.why))
+        return self._tick(Observation(self.api.now(), None, None, False, (), False, route), Asks(),
+                          open={"traffic": dump(rescued.traffic), "workload": None})
 
     # -- the lock --
 
@@ -174,6 +204,10 @@ class Round:
         if self._is_ours():
             return
         taken_over = self.record.holder is not None
+        if not self.stored.exists:
+            # A lost record: later writes would be refused for the epochs that the objects still know.
+            self.record = dataclasses.replace(self.record, epoch=look.newest_epoch(self.api, self.canary))
+            taken_over = self.record.epoch > 0
         for left in reversed(range(CLAIM_TRIES)):
             try:
                 self._store(store.claimed(self.record, self.holder, self.api.now(), self.canary.options.lease))
@@ -185,6 +219,8 @@ class Round:
                 self._read()
         if taken_over or self.record.intent:
             look.fence(self.api, self.canary, self.record.epoch)
+        else:
+            routes.hold(self.api, self.canary, self.record.epoch)
 
     def _store(self, record: Record, obeyed: Sequence[str] = ()) -> None:
         if walker.is_orphan(self.holder):
@@ -261,15 +297,27 @@ class Round:
     def _end(self, outcome: str, why: str) -> dict[str, Any]:
         """Release the claim and say how it ended."""
         now = self.api.now()
+        self._let_go(outcome)
         if self._is_ours():
             self._store(store.released(self.record))
             self._project()
-        self.say(words.line(self.record, now, f"{outcome.replace('_', ' ')}: {why}", self.record.due))
+        comes_back = outcome in ("waiting", "not_due")
+        self.say(words.line(self.record, now, f"{outcome.replace('_', ' ')}: {why}", self.record.due if comes_back else 0.0))
         return {
             "due": False, "outcome": outcome, "why": why, "phase": self.record.phase, "weight": self.record.canary_weight, "epoch": self.record.epoch,
             "revision": self.record.outcome_revision, "failed_checks": self.record.failed_checks, "next_due": self.record.due,
             "asks": {"before": [], "checks": [], "after": []}, "open": {}, "seen": {}, "window": 0.0, "checksum": "",
         }
+
+    def _let_go(self, outcome: str) -> None:
+        """A route of the user's own is theirs alone again when its walk is over, and not only this run."""
+        over = self.record.phase in (*states.IDLE, states.TERMINATED) or outcome == "aborted"
+        if not self.canary.adopted or not over or outcome not in ENDS:
+            return
+        route = look.read_route(self.api, self.canary)
+        if route is not None and route.held:
+            self._claim()
+            self.changed = routes.let_go(self.api, self.canary, self.record.epoch) or self.changed
 
     # -- telling --
 

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks, services
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks, services, takeover
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Route, Split, TrafficOrder, dump
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.primary import selector_of
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import removal
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import removal, writing
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref, deployment
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.services import ensure_services, has_endpoints
@@ -77,7 +77,19 @@ def route_of(live: dict[str, Any], canary: Canary) -> Route:
     marks.check(live, canary.name, 0)
     accepted, why = router.accepted(live, canary)
     owned = router.owned(live, canary)
-    return Route(router.read(live, canary), accepted, why, owned, tuple(router.differs(live, canary)) if owned else ())
+    return Route(router.read(live, canary), accepted, why, owned, bool(takeover.owners_of(live)), tuple(router.differs(live, canary)) if owned else (),
+                 held=canary.adopted and marks.are_on(live))
+
+
+def hold(api: Api, canary: Canary, epoch: int) -> None:
+    """Fence and claim a route of the user's own for the length of a walk; one that we made carries both for good (SAFETY 1, 8)."""
+    if canary.adopted:
+        writing.fence(Writer(api, canary.name, epoch), ref(canary), claim=True)
+
+
+def let_go(api: Api, canary: Canary, epoch: int) -> bool:
+    """The end of a walk on a route of the user's own: nothing of ours is left in it. Whoever writes late then finds no canary that answers (SAFETY 16)."""
+    return canary.adopted and writing.let_go(Writer(api, canary.name, epoch), ref(canary))
 
 
 def apply_traffic(api: Api, canary: Canary, order: TrafficOrder, epoch: int, check_mode: bool = False, *, wait: float | None = None,
@@ -91,13 +103,14 @@ def apply_traffic(api: Api, canary: Canary, order: TrafficOrder, epoch: int, che
     traffic = Traffic()
     if order.services:
         traffic.changes += ensure_services(writer, canary, (services.PRIMARY, services.CANARY))
+    if not canary.splits:
+        return _without_route(writer, canary, order, traffic)
     if order.split is not None and not _set_weights(writer, canary, order.split, traffic):
         return traffic
     if order.split is not None and not check_mode:
         traffic.await_accepted(api, canary, canary.options.max_time_to_accept if wait is None else wait, leave)
-    if order.apex_back and _may_return(writer, canary, traffic):
-        traffic.changes.append(removal.apex_back(writer, canary, selector_of(existing(api, deployment(canary.namespace, canary.target)),
-                                                                              canary.options.selector_labels)))
+    if order.apex_back:
+        _give_apex_back(writer, canary, traffic)
     if order.route_back and traffic.accepted:
         done = removal.route_back(writer, canary, ref(canary))
         traffic.changes.append(done)
@@ -106,6 +119,18 @@ def apply_traffic(api: Api, canary: Canary, order: TrafficOrder, epoch: int, che
             traffic.await_accepted(api, canary, canary.options.max_time_to_accept if wait is None else wait, leave)
     if order.apex and traffic.accepted:
         traffic.changes += ensure_services(writer, canary, (services.APEX,))
+    return traffic
+
+
+def _without_route(writer: Writer, canary: Canary, order: TrafficOrder, traffic: Traffic) -> Traffic:
+    """Without a routing object, weights are what the apex selects: the primary gets everything, or the order cannot be carried out."""
+    if order.split is not None and order.split.canary:
+        raise CanaryError(f"{order.split.canary}% for the canary: the provider {canary.provider} has no weights")
+    if order.split is not None or order.apex:
+        traffic.changes += ensure_services(writer, canary, (services.APEX,))
+        traffic.after = order.split
+    if order.apex_back:
+        _give_apex_back(writer, canary, traffic)
     return traffic
 
 
@@ -125,7 +150,13 @@ def _set_weights(writer: Writer, canary: Canary, split: Split, traffic: Traffic)
     before = router.read(live, canary) if live else None
     if not _may_raise(writer, canary, split, before, traffic):
         return False
-    make = _with_weights(canary, split)
+    if live is None and canary.adopted:
+        raise CanaryError(f"{place} does not exist; it is yours (canary_route: adopted), so put it back")
+    weigh = _with_weights(canary, split)
+
+    def make(now: dict[str, Any]) -> dict[str, Any]:
+        return takeover.freed(weigh(now))
+
     if live is None:
         done = ensure(writer, place, lambda: router.desired(canary, split), make, claim=True)
     else:
@@ -163,13 +194,14 @@ def _still_right(canary: Canary, split: Split) -> Callable[[dict[str, Any], dict
     return still_right
 
 
-def _may_return(writer: Writer, canary: Canary, traffic: Traffic) -> bool:
+def _give_apex_back(writer: Writer, canary: Canary, traffic: Traffic) -> None:
     """Users go back to the target only while somebody there can answer (SAFETY 16)."""
-    if has_endpoints(writer.api, canary.namespace, canary.service.canary_name):
-        return True
-    traffic.accepted = False
-    traffic.why = f"not pointed at {canary.target}: Service {canary.namespace}/{canary.service.canary_name} has no ready endpoints"
-    return False
+    if not has_endpoints(writer.api, canary.namespace, canary.service.canary_name):
+        traffic.accepted = False
+        traffic.why = f"not pointed at {canary.target}: Service {canary.namespace}/{canary.service.canary_name} has no ready endpoints"
+        return
+    target = existing(writer.api, deployment(canary.namespace, canary.target))
+    traffic.changes.append(removal.apex_back(writer, canary, selector_of(target, canary.options.selector_labels)))
 
 
 def _may_raise(writer: Writer, canary: Canary, split: Split, before: Split | None, traffic: Traffic) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import permissions, services
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.findings import Findings
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import KubeError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.permissions import Rule
@@ -18,6 +19,8 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.surrou
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs, routes
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import UNKNOWN_KIND, Api, Permission
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref
+from ansible_collections.progressive.delivery.plugins.module_utils.routers import router_for
+from ansible_collections.progressive.delivery.plugins.module_utils.routers.adopted import objection as objection_to_adopted
 from ansible_collections.progressive.delivery.plugins.module_utils.routers.around import AROUND
 
 Object = dict[str, Any]
@@ -34,7 +37,8 @@ def inspect(api: Api, canary: Canary, target: Object | None, needed: Mapping[str
         return
     seen = _look(api, canary, target, may, gitops_ignored, flagger_is_gone)
     judge(canary, seen, findings)
-    _judge_route(api, canary, seen, findings)
+    if canary.splits:
+        _judge_route(api, canary, seen, findings)
 
 
 def missing(api: Api, needed: Mapping[str, tuple[Rule, ...]]) -> str:
@@ -55,8 +59,8 @@ def _check_permissions(api: Api, canary: Canary, needed: Mapping[str, tuple[Rule
         vital = _only(denied, needed[namespace])
         if vital:
             findings.refuse("permissions", f"not enough to walk {canary.name}, {permissions.sentence(namespace, vital)}", _PERMITTED)
-    denied_looks = {rule.resource for rule in _only(lacks[canary.namespace], permissions.LOOKS)}
-    return {rule.resource for rule in permissions.LOOKS} - denied_looks
+    lists = [rule for rule in (*permissions.LOOKS, *needed[canary.namespace]) if "list" in rule.verbs]
+    return {rule.resource for rule in lists} - {rule.resource for rule in _only(lacks[canary.namespace], lists) if "list" in rule.verbs}
 
 
 def _denied(api: Api, namespace: str, rules: Iterable[Rule]) -> list[Rule]:
@@ -87,21 +91,29 @@ def _namespace_exists(api: Api, namespace: str) -> bool:
 
 def _look(api: Api, canary: Canary, target: Object | None, may: set[str], gitops_ignored: bool, flagger_is_gone: bool) -> Seen:
     namespace = canary.namespace
-    route = routes.ref(canary)
+    # Without a routing object of the canary's, routes still say which Services they send requests to.
+    route = routes.ref(canary) if canary.splits else refs.http_route(namespace)
+    around = AROUND[canary.provider if canary.splits else flagger.GATEWAYAPI]
     others = _listed(api, route, may)
     return Seen(
         target=target,
         primary=_got(api, refs.deployment(namespace, canary.primary)),
-        route=next((item for item in others if item["metadata"]["name"] == route.name), None) if route.resource in may else _got(api, route),
+        route=_own(api, route, others, may) if canary.splits else None,
         services=_services(api, canary, may),
         routes=others,
-        budgets=_listed(api, Ref("policy", "v1", "poddisruptionbudgets", namespace, "", "PodDisruptionBudget"), may),
+        splits=router_for(canary).SPLITS if canary.splits else (),
+        routed=frozenset(name for other in others for name in around.backends(other)),
+        budgets=_listed(api, refs.pod_disruption_budget(namespace), may),
         policies=_listed(api, Ref("networking.k8s.io", "v1", "networkpolicies", namespace, "", "NetworkPolicy"), may),
         autoscalers=_listed(api, Ref("autoscaling", "v2", "horizontalpodautoscalers", namespace, "", "HorizontalPodAutoscaler"), may),
         canaries=_listed(api, refs.canary(namespace), may),
         gitops_ignored=gitops_ignored,
         flagger_is_gone=flagger_is_gone,
     )
+
+
+def _own(api: Api, route: Ref, others: Iterable[Object], may: set[str]) -> Object | None:
+    return next((item for item in others if item["metadata"]["name"] == route.name), None) if route.resource in may else _got(api, route)
 
 
 def _services(api: Api, canary: Canary, may: set[str]) -> dict[str, Object]:
@@ -138,7 +150,12 @@ def _listed(api: Api, place: Ref, may: set[str]) -> tuple[Object, ...]:
 
 def _judge_route(api: Api, canary: Canary, seen: Seen, findings: Findings) -> None:
     around = AROUND[canary.provider]
+    unfit = objection_to_adopted(canary, seen.route, seen.services) if canary.adopted else None
+    if unfit is not None:
+        findings.problems.append(unfit)
+        return
     findings.problems.extend(around.rivals(canary, seen.route, seen.routes))
+    findings.problems.extend(around.standing(canary, seen.route, walks=seen.primary is not None))
     for field, place in around.parents(canary):
         ref = Ref(place["group"], place["version"], place["plural"], place["namespace"], place["name"], place["kind"])
         try:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks, primary as copies
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import budgets, marks, primary as copies, takeover
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
@@ -57,7 +57,11 @@ def apply_workload(api: Api, canary: Canary, order: WorkloadOrder, epoch: int, c
     if order.create_primary is not None:
         return create_primary(writer, canary, order.create_primary)
     if order.scale_target is not None:
-        return scale_target(writer, canary, order.scale_target)
+        return scale(writer, target_ref(canary), order.scale_target)
+    if order.scale_primary is not None:
+        return scale(writer, primary_ref(canary), order.scale_primary)
+    if order.pause_target is not None:
+        return pause(writer, target_ref(canary), order.pause_target)
     if order.promote is not None:
         return promote(writer, canary, order.promote)
     if order.restore is not None:
@@ -66,10 +70,11 @@ def apply_workload(api: Api, canary: Canary, order: WorkloadOrder, epoch: int, c
         done = removal.template_back(writer, canary, order.template_back["revision"])
         return Work(done.ref, done.before, done.after, [done])
     if order.dispose is not None:
-        changes = removal.dispose(writer, canary, order.dispose, route_ref(canary))
+        changes = removal.dispose(writer, canary, order.dispose, route_ref(canary) if canary.splits else None)
         primary = next((one for one in changes if one.ref == primary_ref(canary)), None)
         return Work(primary_ref(canary), primary.before if primary else None, None, changes)
-    raise CanaryError("the order for the workload is empty: one of create_primary, scale_target, promote, restore, template_back and dispose is needed")
+    raise CanaryError("the order for the workload is empty: one of create_primary, scale_target, scale_primary, pause_target, promote, restore, template_back "
+                      "and dispose is needed")
 
 
 def create_primary(writer: Writer, canary: Canary, replicas: int | None = None) -> Work:
@@ -88,12 +93,11 @@ def create_primary(writer: Writer, canary: Canary, replicas: int | None = None) 
         return live
 
     done = ensure(writer, primary_ref(canary), lambda: copies.new_primary(claimed.after, canary, wanted), kept)
-    return Work(done.ref, done.before, done.after, [claimed, done])
+    return Work(done.ref, done.before, done.after, [claimed, done, *ensure_budgets(writer, canary, claimed.after)])
 
 
-def scale_target(writer: Writer, canary: Canary, replicas: int) -> Work:
-    """The target's replicas, through the scale subresource only (SAFETY 22)."""
-    place = target_ref(canary)
+def scale(writer: Writer, place: Ref, replicas: int) -> Work:
+    """A Deployment's replicas, through the scale subresource only (SAFETY 22)."""
     first = live = existing(writer.api, place)
     for attempt in range(MOST_TRIES):
         marks.check(live, writer.canary, writer.epoch)
@@ -115,13 +119,37 @@ def scale_target(writer: Writer, canary: Canary, replicas: int) -> Work:
     raise AssertionError("unreachable")
 
 
+def pause(writer: Writer, place: Ref, paused: bool) -> Work:
+    """Whether an edit of the Deployment's template waits before it reaches its pods (SAFETY 22)."""
+    done = change(writer, place, lambda live: {**live, "spec": _with_pause(live["spec"], paused)}, claim=True)
+    return Work(place, done.before, done.after, [done])
+
+
+def _with_pause(spec: Mapping[str, Any], paused: bool) -> dict[str, Any]:
+    # The API server leaves out what is false, so that reading it back shows no difference.
+    kept = {key: value for key, value in spec.items() if key != "paused"}
+    return {**kept, "paused": True} if paused else kept
+
+
 def promote(writer: Writer, canary: Canary, order: Mapping[str, str]) -> Work:
     """Exactly the named ReplicaSet's template on the primary, and with it the note that it was promoted (SAFETY 5, 17)."""
     target = existing(writer.api, target_ref(canary))
     marks.check(target, writer.canary, writer.epoch)
     pinned = writer.api.get(refs.replica_set(canary.namespace, order["replicaset"]))
     template = copies.pinned_template(pinned, target, order)
-    return _retemplate(writer, canary, lambda live: copies.promoted(live, target, template, canary, order["revision"]))
+    return _retemplate(writer, canary, lambda live: copies.promoted(live, target, template, canary, order["revision"]), target=target)
+
+
+def ensure_budgets(writer: Writer, canary: Canary, target: Mapping[str, Any]) -> list[Change]:
+    """The target's PodDisruptionBudgets as they are now, for the primary's pods too (SAFETY 21)."""
+    selector = copies.selector_of(target, canary.options.selector_labels)
+    found = writer.api.list(refs.pod_disruption_budget(canary.namespace)).get("items") or []
+    return [_ensure_budget(writer, canary, budgets.copy_of(budget, canary, selector)) for budget in budgets.to_copy(found, target, selector)]
+
+
+def _ensure_budget(writer: Writer, canary: Canary, wanted: dict[str, Any]) -> Change:
+    place = refs.pod_disruption_budget(canary.namespace, wanted["metadata"]["name"])
+    return ensure(writer, place, lambda: wanted, lambda live: budgets.reconciled(live, wanted, canary))
 
 
 def restore(writer: Writer, canary: Canary, order: Mapping[str, str]) -> Work:
@@ -137,7 +165,7 @@ def promote_present(writer: Writer, canary: Canary) -> Work:
     target = existing(writer.api, target_ref(canary))
     marks.check(target, writer.canary, writer.epoch)
     template = target["spec"]["template"]
-    return _retemplate(writer, canary, lambda live: copies.promoted(live, target, template, canary, revision_of(template)))
+    return _retemplate(writer, canary, lambda live: copies.promoted(live, target, template, canary, revision_of(template)), target=target)
 
 
 def promote_kept(writer: Writer, canary: Canary, replicaset: str) -> Work:
@@ -170,13 +198,16 @@ def _over(live: Mapping[str, Any]) -> bool:
     return state.ready or state.stuck or is_gone(live)
 
 
-def _retemplate(writer: Writer, canary: Canary, make: Callable[[dict[str, Any]], dict[str, Any]], live: dict[str, Any] | None = None) -> Work:
+def _retemplate(writer: Writer, canary: Canary, make: Callable[[dict[str, Any]], dict[str, Any]], *, live: dict[str, Any] | None = None,
+                target: Mapping[str, Any] | None = None) -> Work:
+    """The primary as ``make`` makes it; with ``target``, what surrounds the target is carried over first."""
     def still_right(first: dict[str, Any], now: dict[str, Any]) -> bool:
         return (marks.annotations_of(first).get(marks.PROMOTED) == marks.annotations_of(now).get(marks.PROMOTED)
                 and revision_of(first["spec"]["template"]) == revision_of(now["spec"]["template"]))
 
-    done = change(writer, primary_ref(canary), make, live=live, still_right=still_right)
-    return Work(done.ref, done.before, done.after, [done])
+    budgeted = ensure_budgets(writer, canary, target) if target else []
+    done = change(writer, primary_ref(canary), (lambda now: takeover.freed(make(now))) if writer.canary else make, live=live, still_right=still_right)
+    return Work(done.ref, done.before, done.after, [*budgeted, done])
 
 
 def _fenced_for_scale(writer: Writer, place: Ref, live: dict[str, Any]) -> dict[str, Any]:

@@ -98,17 +98,27 @@ def ensure(writer: Writer, ref: Ref, new: Callable[[], dict[str, Any]], make: Ca
     return Change(ref, None, done.after, True, wanted)
 
 
-def fence(writer: Writer, ref: Ref) -> bool:
+def fence(writer: Writer, ref: Ref, claim: bool = False) -> bool:
     """Move the object's resourceVersion, so that whatever was sent before is refused. False when there is no such object.
 
-    Raises LostLock when a later holder has fenced it.
+    With ``claim`` the object gets the annotation that names the canary as well. Raises LostLock when a later holder has fenced it.
     """
+    claimed = {marks.CANARY: writer.canary} if claim else {}
+    return _annotate(writer, ref, lambda live: marks.with_annotations(live, {**claimed, marks.EPOCH: marks.next_fence(live, writer.epoch)}))
+
+
+def let_go(writer: Writer, ref: Ref) -> bool:
+    """Take the annotations of a walk off a user's object. False when there is nothing to take. Raises LostLock as ``fence``."""
+    return _annotate(writer, ref, lambda live: marks.taken_off(live) if marks.are_on(live) else None)
+
+
+def _annotate(writer: Writer, ref: Ref, make: Callable[[dict[str, Any]], dict[str, Any] | None]) -> bool:
     for attempt in range(MOST_TRIES):
         live = writer.api.get(ref)
-        if live is None:
+        wanted = make(live) if live is not None else None
+        if live is None or wanted is None:
             return False
         marks.check(live, writer.canary, writer.epoch)
-        wanted = marks.with_annotations(live, {marks.EPOCH: marks.next_fence(live, writer.epoch)})
         try:
             _patch(writer.api, ref, live, wanted)
             return True

@@ -4,8 +4,8 @@
 
 """The two built-in checks, by observer: which series tell of the canary's requests.
 
-The next observer is one more row of OBSERVERS, and its provider's name one more in OBSERVED_BY. All of them measure the
-canary alone (``{{ target }}``), never the primary. Queries are templates of canary/templates.py.
+The next observer is one more row of OBSERVERS, with its word in canary/spec.py's METRICS_FROM; a provider that uses it unasked is
+one more in OBSERVED_BY. All of them measure the canary alone, never the primary. Queries are templates of canary/templates.py.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import SpecError
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import APP, ENVOY, TRAEFIK
 
 SUCCESS_RATE = "request-success-rate"
 DURATION = "request-duration"
@@ -46,26 +47,43 @@ def _p99(metric: str, selector: str, factor: float) -> Builtin:
 # The target's pods are <target>-<hash>-<id>; those of <target>-primary have one part more and do not match.
 _HTTP = 'kubernetes_namespace="{{ namespace }}",kubernetes_pod_name=~"{{ target }}-[0-9a-zA-Z]+(-[0-9a-zA-Z]+)"'
 
+# The cluster's name is <namespace>_<Service>_<port>, and neither of the first two can hold a "_".
+_ENVOY = 'envoy_cluster_name=~"{{ namespace }}_{{ service }}-canary_[0-9]+"'
+
+# httproute-<namespace>-<route>-gw-<...>-svc-<namespace>-<Service>-<number of the backend>, whatever the route is called.
+_TRAEFIK = 'service=~"httproute-{{ namespace }}-.+-gw-.+-svc-{{ namespace }}-{{ service }}-canary-[0-9]+@kubernetesgateway"'
+
 OBSERVERS: Mapping[str, Mapping[str, Builtin]] = {
     # The application's own metric, under the name that Flagger expects it.
-    "http": {
+    APP: {
         SUCCESS_RATE: _success_rate("http_request_duration_seconds_count", _HTTP, 'status!~"5.*"'),
         DURATION: _p99("http_request_duration_seconds_bucket", _HTTP, factor=1000.0),
+    },
+    # Contour's Envoy, the same for HTTPProxy and Gateway API; its histogram counts in milliseconds.
+    ENVOY: {
+        SUCCESS_RATE: _success_rate("envoy_cluster_upstream_rq", _ENVOY, 'envoy_response_code!~"5.*"'),
+        DURATION: _p99("envoy_cluster_upstream_rq_time_bucket", _ENVOY, factor=1.0),
+    },
+    TRAEFIK: {
+        SUCCESS_RATE: _success_rate("traefik_service_requests_total", _TRAEFIK, 'code!~"5.*"'),
+        DURATION: _p99("traefik_service_request_duration_seconds_bucket", _TRAEFIK, factor=1000.0),
     },
 }
 
 # The document's provider, without its version, to the observer.
 OBSERVED_BY: Mapping[str, str] = {
-    "gatewayapi": "http",
+    "gatewayapi": APP,
+    "contour": ENVOY,
+    "kubernetes": APP,
 }
 
 
-def builtin(provider: str, name: str) -> Builtin:
-    """The built-in check ``name`` for a document's provider such as ``gatewayapi:v1``.
+def builtin(provider: str, name: str, metrics_from: str = "") -> Builtin:
+    """The built-in check ``name`` for a document's provider such as ``gatewayapi:v1``, or for the observer that was asked for.
 
     Raises SpecError when there are no built-in checks for the provider, or none of that name.
     """
-    observer = OBSERVED_BY.get(provider.partition(":")[0])
+    observer = metrics_from or OBSERVED_BY.get(provider.partition(":")[0])
     if observer is None:
         raise SpecError("spec.provider", f"there are no built-in checks for {provider}", f"there are for {', '.join(OBSERVED_BY)}")
     if name not in OBSERVERS[observer]:

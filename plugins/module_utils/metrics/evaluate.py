@@ -38,21 +38,22 @@ def window_of(check: Check, confirmed_for: float | None = None) -> float:
 class Context:
     """What checks are about and whom they are asked of, when they do not say so themselves.
 
-    ``values`` are the template functions but ``interval``; ``provider`` is the document's, for built-in checks; ``timeout``
-    is for one query, in seconds.
+    ``values`` are the template functions but ``interval``; ``provider`` and ``metrics_from`` are the document's, for built-in
+    checks; ``timeout`` is for one query, in seconds.
     """
 
     values: Mapping[str, str] = field(default_factory=dict)
     provider: str = ""
     metrics_server: str = ""
     timeout: float = TIMEOUT
+    metrics_from: str = ""
 
 
 def context_of(canary: Canary) -> Context:
     """Without an ingress or a route object of its own, ``ingress`` and ``route`` are the target's name, as in Flagger."""
     values = {"name": canary.name, "namespace": canary.namespace, "target": canary.target, "service": canary.service.name,
               "ingress": canary.target, "route": canary.target}
-    return Context(values, canary.provider, canary.metrics_server)
+    return Context(values, canary.provider, canary.metrics_server, metrics_from=canary.metrics_from)
 
 
 def evaluate_all(canary: Canary, checks: Sequence[Check], *, confirmed_for: float | None = None,
@@ -90,7 +91,7 @@ def measure_all(context: Context, checks: Sequence[Check], *, confirmed_for: flo
 def measure(context: Context, check: Check, *, window: float, secret: Mapping[str, str] | None = None) -> Outcome:
     """As ``evaluate``, for a check of no document."""
     try:
-        source = builtin(context.provider, check.name) if check.builtin else Builtin(query=check.query, unit="")
+        source = builtin(context.provider, check.name, context.metrics_from) if check.builtin else Builtin(query=check.query, unit="")
         seen = looks_back(source.query, window)
         provider = _provider(check, context)
         sample = _ask(source, check, _Asking(context, provider, secret or {}, window))

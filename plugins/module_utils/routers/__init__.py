@@ -11,15 +11,22 @@ from typing import Any, Protocol
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Split
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
-from ansible_collections.progressive.delivery.plugins.module_utils.routers import gatewayapi
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import KUBERNETES, Canary
+from ansible_collections.progressive.delivery.plugins.module_utils.routers import contour, gatewayapi, kubernetes
 
 
-class Router(Protocol):
-    """What a router's file holds: pure functions over one routing object, a plain mapping as the API server speaks it."""
+class Refuses(Protocol):
+    """What the file of every provider holds."""
+
+    SPLITS: tuple[str, ...]
+    """The path of the field in which the object splits the traffic."""
 
     def refuse(self, canary: Canary) -> list[str]:
         """What the document asks for and this provider cannot do: one sentence each, beginning with the field."""
+
+
+class Router(Refuses, Protocol):
+    """What a router's file holds: pure functions over one routing object, a plain mapping as the API server speaks it."""
 
     def ref(self, canary: Canary) -> dict[str, str]:
         """Where the routing object is: group, version, plural, kind, name; its namespace is the canary's."""
@@ -29,6 +36,9 @@ class Router(Protocol):
 
     def owned(self, obj: Mapping[str, Any], canary: Canary) -> bool:
         """True when we made the object for this canary; else it is the user's, and only its weights are ours to change."""
+
+    def snippet(self, canary: Canary) -> str:
+        """What a route of the user's own has to say to be walked on, in YAML on one line."""
 
     def mismatch(self, obj: Mapping[str, Any], canary: Canary) -> str:
         """Why ``read`` finds no split in it, as a sentence that says what would be needed; empty when it finds one."""
@@ -40,7 +50,10 @@ class Router(Protocol):
         """The object with these weights, all else as it was; of one that we made, the parts that are ours as the document wants them."""
 
     def release(self, obj: Mapping[str, Any], canary: Canary) -> dict[str, Any]:
-        """The object leading to the apex alone, where it led to our two backends; unchanged where it names none of them (SAFETY 29)."""
+        """The object leading to the apex alone, where it led to our two backends; unchanged where it names none of them (SAFETY 29).
+
+        Of an adopted one only the weights change, to nothing for the canary: whoever names the apex in it is led to the target by the apex.
+        """
 
     def differs(self, obj: Mapping[str, Any], canary: Canary) -> list[str]:
         """Paths of what we own and somebody changed, weights apart."""
@@ -51,11 +64,22 @@ class Router(Protocol):
 
 ROUTERS: Mapping[str, Router] = {
     "gatewayapi:v1": gatewayapi,
+    "contour": contour,
+}
+
+# Providers without a routing object: nothing to read or to write, only things that they cannot do.
+WITHOUT_ROUTE: Mapping[str, Refuses] = {
+    KUBERNETES: kubernetes,
 }
 
 
+def refuse(canary: Canary) -> list[str]:
+    """What the document asks for and its provider cannot do. Raises SpecError for a provider that is not supported."""
+    return (WITHOUT_ROUTE.get(canary.provider) or router_for(canary)).refuse(canary)
+
+
 def router_for(canary: Canary) -> Router:
-    """Raises SpecError for a provider that there is no router for."""
+    """Raises SpecError for a provider that has no routing object."""
     if canary.provider not in ROUTERS:
-        raise SpecError("spec.provider", f"{canary.provider!r} is not supported", f"supported: {', '.join(sorted(ROUTERS))}")
+        raise SpecError("spec.provider", f"{canary.provider!r} is not supported", f"supported: {', '.join(sorted((*ROUTERS, *WITHOUT_ROUTE)))}")
     return ROUTERS[canary.provider]

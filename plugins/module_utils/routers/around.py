@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
-from ansible_collections.progressive.delivery.plugins.module_utils.routers import gatewayapi_around
+from ansible_collections.progressive.delivery.plugins.module_utils.routers import contour_around, gatewayapi_around
 
 
 class Around(Protocol):
@@ -26,7 +26,14 @@ class Around(Protocol):
     def rivals(self, canary: Canary, route: Mapping[str, Any] | None, others: Sequence[Mapping[str, Any]]) -> list[SpecError]:
         """Other routing objects that would get the requests in place of ours."""
 
+    def standing(self, canary: Canary, route: Mapping[str, Any] | None, walks: bool) -> list[SpecError]:
+        """What the controller holds against the route that is there; ``walks``: the canary is initialised, and would get requests by it."""
+
+    def backends(self, route: Mapping[str, Any]) -> Iterable[str]:
+        """The Services that a routing object sends requests to."""
+
 
 AROUND: Mapping[str, Around] = {
     "gatewayapi:v1": gatewayapi_around,
+    "contour": contour_around,
 }

@@ -21,10 +21,12 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary import
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Split
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.patch import dotted, json_patch
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
+from ansible_collections.progressive.delivery.plugins.module_utils.routers import ours, proportions
 
 GROUP = "gateway.networking.k8s.io"
 VERSION = "v1"
 KIND = "HTTPRoute"
+SPLITS = ("spec", "rules")
 
 _PATHS = {"exact": "Exact", "prefix": "PathPrefix", "regex": "RegularExpression"}
 _VALUES = {"exact": "Exact", "regex": "RegularExpression"}
@@ -46,7 +48,9 @@ def ref(canary: Canary) -> dict[str, str]:
 
 def refuse(canary: Canary) -> list[str]:
     service = canary.service
-    problems = []
+    problems: list[str] = []
+    if canary.adopted:
+        return problems
     if not service.gateway_refs:
         problems.append("spec.service.gatewayRefs: is missing; name the Gateway (name, namespace) that the route belongs to")
     problems += [f"spec.service.gatewayRefs[{index}].name: is missing" for index, parent in enumerate(service.gateway_refs) if not parent.get("name")]
@@ -77,26 +81,17 @@ def desired(canary: Canary, split: Split) -> dict[str, Any]:
         {"group": "", "kind": "Service", "name": name, "port": service.port, "weight": weight}
         for name, weight in ((service.primary_name, split.primary), (service.canary_name, split.canary))]
     spec["rules"] = [rule]
-    annotations = {**service.apex.annotations, **marks.TOOLKIT, marks.CANARY: canary.name}
-    if _optional_parts(spec):
-        annotations[marks.OWNS] = ",".join(_optional_parts(spec))
-    return {
-        "apiVersion": f"{GROUP}/{VERSION}",
-        "kind": KIND,
-        "metadata": {
-            "name": service.route_name,
-            "namespace": canary.namespace,
-            "labels": {**service.apex.labels, marks.CANARY: marks.label_of(canary.name)},
-            "annotations": annotations,
-        },
-        "spec": spec,
-    }
+    return {"apiVersion": f"{GROUP}/{VERSION}", "kind": KIND, "metadata": ours.metadata(canary, _optional_parts(spec)), "spec": spec}
 
 
 # What is there
 
 def owned(obj: Mapping[str, Any], canary: Canary) -> bool:
-    return marks.is_ours(obj, canary.name)
+    return marks.is_ours(obj, canary.name) and not canary.adopted
+
+
+def snippet(canary: Canary) -> str:
+    return f"backendRefs: {_pair(canary)}"
 
 
 def mismatch(obj: Mapping[str, Any], canary: Canary) -> str:
@@ -107,8 +102,7 @@ def mismatch(obj: Mapping[str, Any], canary: Canary) -> str:
     if not pairs:
         rule = f"the rule named {service.route_rule}" if service.route_rule else "no rule"
         verb = "does not split" if service.route_rule else "splits"
-        return (f"{where}{rule} {verb} between the Services {both}; its backendRefs must be exactly "
-                f"[{{name: {service.primary_name}, port: {service.port}, weight: 100}}, {{name: {service.canary_name}, port: {service.port}, weight: 0}}]")
+        return f"{where}{rule} {verb} between the Services {both}; its backendRefs must be exactly {_pair(canary)}"
     if len(pairs) > 1:
         return f"{where}{len(pairs)} rules split between {both}; say which one by its name, or leave one"
     if not sum(_weights(pairs[0])):
@@ -120,13 +114,7 @@ def read(obj: Mapping[str, Any], canary: Canary) -> Split | None:
     pairs = list(_pairs(obj, canary))
     if len(pairs) != 1:
         return None
-    primary, other = _weights(pairs[0])
-    total = primary + other
-    if not total:
-        return None
-    # A share too small for a percent is still traffic: never said to be nothing.
-    percent = min(99 if primary else 100, max(1 if other else 0, round(100 * other / total)))
-    return Split(100 - percent, percent)
+    return proportions.split_of(*_weights(pairs[0]))
 
 
 def accepted(obj: Mapping[str, Any], canary: Canary) -> tuple[bool, str]:
@@ -152,25 +140,25 @@ def write(obj: Mapping[str, Any], canary: Canary, split: Split) -> dict[str, Any
     if owned(obj, canary):
         _reconcile(after, desired(canary, split), canary)
     for refs in _pairs(after, canary):
-        primary, other = _weights(refs)
-        # 9 : 1 says what 90 : 10 says; a spelling of the user's is not ours to change.
-        if primary * split.canary != other * split.primary or not primary + other:
+        if not proportions.mean(*_weights(refs), split):
             refs[0]["weight"], refs[1]["weight"] = split.primary, split.canary
     return after
 
 
 def release(obj: Mapping[str, Any], canary: Canary) -> dict[str, Any]:
     """In every rule that names one of our backends the apex stands in their place, with what else the primary's entry said."""
+    if canary.adopted:
+        return write(obj, canary, Split(100, 0))
     after = copy.deepcopy(dict(obj))
     service = canary.service
-    ours = (service.primary_name, service.canary_name)
+    names = (service.primary_name, service.canary_name)
     for rule in (after.get("spec") or {}).get("rules") or []:
         entries = rule.get("backendRefs") or []
-        named = {_backend_name(entry, canary): entry for entry in entries if _backend_name(entry, canary) in ours}
+        named = {_backend_name(entry, canary): entry for entry in entries if _backend_name(entry, canary) in names}
         if not named:
             continue
-        first = next(index for index, entry in enumerate(entries) if _backend_name(entry, canary) in ours)
-        others = [entry for entry in entries if _backend_name(entry, canary) not in ours]
+        first = next(index for index, entry in enumerate(entries) if _backend_name(entry, canary) in names)
+        others = [entry for entry in entries if _backend_name(entry, canary) not in names]
         apex = {**(named.get(service.primary_name) or entries[first]), "name": service.name, "port": service.port, "weight": 100}
         if any(_backend_name(entry, canary) == service.name for entry in others):
             rule["backendRefs"] = others    # the user's own entry for the apex is there already
@@ -185,12 +173,12 @@ def differs(obj: Mapping[str, Any], canary: Canary) -> list[str]:
 
 
 def _reconcile(obj: dict[str, Any], wanted: Mapping[str, Any], canary: Canary) -> None:
-    was_ours = set(filter(None, marks.annotations_of(obj).get(marks.OWNS, "").split(",")))
+    was_ours = ours.parts_of(obj)
     is_ours = set(_optional_parts(wanted["spec"]))
-    _reconcile_metadata(obj["metadata"], wanted["metadata"])
+    ours.reconcile_metadata(obj["metadata"], wanted["metadata"])
     spec = obj.setdefault("spec", {})
     spec["parentRefs"] = wanted["spec"]["parentRefs"]
-    _set_or_drop(spec, "hostnames", wanted["spec"].get("hostnames"), "hostnames" in was_ours | is_ours)
+    ours.set_or_drop(spec, "hostnames", wanted["spec"].get("hostnames"), "hostnames" in was_ours | is_ours)
     rules = spec.setdefault("rules", [])
     wanted_rule = wanted["spec"]["rules"][0]
     index = _our_rule(rules, canary)
@@ -200,25 +188,10 @@ def _reconcile(obj: dict[str, Any], wanted: Mapping[str, Any], canary: Canary) -
         return
     rule = rules[index]
     rule["matches"] = wanted_rule["matches"]
-    _set_or_drop(rule, "timeouts", wanted_rule.get("timeouts"), "timeouts" in was_ours | is_ours)
+    ours.set_or_drop(rule, "timeouts", wanted_rule.get("timeouts"), "timeouts" in was_ours | is_ours)
     types = {part.partition(".")[2] for part in was_ours | is_ours if part.startswith("filters.")}
     _reconcile_filters(rule, wanted_rule.get("filters") or [], types)
     _reconcile_backends(rule, wanted_rule["backendRefs"], canary)
-
-
-def _reconcile_metadata(metadata: dict[str, Any], wanted: Mapping[str, Any]) -> None:
-    for part in ("labels", "annotations"):
-        kept = metadata.get(part) or {}
-        metadata[part] = {**kept, **wanted[part]}
-    if marks.OWNS not in wanted["annotations"]:
-        metadata["annotations"].pop(marks.OWNS, None)
-
-
-def _set_or_drop(holder: dict[str, Any], key: str, value: Any, ours: bool) -> None:
-    if value:
-        holder[key] = value
-    elif ours:
-        holder.pop(key, None)
 
 
 def _reconcile_filters(rule: dict[str, Any], wanted: Sequence[Mapping[str, Any]], types: set[str]) -> None:
@@ -264,16 +237,32 @@ def _our_rule(rules: Sequence[Mapping[str, Any]], canary: Canary) -> int | None:
                 next((index for index, present in enumerate(found) if present), left))
 
 
+def _pair(canary: Canary) -> str:
+    service, port = canary.service, canary.service.port or "PORT"
+    return f"[{{name: {service.primary_name}, port: {port}, weight: 100}}, {{name: {service.canary_name}, port: {port}, weight: 0}}]"
+
+
 def _pairs(obj: Mapping[str, Any], canary: Canary) -> Iterator[tuple[Any, Any]]:
     """(primary, canary) entries of every rule whose backends are exactly our two."""
-    service = canary.service
     for rule in (obj.get("spec") or {}).get("rules") or []:
-        if service.route_rule and rule.get("name") != service.route_rule:
-            continue
-        entries = rule.get("backendRefs") or []
-        by_name = {_backend_name(entry, canary): entry for entry in entries}
-        if len(entries) == 2 and set(by_name) == {service.primary_name, service.canary_name}:
-            yield by_name[service.primary_name], by_name[service.canary_name]
+        pair = _pair_of(rule, canary)
+        if pair is not None:
+            yield pair
+
+
+def walked_rules(obj: Mapping[str, Any], canary: Canary) -> list[Mapping[str, Any]]:
+    """The rules that split between our two Services."""
+    return [rule for rule in (obj.get("spec") or {}).get("rules") or [] if _pair_of(rule, canary) is not None]
+
+
+def _pair_of(rule: Mapping[str, Any], canary: Canary) -> tuple[Any, Any] | None:
+    service = canary.service
+    if service.route_rule and rule.get("name") != service.route_rule:
+        return None
+    entries = rule.get("backendRefs") or []
+    by_name = {_backend_name(entry, canary): entry for entry in entries}
+    primary = next((name for name in canary.primary_backends if set(by_name) == {name, service.canary_name}), None)
+    return (by_name[primary], by_name[service.canary_name]) if primary and len(entries) == 2 else None
 
 
 def _backend_name(entry: Mapping[str, Any], canary: Canary) -> str:

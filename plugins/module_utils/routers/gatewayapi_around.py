@@ -9,14 +9,14 @@ Rules of attachment and of precedence: https://gateway-api.sigs.k8s.io/reference
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Split
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
-from ansible_collections.progressive.delivery.plugins.module_utils.routers.gatewayapi import GROUP, KIND, VERSION, desired
+from ansible_collections.progressive.delivery.plugins.module_utils.routers.gatewayapi import GROUP, KIND, VERSION, desired, walked_rules
 
 Object = Mapping[str, Any]
 
@@ -24,6 +24,9 @@ _ROUTE_PROTOCOLS = ("HTTP", "HTTPS")
 
 
 def parents(canary: Canary) -> list[tuple[str, dict[str, str]]]:
+    """Of a route of the user's own none, whatever the document says: its status tells."""
+    if canary.adopted:
+        return []
     return [(_field(index), {"group": GROUP, "version": VERSION, "plural": "gateways", "kind": "Gateway",
                              "namespace": parent.get("namespace") or canary.namespace, "name": parent["name"]})
             for index, parent in enumerate(canary.service.gateway_refs) if _is_gateway(parent)]
@@ -50,9 +53,9 @@ def objection(canary: Canary, field: str, parent: Object) -> SpecError | None:
 
 
 def rivals(canary: Canary, route: Object | None, others: Sequence[Object]) -> list[SpecError]:
-    ours = desired(canary, Split(100, 0))
+    ours = _adopted(canary, route) if canary.adopted else desired(canary, Split(100, 0))
     found = []
-    for other in others:
+    for other in others if ours is not None else ():
         if other["metadata"]["name"] == canary.service.route_name or (route is not None and _age(route) < _age(other)):
             continue
         spec = other.get("spec") or {}
@@ -62,6 +65,23 @@ def rivals(canary: Canary, route: Object | None, others: Sequence[Object]) -> li
                 "spec.service.hosts", f"{marks.name_of(other)} is older and matches the same requests ({hosts}), so that they would all go its way",
                 "accepted: hosts or a match that no other route has; or delete that route"))
     return found
+
+
+def standing(canary: Canary, route: Object | None, walks: bool) -> list[SpecError]:
+    """Nothing: a walk waits for the acceptance of each weight."""
+    return []
+
+
+def backends(route: Object) -> Iterator[str]:
+    for rule in (route.get("spec") or {}).get("rules") or ():
+        for backend in rule.get("backendRefs") or ():
+            yield str(backend.get("name", ""))
+
+
+def _adopted(canary: Canary, route: Object | None) -> Object | None:
+    """The user's route with the one rule that is walked on."""
+    rules = walked_rules(route, canary) if route is not None else []
+    return {**route, "spec": {**route["spec"], "rules": rules}} if route is not None and rules else None
 
 
 def _field(index: int) -> str:

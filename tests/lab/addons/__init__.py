@@ -8,8 +8,10 @@ To add one: copy ``traefik.py``, change what differs, and name it here.
 
 from __future__ import annotations
 
-from addons import traefik
+from addons import contour, traefik
 from addons.interface import Addon
+from labkit import recipes
 
-ADDONS: dict[str, Addon] = {addon.name: addon for addon in (traefik.ADDON,)}
-DEFAULT = (traefik.ADDON.name,)
+ADDONS: dict[str, Addon] = {addon.name: addon for addon in (traefik.ADDON, contour.ADDON)}
+DEFAULT = {recipes.DEMO: (traefik.ADDON.name,), recipes.TESTS: (traefik.ADDON.name, contour.ADDON.name)}
+"""Purpose -> what a lab for it has when nobody says which; the first is the one that GATEWAY_URL leads to."""

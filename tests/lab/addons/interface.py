@@ -29,7 +29,8 @@ class Addon:
         ports: port inside the lab's network namespace -> daemon that listens on it.
         health: daemon name -> URL that answers 200 when it is healthy.
         metrics: addresses (host:port) that Prometheus scrapes, path /metrics unless given as host:port/path.
-        environment: what ``env`` exports for it.
+        url: where users' requests go, inside the lab's network namespace.
+        gateway: namespace/name of its Gateway, for the ``parentRefs`` of a route.
     """
 
     name: str
@@ -39,4 +40,5 @@ class Addon:
     ports: Mapping[int, str]
     health: Mapping[str, str]
     metrics: tuple[str, ...]
-    environment: Mapping[str, str]
+    url: str
+    gateway: str

@@ -76,5 +76,6 @@ ADDON = Addon(
     ports={WEB_PORT: NAME, ADMIN_PORT: NAME},
     health={NAME: f"http://127.0.0.1:{ADMIN_PORT}/ping"},
     metrics=(f"127.0.0.1:{ADMIN_PORT}",),
-    environment={"GATEWAY_URL": f"http://127.0.0.1:{WEB_PORT}", "LAB_GATEWAY": f"{NAMESPACE}/{NAME}"},
+    url=f"http://127.0.0.1:{WEB_PORT}",
+    gateway=f"{NAMESPACE}/{NAME}",
 )

@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     purpose.add_argument("--for", dest="purpose", choices=recipes.PURPOSES, default=recipes.TESTS,
                          help="demo leaves out what only tests need; default: %(default)s")
     purpose.add_argument("--gateway", dest="gateways", action="append", choices=sorted(ADDONS),
-                         help=f"which gateway, may be given several times; default: {', '.join(DEFAULT)}")
+                         help=f"which gateway, may be given several times; default: {_defaults()}")
     parser = argparse.ArgumentParser(prog="lab.py", description=DESCRIPTION)
     verbs = parser.add_subparsers(metavar="VERB", required=True)
 
@@ -79,10 +79,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _defaults() -> str:
+    """Which gateways a lab has when nobody says which, in words."""
+    return "; ".join(f"{' and '.join(names)} for {purpose}" for purpose, names in DEFAULT.items())
+
+
 def _made(options: argparse.Namespace, report: Report) -> dict[str, Path]:
     """Everything that the options need, made or downloaded where it is missing."""
     wanted = list(recipes.wanted(options.purpose))
-    for name in options.gateways or DEFAULT:
+    for name in options.gateways or DEFAULT[options.purpose]:
         wanted += [recipe for recipe in ADDONS[name].recipes if recipe not in wanted]
     missing = debian.missing()
     if missing:
@@ -109,7 +114,7 @@ def _up(options: argparse.Namespace) -> int:
     built = _made(options, Report())
     report = Report()
     with locks.held(lab.lock, lambda: report.say(f"waiting for another command on the lab {lab.name}")):
-        startup.up(lab, options.purpose, options.gateways or DEFAULT, built, report)
+        startup.up(lab, options.purpose, options.gateways or DEFAULT[options.purpose], built, report)
     return 0
 
 

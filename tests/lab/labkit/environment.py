@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import sys
@@ -37,8 +38,10 @@ def variables(lab: Lab, state: State) -> dict[str, str]:
         "KUBECONFIG": str(lab.kubeconfig),
         "PROMETHEUS_URL": f"http://127.0.0.1:{PROMETHEUS_PORT}",
     }
-    for name in reversed(state.gateways):
-        found.update(ADDONS[name].environment)
+    gateways = {name: {"url": ADDONS[name].url, "gateway": ADDONS[name].gateway} for name in state.gateways}
+    if gateways:
+        first = next(iter(gateways.values()))
+        found.update(GATEWAY_URL=first["url"], LAB_GATEWAY=first["gateway"], LAB_GATEWAYS=json.dumps(gateways))
     if TESTS in state.purposes:
         found["LOADTESTER_URL"] = loadtester.URL
     found["ANSIBLE_COLLECTIONS_PATH"] = str(COLLECTIONS)

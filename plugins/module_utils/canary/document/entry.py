@@ -17,7 +17,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.docume
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.service import read_service
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.values import show
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import SpecError
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import ROLLOUT, Canary, Options
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import APP, METRICS_FROM, ROLLOUT, TRAEFIK, Canary, Options
 
 PROGRESS_DEADLINE = 600
 
@@ -76,18 +76,25 @@ def _read(document: Any, templates: Sequence[Mapping[str, Any]], options: Option
     name = metadata.text("name", formats.CANARY_NAME, required=True)
     namespace = metadata.text("namespace", formats.NAMESPACE, required=True)
     uid = metadata.take("uid")
+    annotations = metadata.mapping("annotations")
+    metrics_from = annotations.choice(flagger.METRICS_FROM, METRICS_FROM)
     spec = whole.mapping("spec", "a mapping with provider, targetRef, service and analysis", required=True)
     # The cluster's business, not the author's.
     whole.take("status")
     whole.refuse_rest()
     canary = _canary(spec, api_version, name, namespace, templates, options)
-    return dataclasses.replace(canary, source=source, uid=str(uid or ""), warnings=tuple(findings.warnings)), findings
+    canary = dataclasses.replace(canary, source=source, uid=str(uid or ""), metrics_from=metrics_from or options.metrics_from)
+    _check_metrics_from(annotations.at(flagger.METRICS_FROM) if metrics_from else "canary_metrics_from", canary, findings)
+    return dataclasses.replace(canary, warnings=tuple(findings.warnings)), findings
 
 
 def _canary(spec: Fields, api_version: str, name: str, namespace: str, templates: Sequence[Mapping[str, Any]], options: Options) -> Canary:
     provider = _provider(spec, options.provider)
     target = _target(spec)
-    service = read_service(spec, target, provider)
+    adopted = options.route == "adopted"
+    service = read_service(spec, target, provider, adopted)
+    if adopted:
+        service = dataclasses.replace(service, route=options.route_name, route_rule=options.route_rule)
     metrics_server = spec.text("metricsServer", formats.URL, default=options.metrics_server)
     _refuse_other_section(spec, api_version)
     analysis = read_analysis(spec, Surroundings(namespace, api_version, metrics_server, by_name(templates)), options)
@@ -105,6 +112,7 @@ def _canary(spec: Fields, api_version: str, name: str, namespace: str, templates
         skip_analysis=spec.flag("skipAnalysis"),
         suspend=spec.flag("suspend"),
     )
+    _check_strategy(spec, canary, flagger.ANALYSIS[api_version])
     _check_metrics_server(spec, canary)
     spec.refuse_rest(flagger.SPEC_NOT_YET)
     if spec.present and not canary.skip_analysis and not analysis.checks and not analysis.of_type(ROLLOUT):
@@ -157,6 +165,23 @@ def _refuse_other_section(spec: Fields, api_version: str) -> None:
         if other != section and spec.has(other):
             spec.take(other)
             spec.refuse(other, f"is not what {api_version} calls it", f"accepted: {section}")
+
+
+def _check_metrics_from(path: str, canary: Canary, findings: Findings) -> None:
+    """An HTTPProxy is Contour's alone: Traefik has no metrics of it."""
+    if canary.provider == flagger.CONTOUR and canary.metrics_from == TRAEFIK:
+        accepted = ", ".join(word for word in METRICS_FROM if word != TRAEFIK)
+        findings.refuse(path, f"'{TRAEFIK}' has no metrics of what the provider {flagger.CONTOUR} routes", f"accepted: {accepted}")
+    elif canary.provider == flagger.KUBERNETES and canary.metrics_from not in ("", APP):
+        findings.refuse(path, f"'{canary.metrics_from}' has no metrics of a canary that the provider {flagger.KUBERNETES} routes nothing to", f"accepted: {APP}")
+
+
+def _check_strategy(spec: Fields, canary: Canary, section: str) -> None:
+    """Flagger makes ten iterations of steps that the provider cannot take; which weights users get is for the author to know."""
+    steps = next((name for name, given in (("stepWeights", canary.analysis.step_weights), ("stepWeight", canary.analysis.step_weight)) if given), "")
+    if canary.provider == flagger.KUBERNETES and steps and not canary.analysis.iterations:
+        spec.refuse(f"{section}.{steps}", f"asks for weights, which the provider {flagger.KUBERNETES} does not have: Flagger makes 10 iterations of it",
+                    "accepted: iterations in its place, such as iterations: 10")
 
 
 def _check_metrics_server(spec: Fields, canary: Canary) -> None:

@@ -10,6 +10,8 @@ what to do about it. When one becomes supported, its line goes.
 
 from __future__ import annotations
 
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import KUBERNETES
+
 GROUP = "flagger.app"
 V1BETA1 = f"{GROUP}/v1beta1"
 V1ALPHA3 = f"{GROUP}/v1alpha3"
@@ -18,9 +20,10 @@ API_VERSIONS = (V1BETA1, V1ALPHA3)
 ANALYSIS = {V1BETA1: "analysis", V1ALPHA3: "canaryAnalysis"}
 
 GATEWAYAPI = "gatewayapi:v1"
-PROVIDERS = (GATEWAYAPI,)
+CONTOUR = "contour"
+PROVIDERS = (GATEWAYAPI, CONTOUR, KUBERNETES)
 OTHER_PROVIDERS = (
-    "apisix", "appmesh", "appmesh:v1beta2", "contour", "gatewayapi:v1beta1", "gloo", "istio", "knative", "kubernetes", "kuma", "linkerd",
+    "apisix", "appmesh", "appmesh:v1beta2", "gatewayapi:v1beta1", "gloo", "istio", "knative", "kuma", "linkerd",
     "nginx", "osm", "skipper", "smi:v1alpha1", "smi:v1alpha2", "smi:v1alpha3", "traefik",
 )
 # Flagger also takes these with a name behind the colon.
@@ -32,6 +35,9 @@ TARGET_KIND = "Deployment"
 TARGET_API_VERSION = "apps/v1"
 OTHER_TARGET_KINDS = ("DaemonSet", "Service")
 
+# Not Flagger's: its documents have no field for it.
+METRICS_FROM = "progressive.delivery/metrics-from"
+
 METRIC_PROVIDERS = ("prometheus",)
 OTHER_METRIC_PROVIDERS = (
     "influxdb", "datadog", "externalmetrics", "stackdriver", "cloudwatch", "newrelic", "graphite", "dynatrace", "keptn", "splunk",
@@ -40,19 +46,18 @@ SUCCESS_RATE = "request-success-rate"
 DURATION = "request-duration"
 BUILTINS = (SUCCESS_RATE, DURATION)
 
-_ISTIO = "it means something to the provider istio only, and nothing to gatewayapi:v1, in Flagger too: leave it out"
-_APPMESH = "it means something to the provider appmesh only, and nothing to gatewayapi:v1, in Flagger too: leave it out"
-_ITERATIONS = "A/B and blue/green releases are not supported yet; accepted: stepWeight or stepWeights"
+_ISTIO = "it means something to the provider istio only, and nothing to this one, in Flagger too: leave it out"
+_APPMESH = "it means something to the provider appmesh only, and nothing to this one, in Flagger too: leave it out"
 
 SPEC_NOT_YET = {
     "autoscalerRef": "accepted: a target without an autoscaler",
-    "ingressRef": "it is for the providers nginx and skipper; accepted: service.gatewayRefs",
-    "routeRef": "it is for the provider apisix; accepted: service.gatewayRefs",
-    "upstreamRef": "it is for the provider gloo; accepted: service.gatewayRefs",
+    "ingressRef": "it is for the providers nginx and skipper; gatewayapi:v1 has service.gatewayRefs",
+    "routeRef": "it is for the provider apisix; gatewayapi:v1 has service.gatewayRefs",
+    "upstreamRef": "it is for the provider gloo; gatewayapi:v1 has service.gatewayRefs",
     "revertOnDeletion": "accepted: false, or nothing",
 }
 SERVICE_NOT_YET = {
-    "gateways": "it is for the provider istio; accepted: gatewayRefs",
+    "gateways": "it is for the provider istio; accepted: gatewayRefs with gatewayapi:v1",
     "delegation": _ISTIO,
     "trafficPolicy": _ISTIO,
     "retries": "gatewayapi:v1 has no retries, in Flagger too: leave it out",
@@ -60,14 +65,15 @@ SERVICE_NOT_YET = {
     "backends": _APPMESH,
 }
 MATCH_NOT_YET = {
-    key: "gatewayapi:v1 cannot match on it, and in Flagger leaves it out in silence; accepted: uri, method, headers, queryParams"
+    key: ("no provider here can match on it, and in Flagger they leave it out in silence; accepted: uri with contour, uri, method, headers, queryParams "
+          "with gatewayapi:v1")
     for key in ("scheme", "authority", "port", "sourceLabels", "gateways", "ignoreUriCase", "withoutHeaders", "sourceNamespace")
 }
 CORS_NOT_YET = {"allowOrigins": "gatewayapi:v1 knows no patterns of origins; accepted: allowOrigin, a list of texts"}
 ANALYSIS_NOT_YET = {
-    "iterations": _ITERATIONS,
-    "match": _ITERATIONS,
-    "mirror": "gatewayapi:v1 cannot mirror a weighted canary: in Flagger it stays at weight 0 for ever; accepted: false, or nothing",
+    "match": "A/B releases are not supported yet; accepted: iterations without match (blue/green), stepWeight or stepWeights",
+    "mirror": "no provider here can mirror a weighted canary (in Flagger it stays at weight 0 for ever), and a blue/green one is not mirrored to yet; "
+              "accepted: false, or nothing",
     "mirrorWeight": "it is for the provider istio; accepted: 0, or nothing",
     "sessionAffinity": "accepted: no sessionAffinity",
     "alerts": "accepted: no alerts; webhooks of type event are called for everything that happens",

@@ -14,7 +14,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.docume
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.fields import Fields, Findings
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.values import show
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import SpecError
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import GATES, Options
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import GATES, METRICS_FROM, Options
 
 PREFIX = "canary"
 
@@ -48,14 +48,27 @@ def _read(fields: Fields) -> Options:
         manual_gates=_gates(fields),
         provider=fields.choice("provider", flagger.PROVIDERS),
         metrics_server=fields.text("metrics_server", formats.URL),
+        metrics_from=fields.choice("metrics_from", METRICS_FROM),
         selector_labels=fields.texts("selector_labels", formats.KEY, split=True) or default.selector_labels,
         label_prefixes=fields.texts("label_prefixes", split=True),
+        pause_target=fields.flag("pause_target"),
         max_time_to_accept=fields.seconds("max_time_to_accept", default=default.max_time_to_accept, bare=True),
         on_absence=fields.choice("on_absence", ("hold", "rollback"), default=default.on_absence),
         absence=fields.seconds("absence", default=default.absence, bare=True),
+        route=fields.choice("route", ("owned", "adopted"), default=default.route),
+        route_name=fields.text("route_name", formats.OBJECT_NAME),
+        route_rule=fields.text("route_rule", formats.OBJECT_NAME),
+        ingress_class=fields.text("ingress_class", formats.OBJECT_NAME),
     )
+    _check_route(fields, options)
     fields.refuse_rest()
     return options
+
+
+def _check_route(fields: Fields, options: Options) -> None:
+    for name, value in (("route_name", options.route_name), ("route_rule", options.route_rule)):
+        if value and options.route != "adopted":
+            fields.refuse(name, f"{show(value)} means something with {fields.at('route')}: adopted only", "accepted: nothing, or an adopted route")
 
 
 def _gates(fields: Fields) -> tuple[str, ...]:

@@ -26,14 +26,23 @@ HIGHEST_PORT = 65535
 _GATEWAY_REFS = "a list of at most 32 gateways, each with a name, such as [{name: public, namespace: ingress}]"
 _TRAFFIC_DISTRIBUTIONS = ("PreferClose", "PreferSameZone", "PreferSameNode")
 _REWRITE_TYPES = ("ReplaceFullPath", "ReplacePrefixMatch")
+_OF_THE_ROUTE = ("gatewayRefs", "hosts", "match", "timeout", "backendTimeout", "rewrite", "retries", "headers", "mirror", "corsPolicy")
 _NOT_EMPTY = Form("a text that is not empty", lambda text: "" if text else "is empty")
 
 
-def read_service(spec: Fields, target: str, provider: str) -> Service:
-    """``spec.service``; the apex takes the target's name where it has none of its own."""
-    service = spec.mapping("service", "a mapping with at least port and gatewayRefs", required=True)
-    timeout = service.text("timeout", formats.GATEWAY_DURATION)
-    backend_timeout = service.text("backendTimeout", formats.GATEWAY_DURATION)
+def read_service(spec: Fields, target: str, provider: str, adopted: bool = False) -> Service:
+    """``spec.service``; the apex takes the target's name where it has none of its own.
+
+    With ``adopted`` the route is the user's, and what the document says of one does not count.
+    """
+    needs_gateways = provider == flagger.GATEWAYAPI and not adopted
+    service = spec.mapping("service", f"a mapping with at least port{' and gatewayRefs' if needs_gateways else ''}", required=True)
+    for key in _OF_THE_ROUTE if adopted else ():
+        if service.has(key):
+            service.warn(key, "does not count: the route is yours (canary_route: adopted)")
+    duration = formats.GATEWAY_DURATION if provider == flagger.GATEWAYAPI else formats.GO_DURATION
+    timeout = service.text("timeout", duration)
+    backend_timeout = service.text("backendTimeout", duration)
     _check_timeouts(service, timeout, backend_timeout)
     match = _matches(service)
     read = Service(
@@ -48,12 +57,13 @@ def read_service(spec: Fields, target: str, provider: str) -> Service:
         timeout=timeout,
         backend_timeout=backend_timeout,
         hosts=_hosts(service),
-        gateway_refs=_gateway_refs(service, provider),
+        gateway_refs=_gateway_refs(service, provider if needs_gateways else ""),
         match=match,
         rewrite=_rewrite(service, match),
         headers=_headers(service),
         mirror=_mirror(service),
         cors_policy=_cors(service),
+        retries=_retries(service) if provider == flagger.CONTOUR else {},
         apex=_metadata(service, "apex"),
         primary=_metadata(service, "primary"),
         canary=_metadata(service, "canary"),
@@ -156,7 +166,7 @@ def _string_match(entry: Fields, kinds: Mapping[str, Form]) -> dict[str, str]:
     found = {kind: entry.text(kind, form) for kind, form in kinds.items() if entry.has(kind)}
     others = [kind for kind in ("exact", "prefix", "suffix", "regex") if kind not in kinds and entry.has(kind)]
     for kind in others:
-        entry.refuse(kind, "gatewayapi:v1 cannot match so", accepted)
+        entry.refuse(kind, "cannot be matched by", accepted)
         entry.take(kind)
     if len(found) + len(others) != 1 and not entry.unread:
         entry.findings.refuse(entry.path, f"says {' and '.join((*found, *others)) or 'nothing'}", accepted)
@@ -213,6 +223,17 @@ def _cors(service: Fields) -> dict[str, Any]:
     read["allowCredentials"] = cors.flag("allowCredentials")
     read["maxAge"] = cors.text("maxAge", formats.GO_DURATION)
     cors.refuse_rest(flagger.CORS_NOT_YET)
+    return {key: value for key, value in read.items() if value}
+
+
+def _retries(service: Fields) -> dict[str, Any]:
+    retries = service.mapping("retries", "a mapping with attempts, perTryTimeout, retryOn")
+    read = {
+        "attempts": retries.whole("attempts", 1, required=True),
+        "perTryTimeout": retries.text("perTryTimeout", formats.GO_DURATION),
+        "retryOn": retries.text("retryOn", accepted="conditions with commas between them, such as 5xx,reset"),
+    }
+    retries.refuse_rest()
     return {key: value for key, value in read.items() if value}
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks, services
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.findings import Findings
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.labels import includes, selects
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.primary import Selector
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.primary import SUFFIX, Selector
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.seen import Seen
 
@@ -27,9 +27,12 @@ def judge(canary: Canary, seen: Seen, selector: Selector, findings: Findings) ->
     before = (seen.target["spec"]["template"].get("metadata") or {}).get("labels") or {}
     after = {**before, **selector.primary}
     also = f"{selector.key}: {selector.value}-primary"
+    taken = {budget["metadata"]["name"] for budget in seen.budgets if not marks.is_ours(budget, canary.name)}
     for budget in _lost(seen.budgets, before, after, "selector"):
-        findings.warn(marks.name_of(budget), f"covers the pods of {canary.target}, not those of {canary.primary}, which serve users from now on: "
-                                             f"make one that selects {also}")
+        name = budget["metadata"]["name"] + SUFFIX
+        if name in taken and not any(item["metadata"]["name"] == name and selects(item["spec"].get("selector"), after) for item in seen.budgets):
+            findings.warn(marks.name_of(budget), f"covers the pods of {canary.target}, not those of {canary.primary}, which serve users from now on, and its "
+                                                 f"copy cannot be called {name}, which is somebody's: let that one select {also}")
     _policies(canary, seen, before, after, also, findings)
     _services(canary, seen, before, after, also, findings)
     for scaler in seen.autoscalers:
@@ -52,14 +55,13 @@ def _policies(canary: Canary, seen: Seen, before: Mapping[str, str], after: Mapp
 
 def _services(canary: Canary, seen: Seen, before: Mapping[str, str], after: Mapping[str, str], also: str, findings: Findings) -> None:
     own = {services.name_of(canary, role) for role in services.ROLES}
-    routed = set(_backends(seen.routes))
     for name, service in sorted(seen.services.items()):
         selected = service["spec"].get("selector") or {}
         if name in own or not selected or not includes(selected, before) or includes(selected, after):
             continue
         kind = service["spec"].get("type", "ClusterIP")
-        if kind in _OPEN_TO_OTHERS or name in routed:
-            how = "a route sends requests to it" if name in routed else f"it is of type {kind}"
+        if kind in _OPEN_TO_OTHERS or name in seen.routed:
+            how = "a route sends requests to it" if name in seen.routed else f"it is of type {kind}"
             findings.refuse(marks.name_of(service), f"selects the pods of {canary.target}, which go to 0, and {how}: whoever comes that way would be cut off",
                             f"let it select {also}, or a label that both have; or use {canary.service.name} in its place")
         else:
@@ -75,10 +77,3 @@ def _lost(objects: tuple[Object, ...], before: Mapping[str, str], after: Mapping
 def _types(policy: Object) -> tuple[str, ...]:
     """The API's defaults: Ingress always, Egress where there are rules for it."""
     return tuple(policy["spec"].get("policyTypes") or ("Ingress", *(["Egress"] if policy["spec"].get("egress") else [])))
-
-
-def _backends(routes: tuple[Object, ...]) -> Iterator[str]:
-    for route in routes:
-        for rule in (route.get("spec") or {}).get("rules") or ():
-            for backend in rule.get("backendRefs") or ():
-                yield str(backend.get("name", ""))

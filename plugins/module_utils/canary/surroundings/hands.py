@@ -16,7 +16,6 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.surrou
 
 REPLICAS = ("spec", "replicas")
 SELECTOR = ("spec", "selector")
-RULES = ("spec", "rules")
 
 
 def judge(canary: Canary, seen: Seen, findings: Findings) -> None:
@@ -40,7 +39,7 @@ def _changed(canary: Canary, seen: Seen) -> Iterator[Field]:
     if apex is not None and not marks.is_ours(apex, canary.name):
         yield Field(apex, SELECTOR)
     if seen.route is not None:
-        yield Field(seen.route, RULES)
+        yield Field(seen.route, seen.splits)
 
 
 def _flagger(canary: Canary, seen: Seen, findings: Findings) -> None:

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks, services
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks, services, takeover
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.findings import Findings
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.labels import includes
@@ -44,15 +43,14 @@ def _primary(canary: Canary, primary: Object, selector: Selector, findings: Find
 
 
 def _route(canary: Canary, route: Object, findings: Findings) -> None:
-    if _is_ours(route, canary):
+    if _is_ours(route, canary) and not canary.adopted:
         return
     other = marks.annotations_of(route).get(marks.CANARY, "")
     if other and other != canary.name:
         findings.refuse(_NAME, f"{marks.name_of(route)} belongs to the canary {other}", _OTHER_NAME)
-    else:
-        findings.refuse(_NAME,
-                        f"{marks.name_of(route)} exists and was not made for the canary {canary.name}; walking on a route of your own is not supported yet",
-                        _OTHER_NAME)
+    elif not canary.adopted:
+        findings.refuse(_NAME, f"{marks.name_of(route)} exists and was not made for the canary {canary.name}",
+                        f"{_OTHER_NAME}; or canary_route: adopted, to walk on a route of your own")
 
 
 def _service(canary: Canary, seen: Seen, live: Object, role: str, selector: Selector, findings: Findings) -> None:
@@ -75,9 +73,7 @@ def _service(canary: Canary, seen: Seen, live: Object, role: str, selector: Sele
 
 def _is_ours(obj: Object, canary: Canary) -> bool:
     """Made by us, or by Flagger for a Canary of the same name, whose walk goes on here (SAFETY 25)."""
-    owners = (obj.get("metadata") or {}).get("ownerReferences") or ()
-    flaggers = any(owner.get("kind") == "Canary" and str(owner.get("apiVersion", "")).startswith(f"{flagger.GROUP}/")
-                   and owner.get("name") == canary.name for owner in owners)
+    flaggers = any(owner.get("name") == canary.name for owner in takeover.owners_of(obj))
     return flaggers or marks.is_ours(obj, canary.name)
 
 

@@ -22,6 +22,8 @@ class Seen:
     route: Object | None = None
     services: Mapping[str, Object] = field(default_factory=dict)     # by name: ours, and the others where they may be listed
     routes: tuple[Object, ...] = ()                                  # of the route's kind in the namespace
+    splits: tuple[str, ...] = ()                                     # path of what a walk changes in the route
+    routed: frozenset[str] = frozenset()                             # names of the Services that these routes send requests to
     budgets: tuple[Object, ...] = ()                                 # PodDisruptionBudgets
     policies: tuple[Object, ...] = ()                                # NetworkPolicies
     autoscalers: tuple[Object, ...] = ()

@@ -18,7 +18,8 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec i
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import documents, events, look, refs, routes
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Permission
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.routes import apply_traffic
-from ansible_collections.progressive.delivery.plugins.module_utils.kube.workloads import apply_workload
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.workloads import apply_workload, promote_present
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import Writer
 from ansible_collections.progressive.delivery.plugins.module_utils.routers import gatewayapi
 
 WHOLE: dict[str, Any] = {
@@ -146,6 +147,22 @@ def test_events_are_told_about_the_object_in_flaggers_words(ours: Any, others: A
 def test_an_event_that_is_refused_is_said_and_holds_nothing_up(ours: Any) -> None:
     problem, = events.emit(ours, {"namespace": "nowhere", "name": "podinfo", "kind": "Deployment"}, [Told("hello")])
     assert "nowhere" in problem
+
+
+def test_safety_21_a_budget_of_the_target_covers_the_primary_from_its_making_on_and_after_a_promotion(
+        ours: Any, others: Any, line: Any, canary: Any, target: refs.Ref) -> None:
+    place = refs.pod_disruption_budget(canary.namespace)
+    others.create(place, {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "calm"},
+                          "spec": {"minAvailable": 1, "selector": {"matchLabels": {"app": "podinfo"}}}})
+    apply_workload(ours, canary, WorkloadOrder(create_primary=1), 1)
+    copied = others.get(place.named("calm-primary"))
+    assert (copied["spec"]["minAvailable"], copied["spec"]["selector"]) == (1, {"matchLabels": {"app": "podinfo-primary"}})
+    others.patch(place.named("calm"), {"spec": {"minAvailable": 2}})
+    promote_present(Writer(ours, canary.name, 1), canary)
+    assert others.get(place.named("calm-primary"))["spec"]["minAvailable"] == 2
+    line.sent.clear()
+    promote_present(Writer(ours, canary.name, 1), canary)
+    assert line.written == []
 
 
 @pytest.fixture

@@ -52,6 +52,11 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
     "a route that is not there": ("traffic_weight", {**ROUTE, "name": "nobody", "weight": 20}, "failed"),
     "a primary that would be made": ("primary_workload", {**WORKLOAD, "check_mode": True, "diff": True}, "ok"),
     "a scale as it is": ("primary_workload", {**WORKLOAD, "state": "scaled", "replicas": 0}, "ok"),
+    "a release that would be": ("canary_release", {**WORKLOAD, "images": {"app": "app:2"}, "check_mode": True, "diff": True}, "ok"),
+    "a release as it is": ("canary_release", {**WORKLOAD, "images": {"app": "app:1"}}, "ok"),
+    "a release of a container that there is not": ("canary_release", {**WORKLOAD, "images": {"ap": "app:2"}}, "failed"),
+    "a plan of what would be released": (
+        "canary_preflight", {**PREFLIGHT, "release": {"images": {"app": "app:2"}}, "check_mode": True, "diff": True}, "ok"),
     "a state without what it needs": ("primary_workload", {**WORKLOAD, "state": "scaled"}, "failed"),
     "an API server that is not there": (
         "canary_info", {"name": "nobody", "namespace": "default", "host": "http://127.0.0.1:9", "api_key": "sesame-4711"}, "failed"),

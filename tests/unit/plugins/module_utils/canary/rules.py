@@ -59,7 +59,7 @@ def only_what_was_analysed_is_promoted(world: World) -> None:
         assert one.seen.primary and one.seen.primary.revision != order["revision"] or one.again or one.seen.primary.promoted != order["revision"]
         if one.canary.skip_analysis or world.promote_ordered:
             continue
-        top = max(sequence(one.canary.analysis))
+        top = max(sequence(one.canary.analysis)) if one.canary.splits else 0
         assert any(key.startswith(f"{order['revision']}@") and int(key.rpartition("@")[2]) >= top for key in world.passed), \
             f"{order['revision'][:4]} was never judged at {top}%: {world.passed}"
 
@@ -106,6 +106,24 @@ def a_raise_has_evidence_of_its_own(world: World) -> None:
             continue
         changed = max((at for at, _weight in world.weights if at <= one.at), default=0.0)
         assert one.at - changed >= interval, f"{one.traffic or one.workload} after {one.at - changed} s at {one.live}%"
+
+
+def users_meet_a_blue_green_canary_after_all_its_iterations(world: World) -> None:
+    """SAFETY 12: each of them judged, an interval after the one before."""
+    for one in _raised(world) + _promoted(world):
+        analysis = one.canary.analysis
+        if not analysis.iterations or one.live or one.again or one.canary.skip_analysis or world.promote_ordered:
+            continue
+        if one.record.phase == states.INITIALIZING:
+            continue
+        judged = {number: at for at, run, number in world.iterated if run == one.record.run and at <= one.at}
+        assert set(range(1, analysis.iterations + 1)) <= set(judged), f"{one.traffic or one.workload} after {judged}"
+        times = [judged[number] for number in range(1, analysis.iterations + 1)]
+        assert all(later - earlier >= 10 for earlier, later in zip(times, times[1:], strict=False)), times
+
+
+def a_provider_without_weights_is_never_asked_for_one(world: World) -> None:
+    assert not [one for one in world.done if not one.canary.splits and one.weight]
 
 
 def everything_is_said_in_words(world: World) -> None:
@@ -171,16 +189,18 @@ def is_removed(world: World) -> None:
     record = world.record
     assert record.phase == states.TERMINATED, record.phase
     assert record.intent is None and record.ending is None and record.restoring is None and record.removing is None and record.pinned is None
-    assert world.primary is None and not world.services and not world.held
-    assert world.split is None
-    assert world.target is not None and world.target.endpoints(world.now) > 0
+    kept = {world.canary.service.canary_name} if world.canary.adopted else set()
+    assert world.primary is None and world.services <= kept and not world.held
+    assert world.split is None or not world.canary.splits or (world.canary.adopted and world.weight == 0)
+    assert world.target is not None and world.target.endpoints(world.now) > 0 and not world.target.paused
 
 
 ALL = (
     users_are_never_left_alone, everything_made_is_in_the_inventory,
     no_raise_to_somebody_who_is_not_ready, no_traffic_back_to_a_primary_that_does_not_answer, pods_go_only_without_weight_and_drained,
     only_what_was_analysed_is_promoted, one_direction_at_a_time, weights_are_those_of_the_plan, weights_fall_to_known_ones,
-    nothing_is_promoted_at_the_threshold, a_raise_has_evidence_of_its_own, everything_is_said_in_words, a_line_is_one_line,
+    nothing_is_promoted_at_the_threshold, users_meet_a_blue_green_canary_after_all_its_iterations,
+    a_provider_without_weights_is_never_asked_for_one, a_raise_has_evidence_of_its_own, everything_is_said_in_words, a_line_is_one_line,
     nobody_is_asked_all_the_time, nobody_writes_all_the_time, phases_are_known,
 )
 

@@ -276,6 +276,36 @@ def test_a_maximum_beside_step_weights_is_told_to_count_for_nothing() -> None:
     assert warnings({"spec.analysis.stepWeights": [5, 90], "spec.analysis.stepWeight": ...}, "spec.analysis.maxWeight")
 
 
+def test_iterations_take_the_place_of_steps() -> None:
+    canary = parsed({"spec.analysis.iterations": "10", "spec.analysis.stepWeight": ..., "spec.analysis.maxWeight": ...})
+    assert (canary.analysis.iterations, canary.analysis.step_weight, canary.warnings) == (10, 0, parsed().warnings)
+    assert sequence(canary.analysis) == (100,)
+
+
+@pytest.mark.parametrize("steps", [{"spec.analysis.stepWeight": 0}, {"spec.analysis.stepWeight": ..., "spec.analysis.stepWeights": []}])
+def test_steps_that_say_nothing_may_stand_beside_iterations(steps: dict[str, Any]) -> None:
+    assert parsed({"spec.analysis.iterations": 3, **steps}).analysis.iterations == 3
+
+
+def test_a_maximum_beside_iterations_is_told_to_count_for_nothing() -> None:
+    assert warnings({"spec.analysis.iterations": 3, "spec.analysis.stepWeight": ...}, "spec.analysis.maxWeight")
+
+
+def test_iterations_are_read_from_v1alpha3_too() -> None:
+    assert v1alpha3(stepWeight=0, iterations=4).analysis.iterations == 4
+
+
+def test_the_provider_kubernetes_needs_no_gateway() -> None:
+    canary = parsed({"spec.provider": "kubernetes", "spec.service": {"port": 80}, "spec.analysis.iterations": 3, "spec.analysis.stepWeight": ...})
+    assert (canary.provider, canary.splits) == ("kubernetes", False)
+
+
+def test_the_provider_kubernetes_may_come_from_an_option() -> None:
+    canary = parsed({"spec.provider": ..., "spec.service": {"port": 80}, "spec.analysis.iterations": 3, "spec.analysis.stepWeight": ...},
+                    options=Options(provider="kubernetes"))
+    assert canary.provider == "kubernetes"
+
+
 def test_a_threshold_of_zero_counts_as_one() -> None:
     canary = parsed({"spec.analysis.threshold": 0})
     assert canary.analysis.threshold == 1

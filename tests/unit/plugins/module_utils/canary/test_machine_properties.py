@@ -19,6 +19,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec i
     CONFIRM_ROLLOUT,
     CONFIRM_TRAFFIC_INCREASE,
     GATES,
+    KUBERNETES,
     POST_ROLLOUT,
     PRE_ROLLOUT,
     ROLLBACK,
@@ -56,6 +57,12 @@ DOCUMENTS: dict[str, Canary] = {
     "hooks": canary(hooks=ALL_HOOKS, analysis={"step_weight": 25}),
     "by people": canary(options=Options(manual_gates=GATES), analysis={"step_weight": 50}),
     "listed": canary(checks=(check(), check(1, "errors", 60.0)), analysis={"step_weights": (1, 40), "step_weight": 0, "step_weight_promotion": 30}),
+    "pausing": canary(options=Options(pause_target=True), analysis={"step_weight": 25}),
+    "blue/green": canary(analysis={"iterations": 2}),
+    "blue/green, hooks": canary(hooks=ALL_HOOKS, analysis={"iterations": 2, "step_weight_promotion": 60}),
+    "blue/green, by people": canary(options=Options(manual_gates=GATES), analysis={"iterations": 1}),
+    "services": canary(provider=KUBERNETES, hooks=ALL_HOOKS, analysis={"iterations": 2}),
+    "services, by people": canary(provider=KUBERNETES, options=Options(manual_gates=GATES), analysis={"iterations": 2}),
     "skipping": canary(skip_analysis=True, hooks=ALL_HOOKS),
 }
 
@@ -138,11 +145,18 @@ def scaled_by_hand(world: World) -> None:
         world.target.scale(0, world.now)
 
 
+def primary_scaled_by_hand(world: World) -> None:
+    if world.primary and world.primary.replicas > 1:
+        world.primary.scale(1, world.now)
+
+
 def document(**changes: Any) -> Event:
     """The document is edited; what it may not change in a walk (identity) stays."""
     def happen(world: World) -> None:
         analysis = {key: value for key, value in changes.items() if hasattr(world.canary.analysis, key)}
         options = {key: value for key, value in changes.items() if hasattr(world.canary.options, key)}
+        if not world.canary.splits and analysis.get("iterations") == 0:
+            return                      # refused in a document
         rest = {key: value for key, value in changes.items() if key not in analysis and key not in options}
         world.canary = dataclasses.replace(
             world.canary, analysis=dataclasses.replace(world.canary.analysis, **analysis), options=dataclasses.replace(world.canary.options, **options), **rest)
@@ -163,9 +177,11 @@ EVENTS = st.sampled_from([
     *(gate(index, outcome) for index in range(7) for outcome in (ALLOWED, REFUSED, NO_ANSWER)),
     measure(FAIL), measure(PASS), measure(UNKNOWN, "no_data: nothing"), measure(UNKNOWN, "query_error: 500"),
     *(edit(weight) for weight in (0, 7, 100)),
-    route_is_deleted, route_is_refused, route_is_accepted, kill, kill, kill, scaled_by_hand, pods_are_pruned, suspended(True), suspended(False),
+    route_is_deleted, route_is_refused, route_is_accepted, kill, kill, kill, scaled_by_hand,
+    primary_scaled_by_hand, pods_are_pruned, suspended(True), suspended(False),
     document(threshold=1), document(max_weight=20), document(max_weight=100, step_weight=50, step_weights=()), document(interval=30.0),
-    document(manual_gates=GATES), document(manual_gates=()), document(skip_analysis=True), document(hooks=()), document(settle=0.0),
+    document(manual_gates=GATES), document(manual_gates=()), document(skip_analysis=True), document(hooks=()),
+    document(iterations=0), document(iterations=3), document(settle=0.0),
 ])
 HAPPENINGS = st.lists(st.tuples(st.sampled_from((0.0, 0.0, 1.0, 3.0, 7.0, 12.0, 40.0, 200.0)), EVENTS), max_size=10)
 DOWNTIMES = st.lists(st.sampled_from((0.0, 2.0, 9.0, 45.0, 400.0, 3600.0)), min_size=6, max_size=6)

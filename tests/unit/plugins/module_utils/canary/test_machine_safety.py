@@ -400,6 +400,45 @@ def test_safety_14_a_route_that_vanished_never_comes_back_with_weight() -> None:
         assert world.record.phase == states.SUCCEEDED
 
 
+def test_safety_15_a_primary_that_was_scaled_down_in_mid_walk_is_put_back() -> None:
+    world = at_weight(30)
+    assert world.primary
+    world.primary.scale(1, world.now)
+    assert Run(world).walk().outcome == "promoted"
+    assert [one.workload.scale_primary for one in world.done if one.workload and one.workload.scale_primary] == [2]
+    assert world.primary.replicas == 2
+    rules.hold(world)
+
+
+@pytest.mark.parametrize("how", ["bad release", "abort"])
+def test_safety_15_a_shrunken_primary_is_put_back_before_it_gets_the_traffic(how: str) -> None:
+    world = at_weight(30)
+    assert world.primary
+    if how == "abort":
+        world.order("abort")
+    else:
+        world.measures[0] = (FAIL, "")
+        until(world, lambda now: now.record.failed_checks == 2 and now.record.intent is None)
+    world.primary.scale(1, world.now)
+    world.done.clear()
+    Run(world).walk()
+    first, second = world.done[:2]
+    assert first.workload and first.workload.scale_primary == 2
+    assert second.weight == 0
+    assert how != "abort" or second.at - first.at < 2
+    rules.hold(world)
+
+
+def test_safety_15_who_shrinks_it_twice_means_it() -> None:
+    world = at_weight(10)
+    assert world.primary
+    world.primary.scale(1, world.now)
+    until(world, lambda now: now.primary is not None and now.primary.replicas == 2 and now.record.canary_weight == 20)
+    world.primary.scale(1, world.now)
+    assert Run(world).walk().outcome == "promoted"
+    assert world.primary.replicas == 1
+
+
 @pytest.mark.parametrize("weight", [10, 50])
 def test_safety_16_a_canary_without_endpoints_loses_its_traffic_at_once(weight: int) -> None:
     world = at_weight(weight)
@@ -697,3 +736,61 @@ def test_an_intent_of_another_kind_is_read_back_by_what_it_ordered() -> None:
     world = released()
     edited(world, intent=Intent(world.now, "", True, workload=WorkloadOrder(scale_target=0)))
     assert read_back(world.canary, world.record, world.look()).record.intent is None
+def pausing(**more: Any) -> Any:
+    return canary(options=Options(pause_target=True), **more)
+
+
+def test_safety_22_a_target_is_paused_before_it_gets_traffic_and_resumed_when_it_has_none() -> None:
+    world = released(pausing())
+    assert Run(world).walk().outcome == "promoted"
+    pauses = [(one.workload.pause_target, one.live) for one in world.done if one.workload and one.workload.pause_target is not None]
+    assert pauses == [(True, 0), (False, 0)]
+    first_raise = next(one.at for one in world.done if one.weight)
+    assert next(one.at for one in world.done if one.workload and one.workload.pause_target) < first_raise
+    assert world.target and not world.target.paused
+    rules.hold(world)
+
+
+def test_safety_22_an_edit_while_nobody_walks_waits_until_the_target_has_no_traffic() -> None:
+    world = at_weight(30, pausing())
+    assert world.target and world.target.paused
+    world.release(C)
+    world.done.clear()
+    assert Run(world).walk().outcome == "promoted"
+    assert [(one.weight, one.workload.pause_target if one.workload else None) for one in world.done[:2]] == [(0, None), (None, False)]
+    assert world.record.last_promoted == C and not world.target.paused
+    rules.hold(world)
+
+
+@pytest.mark.parametrize("how", ["abort", "rollback"])
+def test_safety_22_whatever_ends_the_walk_the_target_is_resumed(how: str) -> None:
+    world = at_weight(30, pausing())
+    if how == "abort":
+        world.order("abort")
+    else:
+        world.measures[0] = (FAIL, "")
+    Run(world).walk()
+    assert world.record.phase == states.FAILED
+    assert world.target and not world.target.paused and not world.record.paused
+    rules.hold(world)
+
+
+def test_safety_22_a_target_that_its_owner_paused_stays_paused() -> None:
+    world = at_weight(30, canary())
+    assert world.target
+    world.target.pause(True, world.now)
+    assert Run(world).walk().outcome == "promoted"
+    assert world.target.paused
+
+
+def test_safety_16_a_canary_that_has_to_go_on_serving_is_paused() -> None:
+    world = at_weight(50)
+    until(world, lambda now: now.record.phase == states.PROMOTING and now.record.intent is None)
+    assert world.primary and world.target
+    world.primary.sick |= {A, B}
+    world.primary.changed_at = world.now
+    run = Run(world).walk()
+    assert run.outcome == "held" and "goes on serving" in run.why
+    assert world.target.paused and world.weight == 50
+
+

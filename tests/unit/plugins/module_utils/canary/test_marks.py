@@ -73,6 +73,15 @@ def test_safety_29_writing_what_is_given_back_stamps_nothing_until_somebody_take
     assert marks.stamped(back, "podinfo", 8) == obj(released="podinfo.7", epoch="8", canary="podinfo")
 
 
-@pytest.mark.parametrize(("annotations", "held"), [({"canary": "podinfo"}, True), ({"epoch": "3"}, True), ({"canary": "other", "epoch": "3"}, False), ({}, False)])
+@pytest.mark.parametrize(("annotations", "held"), [
+    ({"canary": "podinfo"}, True), ({"epoch": "3"}, True), ({"canary": "other", "epoch": "3"}, False), ({}, False)])
 def test_a_fence_without_a_name_is_held_too(annotations: dict[str, str], held: bool) -> None:
     assert marks.is_held(obj(**annotations), "podinfo") is held
+
+
+def test_safety_29_who_begins_anew_without_a_record_begins_above_the_removal() -> None:
+    back = marks.released(obj(epoch="7.2", canary="podinfo"), "podinfo", 7)
+    assert marks.newest_epoch(back, "podinfo") == 7
+    assert marks.newest_epoch(back, "another") == 0
+    assert marks.newest_epoch(obj(epoch="9.1", released="podinfo.7"), "podinfo") == 9
+    marks.check(back, "podinfo", marks.newest_epoch(back, "podinfo") + 1)

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 SET: dict[str, Any] = {
     "min_interval": 1, "settle": 0, "drain": 2.5, "lease": 60, "on_no_data": "hold", "on_query_error": "fail", "on_no_answer": "fail",
-    "manual_gates": ["confirm-promotion"], "provider": "gatewayapi:v1", "metrics_server": "http://prometheus:9090", "selector_labels": ["component"],
-    "label_prefixes": ["*"], "max_time_to_accept": 5, "on_absence": "rollback", "absence": 30,
+    "manual_gates": ["confirm-promotion"], "provider": "gatewayapi:v1", "metrics_server": "http://prometheus:9090", "metrics_from": "envoy",
+    "selector_labels": ["component"], "label_prefixes": ["*"], "max_time_to_accept": 5, "pause_target": "true", "on_absence": "rollback", "absence": 30,
+    "route": "adopted", "route_name": "public", "route_rule": "main", "ingress_class": "outer",
 }
 
 
@@ -64,6 +65,7 @@ def test_a_list_may_be_one_text(value: Any) -> None:
     ({"manual_gates": ["rollout"]}, "canary_manual_gates", "confirm-rollout, confirm-traffic-increase, confirm-promotion"),
     ({"manual_gates": {"confirm-rollout": True}}, "canary_manual_gates", "a list of texts"),
     ({"metrics_server": "prometheus:9090"}, "canary_metrics_server", "http:// or https://"),
+    ({"metrics_from": "nginx"}, "canary_metrics_from", "app, envoy, traefik"),
     ({"selector_labels": ["a b"]}, "canary_selector_labels[0]", "the key of a label"),
     ({"label_prefixes": [1]}, "canary_label_prefixes[0]", "need quotes"),
     ({"drian": 5}, "canary_drian", "did you mean drain?"),

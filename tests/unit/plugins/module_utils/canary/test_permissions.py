@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 
 import pytest
@@ -15,7 +16,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec i
 SHIPPED = pathlib.Path(__file__).parents[5] / "docs" / "rbac.yml"
 
 ROLES = {
-    "progressive-delivery": permissions.WALK + permissions.ROUTES["gatewayapi:v1"],
+    "progressive-delivery": permissions.WALK + tuple(rule for rules in permissions.ROUTES.values() for rule in rules),
     "progressive-delivery-remove": permissions.REMOVAL,
     "progressive-delivery-watchdog": permissions.WATCHDOG,
     "progressive-delivery-canary-object": permissions.CANARY_OBJECT,
@@ -55,6 +56,11 @@ def test_no_other_role_is_shipped() -> None:
 def test_no_role_is_more_than_a_namespace_needs() -> None:
     granted = [entry for name, entries in shipped().items() if name != "progressive-delivery-remove" for entry in entries]
     assert not [entry for entry in granted if "*" in entry or entry[2] in ("delete", "deletecollection", "escalate", "bind", "impersonate")]
+
+
+def test_a_walk_over_services_alone_needs_nothing_of_a_gateway() -> None:
+    over_services = dataclasses.replace(canary(), provider="kubernetes")
+    assert permissions.needed(over_services, is_object=False) == {"test": permissions.WALK}
 
 
 def test_a_document_from_a_file_needs_nothing_of_flagger() -> None:

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import inventory, record as states
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.machine import decide, read_back
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import OURS, Orders, TrafficOrder, WorkloadOrder
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import ORIGINAL, OURS, Orders, TrafficOrder, WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.plan import plan
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import KEEP_TARGET, Intent, dumps, orders_of, removal_text
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import CONFIRM_PROMOTION, CONFIRM_ROLLOUT, GATES, POST_ROLLOUT, Options
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import CONFIRM_PROMOTION, CONFIRM_ROLLOUT, GATES, POST_ROLLOUT, Canary, Options
 from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.canary import rules
 from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.canary.test_machine_properties import (
     BEGINNINGS,
@@ -54,6 +54,21 @@ def idle(phase: str) -> World:
     Run(world).walk()
     assert world.record.phase == phase
     world.measures.clear()
+    return world
+
+
+OTHERS = {
+    "services alone": canary(provider="kubernetes", analysis={"iterations": 2, "step_weight": 0, "max_weight": 100}),
+    "blue/green": canary(analysis={"iterations": 2, "step_weight": 0, "max_weight": 100}),
+    "adopted": canary(options=Options(route="adopted")),
+    "paused": canary(options=Options(pause_target=True)),
+}
+
+
+def idle_over(document: Canary) -> World:
+    world = released(document)
+    Run(world).walk()
+    assert world.record.phase == states.SUCCEEDED
     return world
 
 
@@ -109,6 +124,96 @@ def test_safety_29_removal_killed_at_any_crossing_is_gone_on_with(phase: str) ->
         rules.is_removed(world)
         rules.hold(world)
         assert world.target and undisturbed.target and world.target.revision == undisturbed.target.revision, crossing
+
+
+@pytest.mark.parametrize("phase", [states.INITIALIZING, states.INITIALIZED, states.PROGRESSING, states.PROMOTING, states.FINALISING, states.SUCCEEDED])
+@pytest.mark.parametrize("document", OTHERS)
+def test_safety_29_removal_works_for_every_provider_and_strategy_killed_at_any_crossing(document: str, phase: str) -> None:
+    def begin() -> World:
+        idle_now = phase in (states.INITIALIZED, states.SUCCEEDED)
+        world = in_phase(phase, OTHERS[document]) if not idle_now else fresh(OTHERS[document]) if phase == states.INITIALIZED else released(OTHERS[document])
+        if idle_now:
+            Run(world).walk()
+        assert world.record.phase == phase
+        return world
+    undisturbed = begin()
+    before = undisturbed.crossings
+    assert remove(undisturbed).outcome == "removed"
+    rules.is_removed(undisturbed)
+    rules.hold(undisturbed)
+    for crossing in range(before + 1, undisturbed.crossings + 1):
+        world = begin()
+        world.kill_at.add(crossing)
+        remove(world)
+        world.pass_time(45)
+        run = Run(world, name="next").walk()
+        assert run.outcome in ("removed", "unchanged"), (crossing, run.outcome, run.why)
+        rules.is_removed(world)
+        rules.hold(world)
+
+
+def test_safety_29_over_services_alone_no_order_names_a_route_and_the_apex_is_never_pointed_back() -> None:
+    world = idle_over(OTHERS["services alone"])
+    began = len(world.done)
+    remove(world)
+    assert [one.traffic for one in world.done[began:] if one.traffic] == [TrafficOrder(apex_back=True)]
+
+
+def test_safety_29_an_apex_that_somebody_gave_back_to_a_target_at_zero_brings_it_up_before_the_primary_goes() -> None:
+    world = idle_over(OTHERS["services alone"])
+    world.obey(None, WorkloadOrder(scale_target=0))
+    world.services.discard(world.canary.service.name)
+    world.set_weight(100)
+    assert remove(world).outcome == "removed"
+    rules.is_removed(world)
+
+
+def test_safety_29_the_plan_of_a_removal_over_services_alone_ends_with_nothing_left() -> None:
+    world = idle_over(OTHERS["services alone"])
+    record = dataclasses.replace(world.record, removing=states.Removal("why", world.now))
+    steps = plan(world.canary, record, world.look_for(record))
+    assert steps[-1].phase == states.TERMINATED
+    assert not [step.what for step in steps if "lead the route" in step.what]
+
+
+def test_safety_29_a_route_of_ones_own_that_names_the_primary_stops_a_removal_before_the_first_write() -> None:
+    world = idle_over(OTHERS["adopted"])
+    record = dataclasses.replace(world.record, removing=states.Removal("why", world.now))
+    seen = world.look_for(record)
+    seen = dataclasses.replace(seen, remains=dataclasses.replace(seen.remains, needed=("Service/podinfo-primary", "Service/podinfo-canary")))
+    decision = decide(world.canary, record, seen)
+    assert (decision.outcome, decision.traffic, decision.workload) == ("held", None, None)
+    assert "name podinfo in its place" in decision.why
+
+
+def test_safety_29_what_a_route_of_ones_own_names_stays_and_people_are_told() -> None:
+    world = idle_over(OTHERS["adopted"])
+    remove(world)
+    assert world.services == {"podinfo-canary"}
+    assert any("Service/podinfo-canary stays" in one.message for one in world.told)
+
+
+def test_safety_22_a_target_that_was_paused_by_us_is_resumed_by_a_removal() -> None:
+    world = idle(states.FAILED)
+    assert world.target
+    world.target.pause(True, world.now)
+    world.stored = dumps(dataclasses.replace(world.record, paused=True))
+    began = len(world.done)
+    assert remove(world).outcome == "removed"
+    orders = [one.workload for one in world.done[began:] if one.workload]
+    assert orders[:3] == [WorkloadOrder(template_back={"revision": A}), WorkloadOrder(pause_target=False), WorkloadOrder(scale_target=2)]
+    rules.is_removed(world)
+
+
+def test_safety_29_copies_that_were_found_are_in_the_inventory_when_they_are_ordered_away() -> None:
+    world = idle(states.SUCCEEDED)
+    copy = "PodDisruptionBudget/podinfo-primary"
+    record = dataclasses.replace(world.record, phase=states.TERMINATING, removing=states.Removal("why", world.now))
+    seen = world.look_for(record)
+    left = dataclasses.replace(seen.remains, objects=(copy,), apex=ORIGINAL, apex_has_primary=False, route=ORIGINAL)
+    seen = dataclasses.replace(seen, remains=left, route=None)
+    decision = decide(world.canary, record, seen)
+    assert decision.workload == WorkloadOrder(dispose=(copy,)) and copy in decision.record.inventory
 
 
 def test_safety_29_the_steps_of_removal_have_their_order() -> None:
@@ -276,7 +381,8 @@ def test_an_order_to_remove_says_whose_template_is_kept() -> None:
 def test_safety_13_a_raise_that_is_open_when_removal_is_ordered_is_void() -> None:
     world = at_weight(30)
     seen = dataclasses.replace(world.look(), orders=Orders(remove="yes", keep=states.KEEP_PRIMARY))
-    raising = dataclasses.replace(world.record, intent=Intent(world.now, B, False, traffic=TrafficOrder(split=dataclasses.replace(world.split, canary=40, primary=60))))
+    raised = TrafficOrder(split=dataclasses.replace(world.split, canary=40, primary=60))
+    raising = dataclasses.replace(world.record, intent=Intent(world.now, B, False, traffic=raised))
     assert read_back(world.canary, raising, seen).record.intent is None
 
 

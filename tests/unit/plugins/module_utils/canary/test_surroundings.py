@@ -136,7 +136,7 @@ def test_what_we_or_flagger_made_for_this_canary_is_gone_on_with(metadata: Any) 
          "spec.targetRef.name: Deployment test/podinfo-primary exists and was not made for the canary podinfo"),
         ({"primary": deployment("podinfo-primary", "else", metadata=OURS)},
          "spec.targetRef.name: Deployment test/podinfo-primary exists and has the selector app=else, not app=podinfo-primary"),
-        ({"route": route()}, "spec.service.name: HTTPRoute test/podinfo exists and was not made for the canary podinfo; walking on a route of your own"),
+        ({"route": route()}, "spec.service.name: HTTPRoute test/podinfo exists and was not made for the canary podinfo (accepted: "),
         ({"route": route(annotations={"progressive.delivery/canary": "other"})}, "spec.service.name: HTTPRoute test/podinfo belongs to the canary other"),
         ({"services": [service("podinfo-primary", {"app": "else"})]},
          "spec.service.name: Service test/podinfo-primary exists, was not made for the canary podinfo"),
@@ -161,12 +161,18 @@ def test_a_users_service_of_the_target_becomes_the_apex(selector: Any) -> None:
 
 # Bystanders
 
-def test_safety_21_a_budget_that_will_not_cover_the_primary_is_told() -> None:
-    budgets = (obj("PodDisruptionBudget", "pdb", {"selector": {"matchLabels": {"app": "podinfo"}}}),
-               obj("PodDisruptionBudget", "both", {"selector": {"matchLabels": {"tier": "web"}}}))
-    assert warnings(budgets=budgets) == [
-        "PodDisruptionBudget test/pdb covers the pods of podinfo, not those of podinfo-primary, which serve users from now on: "
-        "make one that selects app: podinfo-primary"]
+def budget(name: str, app: str, **metadata: Any) -> dict[str, Any]:
+    return obj("PodDisruptionBudget", name, {"selector": {"matchLabels": {"app": app}}}, **metadata)
+
+
+def test_safety_21_a_budget_is_worth_a_word_only_where_its_copy_has_no_place() -> None:
+    ours, theirs = budget("pdb-primary", "podinfo-primary", **OURS), budget("pdb-primary", "elsewhere")
+    assert not warnings(budgets=(budget("pdb", "podinfo"),))
+    assert not warnings(budgets=(budget("pdb", "podinfo"), ours))
+    assert not warnings(budgets=(budget("pdb", "podinfo"), budget("pdb-primary", "podinfo-primary")))
+    assert warnings(budgets=(budget("pdb", "podinfo"), theirs)) == [
+        "PodDisruptionBudget test/pdb covers the pods of podinfo, not those of podinfo-primary, which serve users from now on, and its copy cannot be "
+        "called pdb-primary, which is somebody's: let that one select app: podinfo-primary"]
 
 
 def test_safety_21_a_policy_that_would_leave_the_primary_cut_off_is_refused() -> None:
@@ -186,7 +192,7 @@ def test_safety_21_a_service_by_which_users_come_is_refused(kind: str) -> None:
 
 
 def test_safety_21_a_service_that_a_route_names_is_refused() -> None:
-    (refused,) = refusals(services=[service("web", {"app": "podinfo"})], routes=(route("public", "web"),))
+    (refused,) = refusals(services=[service("web", {"app": "podinfo"})], routes=(route("public", "web"),), routed=frozenset({"web"}))
     assert "a route sends requests to it" in refused
 
 
@@ -200,6 +206,20 @@ def test_an_autoscaler_of_the_target_is_told() -> None:
                obj("HorizontalPodAutoscaler", "other", {"scaleTargetRef": {"kind": "Deployment", "name": "other"}}))
     (told,) = warnings(autoscalers=scalers)
     assert told.startswith("HorizontalPodAutoscaler test/hpa scales podinfo, not podinfo-primary")
+
+
+# A route of the user's own
+
+ADOPTED = dataclasses.replace(CANARY, options=Options(route="adopted"))
+
+
+def test_an_adopted_route_is_not_expected_to_be_ours() -> None:
+    assert not found(ADOPTED, route=route()).problems
+
+
+def test_safety_8_an_adopted_route_that_another_canary_walks_on_is_refused() -> None:
+    (problem,) = found(ADOPTED, route=route(annotations={"progressive.delivery/canary": "other"})).problems
+    assert str(problem).startswith("spec.service.name: HTTPRoute test/podinfo belongs to the canary other")
 
 
 # Other hands
@@ -226,6 +246,13 @@ def test_safety_23_somebody_may_say_that_the_tool_ignores_them() -> None:
 
 def test_safety_23_a_tool_on_other_fields_is_welcome() -> None:
     assert not refusals(target=deployment(metadata=managed("argocd-controller", "spec", "template")))
+
+
+@pytest.mark.parametrize("splits", [("spec", "rules"), ("spec", "routes")])
+def test_safety_23_a_gitops_tool_on_the_part_of_a_route_that_splits_is_refused(splits: tuple[str, str]) -> None:
+    (refused,) = refusals(route=route(**OURS, **managed("argocd-controller", *splits)), splits=splits)
+    assert refused.startswith(f"canary_gitops_ignored: Argo CD would put back {'.'.join(splits)} of HTTPRoute test/podinfo")
+    assert not refusals(route=route(**OURS, **managed("argocd-controller", "spec", "hostnames")), splits=splits)
 
 
 def test_a_helm_chart_is_told() -> None:

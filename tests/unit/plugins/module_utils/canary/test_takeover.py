@@ -35,6 +35,34 @@ def test_safety_25_flagger_is_live_until_it_is_suspended_or_we_wrote_last(obj: A
     assert takeover.is_live(obj) is live
 
 
+BEFORE, AFTER = ("flagger", "2026-01-01T10:00:00Z"), ("progressive-delivery", "2026-01-01T11:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("writes", "status", "rejects"),
+    [
+        ([BEFORE], {"phase": "Failed", "lastAppliedSpec": "5d8fbcd5c"}, True),
+        ([BEFORE], {"phase": "Progressing", "lastAppliedSpec": "5d8fbcd5c"}, False),
+        ([BEFORE], {}, False),
+        ([BEFORE, AFTER], {"phase": "Failed", "lastAppliedSpec": "b" * 64}, True),
+        ([BEFORE, AFTER], {"phase": "Failed", "lastAppliedSpec": "a" * 64}, False),
+    ],
+)
+def test_safety_25_a_canary_that_flagger_left_in_failed_rejects_the_present_template(writes: Any, status: Any, rejects: bool) -> None:
+    assert takeover.rejects({**canary(*writes), "status": status}, "b" * 64) is rejects
+
+
+def test_safety_07_only_a_canary_object_of_flagger_is_taken_from_the_owners() -> None:
+    flaggers = {"apiVersion": "flagger.app/v1beta1", "kind": "Canary", "name": "podinfo", "controller": True}
+    others = {"apiVersion": "example.com/v1", "kind": "Canary", "name": "podinfo"}
+    metadata = {"name": "podinfo", "labels": {"app": "podinfo"}}
+    both = {"kind": "Service", "metadata": {**metadata, "ownerReferences": [flaggers, others]}, "spec": {}}
+    assert takeover.freed(both) == {"kind": "Service", "metadata": {**metadata, "ownerReferences": [others]}, "spec": {}}
+    assert takeover.freed({"metadata": {**metadata, "ownerReferences": [flaggers]}}) == {"metadata": metadata}
+    nobodys = {"metadata": {**metadata, "ownerReferences": [others]}}
+    assert takeover.freed(nobodys) is nobodys
+
+
 @pytest.mark.parametrize(
     ("obj", "suspended"), [(canary(), False), (canary(suspend=True), True), (canary(suspend=True, means="flagger"), False)])
 def test_safety_25_our_annotation_makes_suspend_mean_flagger_alone(obj: Any, suspended: bool) -> None:

@@ -67,6 +67,16 @@ def test_a_line_has_time_phase_weight_report_and_what_comes_next() -> None:
     assert clock(NOON) == "12:00:00"
 
 
+@pytest.mark.parametrize(("number", "weight", "text"), [
+    (3, 0, "[....................]   0% iteration 3/10 | x"),
+    (11, 100, "[####################] 100% | x"),
+    (0, 0, "[....................]   0% | x"),
+])
+def test_a_line_shows_the_iteration_while_there_is_one(number: int, weight: int, text: str) -> None:
+    record = Record("podinfo", "test", phase="Progressing", canary_weight=weight, iterations=number, iterations_wanted=10)
+    assert line(record, NOON, "x") == f"12:00:00 Progressing      {text}"
+
+
 @given(st.sampled_from(PHASES), st.text(min_size=1), st.floats(-100, 1e6))
 def test_a_line_is_one_line_whatever_it_says(phase: str, text: str, due: float) -> None:
     assert len(line(Record("podinfo", "test", phase=phase), NOON, text, NOON + due).splitlines()) == 1

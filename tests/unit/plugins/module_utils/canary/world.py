@@ -73,11 +73,11 @@ def check(index: int = 0, name: str = "request-success-rate", interval: float = 
 
 
 def canary(*, hooks: tuple[Hook, ...] = (), checks: tuple[Check, ...] = (check(),), options: Options = Options(), analysis: dict[str, Any] | None = None,
-           **more: Any) -> Canary:
+           provider: str = "gatewayapi:v1", **more: Any) -> Canary:
     """podinfo.test: 10, 20 ... 50 percent, one check, three failed checks roll back, every ten seconds."""
     shape: dict[str, Any] = {"interval": 10.0, "threshold": 3, "max_weight": 50, "step_weight": 10}
     shape.update(analysis or {})
-    return Canary("podinfo", "test", "gatewayapi:v1", "podinfo", "Deployment", Service("podinfo", 9898),
+    return Canary("podinfo", "test", provider, "podinfo", "Deployment", Service("podinfo", 9898),
                   Analysis(checks=checks, hooks=hooks, **shape), options, **more)
 
 
@@ -98,6 +98,8 @@ class Deployment:
     limping: bool = False
     sick: set[str] = field(default_factory=set)     # revisions that never get ready
     promoted: str = ""
+    paused: bool = False
+    held: bool = False                  # its template was edited while it was paused, and has no pods yet
     history: dict[str, tuple[str, str]] = field(default_factory=dict)   # ReplicaSet: (uid, revision)
 
     def __post_init__(self) -> None:
@@ -110,7 +112,7 @@ class Deployment:
         if wanted == self.revision:
             return
         self.had_pods = self.endpoints(now) > 0
-        self.revision, self.template_at = wanted, now
+        self.revision, self.template_at, self.held = wanted, now, self.paused
         if self.replicas:
             self.changed_at = now
         self._remember()
@@ -123,8 +125,13 @@ class Deployment:
             self.had_pods = False
         self.replicas = replicas
 
+    def pause(self, paused: bool, now: float) -> None:
+        self.paused = paused
+        if self.held and not paused:
+            self.held, self.changed_at = False, now
+
     def answers(self, now: float) -> bool:
-        return self.replicas > 0 and not self.down and self.revision not in self.sick and now >= self.changed_at + self.takes
+        return self.replicas > 0 and not self.down and not self.held and self.revision not in self.sick and now >= self.changed_at + self.takes
 
     def endpoints(self, now: float) -> int:
         if self.answers(now):
@@ -140,7 +147,7 @@ class Deployment:
             name=self.name, uid=f"uid-{self.name}", resource_version=str(int(now * 10)), replicas=self.replicas, running=self.replicas,
             available=answering, ready=ready, why=why, stuck=not ready and self.replicas > 0 and now > self.changed_at + self.gives_up,
             revision=self.revision, replicaset=name, replicaset_uid=self.history[name][0] if name else "",
-            endpoints=answering, promoted=self.promoted)
+            endpoints=answering, promoted=self.promoted, paused=self.paused)
 
 
 @dataclass(frozen=True)
@@ -186,6 +193,7 @@ class World:
     accepted_from: float = NEVER
     accepts_after: float = 0.5          # NEVER: the gateway's controller accepts nothing
     suspended: bool = False
+    flagger_failed: bool = False        # the Canary object's status, as Flagger left it; our first projection takes its place
     stored: str = ""                    # the record's text
     annotations: dict[str, str] = field(default_factory=dict)
     gates: dict[int, str] = field(default_factory=dict)      # by index of the hook: allowed, refused, no_answer
@@ -203,6 +211,7 @@ class World:
     measured: list[tuple[float, int]] = field(default_factory=list)
     weights: list[tuple[float, int]] = field(default_factory=list)     # as somebody saw the live object, with changes only
     passed: set[str] = field(default_factory=set)            # "revision@weight" that was judged and passed
+    iterated: list[tuple[float, str, int]] = field(default_factory=list)   # time, run and iteration of what was judged and passed without a weight
     by_hand: set[int] = field(default_factory=set)           # weights that people put on the route
     promote_ordered: bool = False
     harm: list[str] = field(default_factory=list)            # what users would have noticed
@@ -225,13 +234,16 @@ class World:
             route = Route(None, self.now >= self.accepted_from, "" if self.now >= self.accepted_from else "not accepted yet")
         elif self.foreign_route:
             route = Route(None, True, "", False)
+        elif not self.canary.splits:
+            route = None if self.split is None else Route(self.split, True)
         elif self.split is not None:
             route = Route(self.split, self.now >= self.accepted_from, "" if self.now >= self.accepted_from else "not accepted yet")
         seen = Observation(
             now=self.now, target=self.target.see(self.now) if self.target else None, primary=self.primary.see(self.now) if self.primary else None,
             same_as_primary=bool(self.target and self.primary and self.target.revision == self.primary.revision),
             services=tuple(sorted(names - self.services)), apex_on_primary=self.now >= self.apex_since + self.apex_takes, route=route,
-            orders=self.orders(), suspended=self.suspended, replicasets=tuple(self.target.history) if self.target else (),
+            orders=self.orders(), suspended=self.suspended,
+            rejected=self.flagger_failed and not self.stored, replicasets=tuple(self.target.history) if self.target else (),
             missing=tuple(sorted(names - self.services - {self.canary.service.name})))
         if not self.weights or self.weights[-1][1] != weight_of(seen):
             self.weights.append((self.now, weight_of(seen)))
@@ -248,10 +260,16 @@ class World:
         there |= {inventory.entry("Deployment", self.canary.primary)} if self.primary else set()
         ours = service.name in self.services
         behind = self.primary if ours else self.target
+        needed = (inventory.entry("Service", service.canary_name),) if self.canary.adopted and service.canary_name in self.services else ()
         return Remains(
-            objects=tuple(item for item in inventory.to_dispose(self.canary, record.inventory) if item in there),
+            objects=tuple(item for item in inventory.to_dispose(self.canary, record.inventory) if item in there and item not in needed),
             apex=OURS if ours else ORIGINAL, apex_has_primary=self._apex_has_primary(), apex_ready=bool(behind and behind.endpoints(self.now)),
-            route=ORIGINAL if self.leads_back else OURS if self.split else MISSING, held=self.held)
+            route=ORIGINAL if self.leads_back else OURS if self._leads_to_primary() else ORIGINAL if self.canary.adopted else MISSING, held=self.held,
+            needed=needed)
+
+    def _leads_to_primary(self) -> bool:
+        """The route, whoever the apex leads to: the user's own names the apex in the primary's place."""
+        return bool(self.split) and self.canary.splits and (not self.canary.adopted or self.weight > 0)
 
     def _apex_has_primary(self) -> bool:
         return self.canary.service.name in self.services or self.now < self.apex_back_since + self.apex_takes
@@ -294,7 +312,9 @@ class World:
         self.annotations[order_key("approve", gate)] = json.dumps(body)
 
     def set_weight(self, weight: int) -> None:
-        """Somebody edits the route by hand."""
+        """Somebody edits the route by hand, or the apex, which has all or nothing."""
+        if not self.canary.splits:
+            weight = 100 if weight else 0
         self.split, self.leads_back = Split(100 - weight, weight), False
         self.accepted_from = self.now
         self.by_hand.add(weight)
@@ -322,11 +342,16 @@ class World:
             self._harmed(self.target is None or not self.target.endpoints(self.now), "the apex is given back to a target that does not answer")
             self.services.discard(service.name)
             self.apex_back_since, self.drained_from = self.now, self.now + self.apex_takes
+            self.split = self.split if self.canary.splits else Split(0, 100)
         if order.route_back:
             self._harmed(self._apex_has_primary() or not self.target or not self.target.endpoints(self.now), "the route is led to an apex that is not ready")
             self.drained_from = self.now + self.accepts_after if self.split else self.drained_from
             self.split, self.leads_back, self.accepted_from = None, True, self.now + self.accepts_after
         if order.split is None:
+            return
+        if not self.canary.splits:
+            self._traffic(TrafficOrder(apex=True))
+            self.split = order.split
             return
         if order.split != self.split or self.foreign_route:
             self.leads_back = False
@@ -346,13 +371,17 @@ class World:
             self._dispose(order.dispose)
         elif order.scale_target is not None and self.target:
             self.target.scale(order.scale_target, self.now)
+        elif order.scale_primary is not None and self.primary:
+            self.primary.scale(order.scale_primary, self.now)
+        elif order.pause_target is not None and self.target:
+            self.target.pause(order.pause_target, self.now)
         elif order.promote is not None:
             self._retemplate(self.target, order.promote, order.promote["uid"])
         elif order.restore is not None:
             self._retemplate(self.primary, order.restore, None)
 
     def _dispose(self, entries: tuple[str, ...]) -> None:
-        self._harmed(bool(self.split) or self._apex_has_primary(), "what serves users is deleted")
+        self._harmed(self._leads_to_primary() or self._apex_has_primary(), "what serves users is deleted")
         self._harmed(bool(entries) and self.now < self.drained_from + self.canary.options.drain, "what served users is deleted before it drained")
         for entry in entries:
             kind, _slash, name = entry.partition("/")
@@ -576,6 +605,8 @@ class Run:
         world.decisions.append((world.now, where, decision))
         if where == stages.JUDGE and record.pinned and all(item.outcome == PASS for item in outcomes):
             world.passed.add(f"{record.pinned.revision}@{record.canary_weight}")
+            if record.canary_weight == 0:
+                world.iterated.append((world.now, record.run, record.iterations))
         after = dataclasses.replace(decision.record, report=words.report(decision.why, answers, outcomes),
                                     judged_by=self.holder.run if where == stages.JUDGE else decision.record.judged_by)
         for key in decision.obeyed:

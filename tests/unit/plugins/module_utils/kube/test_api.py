@@ -95,11 +95,10 @@ def test_writes_name_their_field_manager_and_their_kind_of_patch(server: Any) ->
     api.patch_status(ROUTE, {"status": {}})
     api.create(ROUTE, {"a": 1})
     api.replace(ROUTE, FENCED)
-    api.apply(ROUTE, FENCED)
     assert [(asked.method, asked.path.removeprefix(ROUTE.collection.path), asked.all_of("content-type")[0]) for asked in server.asked] == [
         ("PATCH", "/podinfo", "application/merge-patch+json"), ("PATCH", "/podinfo", "application/json-patch+json"),
         ("PATCH", "/podinfo/scale", "application/merge-patch+json"), ("PATCH", "/podinfo/status", "application/merge-patch+json"),
-        ("POST", "", "application/json"), ("PUT", "/podinfo", "application/json"), ("PATCH", "/podinfo", "application/apply-patch+yaml")]
+        ("POST", "", "application/json"), ("PUT", "/podinfo", "application/json")]
     assert {asked.query["fieldManager"] for asked in server.asked} == {"progressive-delivery"}
     assert json.loads(server.asked[0].body) == FENCED
 

@@ -6,9 +6,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import SpecError
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import METRICS_FROM
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.templates import names, render
 from ansible_collections.progressive.delivery.plugins.module_utils.metrics.builtin import (
     DURATION,
@@ -34,6 +37,53 @@ def test_ws_45_gateway_api_asks_for_the_applications_own_metric(provider: str, n
     assert (render(found.query, VALUES, {}), found.unit, found.factor) == (query, unit, factor)
 
 
+BACKEND = 'service=~"httproute-test-.+-gw-.+-svc-test-web-canary-[0-9]+@kubernetesgateway"'
+CLUSTER = 'envoy_cluster_name=~"test_web-canary_[0-9]+"'
+
+
+@pytest.mark.parametrize(("word", "name", "query", "unit", "factor"), [
+    ("envoy", SUCCESS_RATE,
+     f'sum(rate(envoy_cluster_upstream_rq{{{CLUSTER},envoy_response_code!~"5.*"}}[60s]))'
+     f' / sum(rate(envoy_cluster_upstream_rq{{{CLUSTER}}}[60s])) * 100', "%", 1.0),
+    ("envoy", DURATION, f"histogram_quantile(0.99, sum(rate(envoy_cluster_upstream_rq_time_bucket{{{CLUSTER}}}[60s])) by (le))", "ms", 1.0),
+    ("traefik", SUCCESS_RATE,
+     f'sum(rate(traefik_service_requests_total{{{BACKEND},code!~"5.*"}}[60s]))'
+     f' / sum(rate(traefik_service_requests_total{{{BACKEND}}}[60s])) * 100', "%", 1.0),
+    ("traefik", DURATION, f"histogram_quantile(0.99, sum(rate(traefik_service_request_duration_seconds_bucket{{{BACKEND}}}[60s])) by (le))", "ms", 1000.0),
+])
+def test_a_gateways_own_metrics_are_asked_for_the_canarys_backend(word: str, name: str, query: str, unit: str, factor: float) -> None:
+    found = builtin("gatewayapi:v1", name, word)
+    assert (render(found.query, {**VALUES, "service": "web"}, {}), found.unit, found.factor) == (query, unit, factor)
+
+
+# As Contour 1.33.8 with Envoy 1.40 and Traefik 3.7.15 name them for a Gateway API route or an HTTPProxy.
+_ROUTE = "gw-gateway-system-traefik-ep-web-0-8255adc3b91295564964"
+SEEN = {
+    "envoy": {"test_web-canary_80": True, "test_web-primary_80": False, "test_web_80": False, "other_web-canary_80": False,
+              "pre-test_web-canary_80": False, "test_my-web-canary_80": False, "test_web-canary-canary_80": False},
+    "traefik": {f"httproute-test-web-{_ROUTE}-svc-test-web-canary-1@kubernetesgateway": True,
+                f"httproute-test-public-{_ROUTE}-svc-test-web-canary-0@kubernetesgateway": True,
+                f"httproute-test-web-{_ROUTE}-svc-test-web-primary-0@kubernetesgateway": False,
+                f"httproute-test-web-{_ROUTE}-svc-test-web-0@kubernetesgateway": False,
+                f"httproute-test-my-web-{_ROUTE}-svc-test-my-web-canary-1@kubernetesgateway": False,
+                f"httproute-other-web-{_ROUTE}-svc-other-web-canary-1@kubernetesgateway": False,
+                f"httproute-pre-test-web-{_ROUTE}-svc-pre-test-web-canary-1@kubernetesgateway": False},
+}
+
+
+@pytest.mark.parametrize(("word", "label", "counts"), [(word, *entry) for word, entries in SEEN.items() for entry in entries.items()])
+@pytest.mark.parametrize("name", [SUCCESS_RATE, DURATION])
+def test_only_the_canarys_backend_of_this_namespace_counts(word: str, label: str, counts: bool, name: str) -> None:
+    query = render(builtin("gatewayapi:v1", name, word).query, {**VALUES, "service": "web"}, {})
+    patterns = re.findall(r'(?:service|envoy_cluster_name)=~"([^"]+)"', query)
+    assert patterns and all(bool(re.fullmatch(pattern, label)) == counts for pattern in patterns)
+
+
+def test_contour_is_judged_by_its_envoy_unless_told_otherwise() -> None:
+    assert builtin("contour", DURATION) == builtin("gatewayapi:v1", DURATION, "envoy")
+    assert builtin("contour", DURATION, "app") == builtin("gatewayapi:v1", DURATION)
+
+
 def test_the_success_rate_knows_how_to_ask_for_any_traffic() -> None:
     traffic = render(builtin("gatewayapi:v1", SUCCESS_RATE).traffic, VALUES, {})
     assert traffic == f"sum(rate(http_request_duration_seconds_count{{{PODS}}}[60s]))"
@@ -43,6 +93,10 @@ def test_the_success_rate_knows_how_to_ask_for_any_traffic() -> None:
 def test_every_observer_has_both_checks_and_renders(observer: str) -> None:
     assert set(OBSERVERS[observer]) == {SUCCESS_RATE, DURATION}
     assert all("interval" in names(check.query) for check in OBSERVERS[observer].values())
+
+
+def test_every_word_of_the_variable_has_its_observer() -> None:
+    assert set(OBSERVERS) == set(METRICS_FROM)
 
 
 def test_every_provider_leads_to_an_observer() -> None:

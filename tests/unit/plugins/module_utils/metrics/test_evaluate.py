@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import threading
 import urllib.parse
@@ -61,6 +62,14 @@ def test_a_duration_is_milliseconds_of_the_seconds_asked(foreign: Any) -> None:
     outcome = evaluate(canary(foreign.url), builtin_check("request-duration", maximum=500.0), window=60)
     assert (outcome.outcome, outcome.unit, outcome.why) == (FAIL, "ms", "request-duration 612ms > 500ms")
     assert outcome.value == pytest.approx(612.3)
+
+
+def test_who_was_named_to_have_the_metrics_is_asked_for_in_his_unit(foreign: Any) -> None:
+    foreign.prometheus(value("600"))
+    by_envoy = dataclasses.replace(canary(foreign.url), metrics_from="envoy")
+    outcome = evaluate(by_envoy, builtin_check("request-duration", maximum=500.0), window=60)
+    assert (outcome.outcome, outcome.why) == (FAIL, "request-duration 600ms > 500ms")
+    assert 'envoy_cluster_name=~"test_podinfo-svc-canary_[0-9]+"' in asked(foreign)[0]
 
 
 def test_nothing_but_failures_is_a_rate_of_zero_not_no_data(foreign: Any, behaviour: Any) -> None:

@@ -1,0 +1,77 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Blue/green: the canary is judged so many iterations long without a user's request, then users meet it all at once.
+
+Each iteration is an interval of evidence of its own, from load that hooks make, or from what the canary does by itself. After the last
+one both gates are asked, once; then all traffic goes to the canary, is judged for one more interval, and the primary is promoted. A
+provider without weights goes from the last iteration to the promotion.
+"""
+
+from __future__ import annotations
+
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.going_down import promote
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import CONFIRM_PROMOTION, CONFIRM_TRAFFIC_INCREASE, Canary
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.steps import FULL
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn import CLOCK, PERSON, Decision, Turn
+
+# Both stand before the one moment at which users meet the revision.
+GATES_BEFORE_USERS = (CONFIRM_PROMOTION, CONFIRM_TRAFFIC_INCREASE)
+_APPROVAL = {CONFIRM_PROMOTION: "promotion approval", CONFIRM_TRAFFIC_INCREASE: "traffic increase approval"}
+
+
+def begin(turn: Turn) -> Decision:
+    """The canary is ready and the pre-rollout hooks passed: the first iteration starts to count."""
+    return _iteration(turn, 1, "ready")
+
+
+def gates_ahead(canary: Canary, record: Record) -> tuple[str, ...]:
+    """The gates that keep the step after the present iteration."""
+    last = record.iterations >= canary.analysis.iterations and record.canary_weight < FULL
+    return GATES_BEFORE_USERS if last else ()
+
+
+def advance(turn: Turn) -> Decision:
+    """Everything passed: the next iteration, or users meet the canary, or the primary is promoted."""
+    wanted = turn.canary.analysis.iterations
+    if turn.record.iterations < wanted:
+        if turn.record.canary_weight:
+            return turn.lower(f"the document asks for {wanted} iterations without traffic now: all of it to the primary")
+        return _iteration(turn, turn.record.iterations + 1, "all checks passed")
+    if turn.record.canary_weight >= FULL:
+        return promote(turn, "all checks passed with all traffic on the canary")
+    kept = _kept_by_a_gate(turn)
+    if kept:
+        return kept
+    if not turn.canary.splits:
+        return promote(turn, f"all checks passed in {wanted} iterations")
+    if turn.record.phase == states.WAITING_PROMOTION:
+        turn.enter(states.PROGRESSING)
+    turn.set(iterations=wanted + 1)
+    turn.tell("Routing all traffic to canary", once="all-to-canary")
+    return turn.raise_to(FULL, f"all checks passed in {wanted} iterations: all traffic to the canary")
+
+
+def _iteration(turn: Turn, number: int, why: str) -> Decision:
+    wanted = turn.canary.analysis.iterations
+    if turn.record.phase == states.WAITING_PROMOTION:
+        turn.enter(states.PROGRESSING)
+    turn.set(iterations=number, iterations_wanted=wanted, confirmed_at=turn.now)
+    turn.tell(f"Advance {turn.label} canary iteration {number}/{wanted}")
+    return turn.next_interval(CLOCK, f"{why}: iteration {number} of {wanted}")
+
+
+def _kept_by_a_gate(turn: Turn) -> Decision | None:
+    """The wait at the first closed gate; None when both are open. What one of them used up or told counts only if both are."""
+    before, obeyed = turn.record, list(turn.obeyed)
+    for gate in GATES_BEFORE_USERS:
+        is_open, closed = turn.gate(gate)
+        if not is_open:
+            turn.record, turn.obeyed = before, obeyed
+            turn.enter(states.WAITING_PROMOTION)
+            turn.warn(f"Halt {turn.label} advancement waiting for {_APPROVAL[gate]} {closed}", once=gate)
+            return turn.next_interval(PERSON, closed, gate=gate)
+    return None

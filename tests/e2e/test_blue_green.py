@@ -1,0 +1,128 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Blue/green releases, behind the gateway and over Services alone: users meet the revision all at once, or never."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import yaml
+from harness import PORT, RATE, Load, Receiver, Release, Walk, wait_for
+
+STEPS = {"stepWeight": None, "maxWeight": None}
+SERVICES_ALONE = {"spec__provider": "kubernetes", "spec__service": {"port": 80, "targetPort": PORT}}
+
+
+def _address(release: Release, service: str) -> str:
+    return f"http://{release.get('service', service)['spec']['clusterIP']}:80/"
+
+
+def _load_on(release: Release, service: str) -> Load:
+    """Requests to a Service's cluster address, through kube-proxy."""
+    return release.load(RATE, "--url", _address(release, service), "--host", service)
+
+
+def _hooks(release: Release) -> list[dict[str, str]]:
+    """A pre-rollout hook that starts load on the canary, since no user makes any."""
+    receiver = Receiver(on_ask=lambda: _load_on(release, "podinfo-canary"))
+    release.on_cleanup.append(receiver.shutdown)
+    return [{"name": "load", "type": "pre-rollout", "url": receiver.url, "timeout": "10s"}]
+
+
+def _killed_in_iteration(release: Release, number: int) -> Walk:
+    """A walk that is killed in an iteration, and the one after it to its end."""
+    first = release.walk()
+    wait_for(f"iteration {number}", lambda: release.record()["status"].get("iterations") == number)
+    first.kill()
+    return release.walk().wait()
+
+
+def _without_routes(release: Release) -> None:
+    """The walker may not even read a route."""
+    for role in yaml.safe_load(release.kubectl("get", "roles", "-o", "yaml"))["items"]:
+        rules = [rule for rule in role["rules"] if "gateway.networking.k8s.io" not in rule["apiGroups"]]
+        release.kubectl("patch", "role", role["metadata"]["name"], "--type=merge", "-p", json.dumps({"rules": rules}))
+
+
+def test_safety_12_a_good_release_gets_no_traffic_in_its_iterations_then_all_of_it(release: Release) -> None:
+    release.image = "lab.local/podinfo:A"
+    release.start_app()
+    release.initialise(iterations=3, webhooks=_hooks(release), **STEPS)
+    watch, users = release.watch_route(), release.load()
+    release.set_template("lab.local/podinfo:B", PODINFO_UI_MESSAGE="B")
+    walk = _killed_in_iteration(release, 2)
+    counted, weights = users.stop(), watch.stop()
+    assert (walk.rc, walk.result["outcome"]) == (0, "promoted"), walk.output[-4000:]
+    assert weights == [0, 100, 0]
+    assert counted["failed"] == 0, counted["failures"]
+    assert counted["sent"] >= 0.95 * RATE * (counted["ended"] - counted["started"])
+    assert release.images()["podinfo-primary"] == "lab.local/podinfo:B"
+    assert walk.lines("iteration 3/3") and (release.phase(), release.record()["status"]["iterations"]) == ("Succeeded", 0)
+
+
+def test_a_bad_release_is_rolled_back_without_a_user_having_seen_it(release: Release) -> None:
+    release.start_app(VERSION="1")
+    release.initialise(iterations=4, webhooks=_hooks(release), **STEPS)
+    watch, users = release.watch_route(), release.load()
+    release.set_template("lab.local/testapp:2", VERSION="2", ERROR_SHARE="0.2")
+    walk = _killed_in_iteration(release, 1)
+    counted = users.stop()
+    assert (walk.rc, walk.result["outcome"]) == (2, "rolled_back"), walk.output[-4000:]
+    assert "request-success-rate" in walk.result["why"], walk.result["why"]
+    assert watch.stop() == [0]
+    assert counted["failed"] == 0 and list(counted["versions"]) == ["1"], counted
+    assert release.get("deployment", "podinfo")["spec"]["replicas"] == 0
+    assert release.images()["podinfo-primary"] == "lab.local/testapp:1"
+
+
+def test_a_good_release_over_services_alone_loses_no_request_and_needs_no_route(release: Release) -> None:
+    release.start_app(VERSION="1", ON_TERM="drain")
+    _without_routes(release)
+    release.initialise(iterations=2, webhooks=_hooks(release), **STEPS, **SERVICES_ALONE)
+    users = _load_on(release, "podinfo")
+    release.set_template("lab.local/testapp:2", VERSION="2", ON_TERM="drain")
+    walk = _killed_in_iteration(release, 2)
+    wait_for("users are served by the new revision alone", lambda: release.get("deployment", "podinfo-primary")["status"]["updatedReplicas"] == 2)
+    counted = users.stop()
+    assert (walk.rc, walk.result["outcome"]) == (0, "promoted"), walk.output[-4000:]
+    assert counted["failed"] == 0, counted["failures"]
+    assert counted["sent"] >= 0.95 * RATE * (counted["ended"] - counted["started"])
+    assert sorted(counted["versions"]) == ["1", "2"], counted["versions"]
+    assert release.images() == {"podinfo": "lab.local/testapp:2", "podinfo-primary": "lab.local/testapp:2"}
+    assert (release.phase(), release.get("deployment", "podinfo")["spec"]["replicas"]) == ("Succeeded", 0)
+    assert release.get("service", "podinfo")["spec"]["selector"] == {"app": "podinfo-primary"}
+    again = release.walk().wait()
+    assert (again.rc, again.result["outcome"], again.recap["changed"]) == (0, "unchanged", 0), again.output[-3000:]
+
+
+def test_a_bad_release_over_services_alone_is_rolled_back_without_a_user_having_seen_it(release: Release) -> None:
+    release.start_app(VERSION="1")
+    release.initialise(iterations=4, webhooks=_hooks(release), **STEPS, **SERVICES_ALONE)
+    users = _load_on(release, "podinfo")
+    release.set_template("lab.local/testapp:2", VERSION="2", ERROR_SHARE="0.2")
+    walk = _killed_in_iteration(release, 1)
+    counted = users.stop()
+    assert (walk.rc, walk.result["outcome"]) == (2, "rolled_back"), walk.output[-4000:]
+    assert "request-success-rate" in walk.result["why"], walk.result["why"]
+    assert counted["failed"] == 0 and list(counted["versions"]) == ["1"], counted
+    assert release.get("deployment", "podinfo")["spec"]["replicas"] == 0
+    assert release.images()["podinfo-primary"] == "lab.local/testapp:1"
+
+
+def test_safety_14_an_apex_pointed_at_the_canary_by_hand_is_pointed_back_before_its_pods_go(release: Release) -> None:
+    release.start_app(VERSION="1", ON_TERM="drain")
+    release.initialise(iterations=2, metrics=[], **STEPS, **SERVICES_ALONE)
+    users = _load_on(release, "podinfo")
+    release.set_template("lab.local/testapp:2", VERSION="2", ON_TERM="drain")
+    walk = release.walk()
+    wait_for("iteration 1", lambda: release.record()["status"].get("iterations") == 1)
+    selector: dict[str, Any] = {"spec": {"selector": {"app": "podinfo"}}}
+    release.kubectl("patch", "service", "podinfo", "--type=merge", "-p", json.dumps(selector))
+    wait_for("it is pointed back", lambda: release.get("service", "podinfo")["spec"]["selector"] == {"app": "podinfo-primary"})
+    assert release.get("deployment", "podinfo")["spec"]["replicas"] == 2
+    assert walk.wait().rc == 0, walk.output[-4000:]
+    assert walk.lines("was 100, not the confirmed 0") or walk.lines("above the confirmed 0%"), walk.output[-4000:]
+    assert users.stop()["failed"] == 0
