@@ -24,8 +24,9 @@ def refuse(canary: Canary) -> list[str]:
         "corsPolicy": service.cors_policy,
     }
     adopted = ["canary_route: adopted means a route of your own, and the provider kubernetes has none: leave it out"] if canary.adopted else []
-    return adopted + [f"spec.service.{field}: means nothing to the provider {canary.provider}, which has no route, in Flagger too: leave it out"
-            for field, value in found.items() if value]
+    meaningless = [f"spec.service.{field}: means nothing to the provider {canary.provider}, which has no route, in Flagger too: leave it out"
+                   for field, value in found.items() if value]
+    return adopted + meaningless
 
 
 def route(*, exists: bool, differs: bool, pods: Collection[str], of_canary: Collection[str]) -> Route | None:

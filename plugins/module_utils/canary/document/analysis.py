@@ -88,7 +88,7 @@ def _step_weight(analysis: Fields, step_weights: tuple[int, ...], iterations: in
     step = analysis.whole("stepWeight", 0, steps.FULL, accepted=_PERCENT)
     if (step or step_weights) and iterations:
         analysis.refuse("iterations", f"{iterations} stands beside {'stepWeight' if step else 'stepWeights'}",
-                        f"Flagger takes exactly one of iterations, stepWeight and stepWeights; accepted: one of them")
+                        "Flagger takes exactly one of iterations, stepWeight and stepWeights; accepted: one of them")
     if step and step_weights:
         analysis.refuse("stepWeights", "stands beside stepWeight", f"accepted: exactly one of {_STEPS}")
     elif given and not step and not listed and not blue_green and not analysis.is_wrong("stepWeight"):

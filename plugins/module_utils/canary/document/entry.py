@@ -173,7 +173,7 @@ def _check_metrics_from(path: str, canary: Canary, findings: Findings) -> None:
         accepted = ", ".join(word for word in METRICS_FROM if word != TRAEFIK)
         findings.refuse(path, f"'{TRAEFIK}' has no metrics of what the provider {flagger.CONTOUR} routes", f"accepted: {accepted}")
     elif canary.provider == flagger.KUBERNETES and canary.metrics_from not in ("", APP):
-        findings.refuse(path, f"'{canary.metrics_from}' has no metrics of a canary that the provider {flagger.KUBERNETES} routes nothing to", f"accepted: {APP}")
+        findings.refuse(path, f"'{canary.metrics_from}' has no metrics of what the provider {flagger.KUBERNETES} routes nothing to", f"accepted: {APP}")
 
 
 def _check_strategy(spec: Fields, canary: Canary, section: str) -> None:

@@ -94,6 +94,7 @@ UNASKED = {*CLUSTERS, *FILES, "mode_misspelt", "on_wait_misspelt", "a_switch_tha
 # Said by Ansible itself, in its words.
 ARGUMENTS = ("mode_misspelt", "on_wait_misspelt", "a_switch_that_is_no_truth_value")
 
+
 @dataclass(frozen=True)
 class Case:
     """Wrong input, how the one message about it begins, and what it says is accepted."""

@@ -736,6 +736,8 @@ def test_an_intent_of_another_kind_is_read_back_by_what_it_ordered() -> None:
     world = released()
     edited(world, intent=Intent(world.now, "", True, workload=WorkloadOrder(scale_target=0)))
     assert read_back(world.canary, world.record, world.look()).record.intent is None
+
+
 def pausing(**more: Any) -> Any:
     return canary(options=Options(pause_target=True), **more)
 
@@ -792,5 +794,3 @@ def test_safety_16_a_canary_that_has_to_go_on_serving_is_paused() -> None:
     run = Run(world).walk()
     assert run.outcome == "held" and "goes on serving" in run.why
     assert world.target.paused and world.weight == 50
-
-
