@@ -7,15 +7,25 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: canary_info
-short_description: Tell all about one canary
+short_description: Tell all about one canary, or about those of a namespace
 version_added: 0.1.0
 author: The progressive.delivery authors (@progressive-delivery)
 description:
   - Reads the record of a canary, by one request, and returns what a person or a playbook may want to know.
   - A canary without record is no error; RV(exists) is false then.
+  - Without a name it returns RV(canaries), one short entry for each canary of the namespace. That needs the permission to list ConfigMaps.
+options:
+  name:
+    description:
+      - Name of the canary. Its record is the ConfigMap of this name with C(-canary) after it. When left out, all canaries of the namespace are told about.
+    type: str
+  namespace:
+    description:
+      - Namespace of the canary. Its target, Services, route and record are all in it.
+    type: str
+    required: true
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
-  - progressive.delivery.canary
   - progressive.delivery.attributes
   - progressive.delivery.attributes.cluster
 """
@@ -31,13 +41,30 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ podinfo.outcome_why }}"
   when: podinfo.exists and podinfo.outcome == 'promoted'
+
+- name: Which walks of the namespace were left alone
+  progressive.delivery.canary_info:
+    namespace: test
+  register: all
+
+- name: Name them
+  ansible.builtin.debug:
+    msg: "{{ all.canaries | selectattr('orphaned_since') | map(attribute='name') }}"
 """
 
 RETURN = r"""
+canaries:
+  description: All canaries of the namespace, by name.
+  type: list
+  elements: dict
+  returned: without a name
+  sample:
+    - {"name": "podinfo", "phase": "Progressing", "walking": true, "due": true, "weight": 20, "outcome": "", "orphaned_since": "2026-11-23T10:00:00Z",
+       "unreadable": ""}
 exists:
   description: Whether the canary has a record.
   type: bool
-  returned: always
+  returned: with a name
   sample: true
 phase:
   description: The phase, in Flagger's words.
@@ -45,7 +72,7 @@ phase:
   returned: when it exists
   sample: Progressing
 walking:
-  description: Whether a release is under way, that is, whether the phase is neither Initialized, Succeeded nor Failed.
+  description: Whether a release is under way, that is, whether the phase is none of Initialized, Succeeded, Failed and Terminated.
   type: bool
   returned: when it exists
   sample: true
@@ -70,7 +97,7 @@ iterations:
   returned: when it exists
   sample: 0
 outcome:
-  description: How the last walk ended; promoted, rolled_back, aborted or superseded.
+  description: How the last walk ended; promoted, rolled_back, aborted, superseded or removed.
   type: str
   returned: when it exists
   sample: promoted
@@ -132,20 +159,20 @@ status:
 
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states, words
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import absence, record as states, words
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record, flagger_status, rfc3339
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import record as store
-from ansible_collections.progressive.delivery.plugins.module_utils.options import IDENTITY
 from ansible_collections.progressive.delivery.plugins.module_utils.verb import Call, Verb
 
-# Seconds after which a walk that is due and held by nobody counts as left alone (SAFETY 32).
-PATIENCE = 60.0
+GRACE = 15.0                # seconds that a tick waits for a near due (SAFETY 12)
 
-OPTIONS = {**IDENTITY}
+OPTIONS = {"name": {"type": "str"}, "namespace": {"type": "str", "required": True}}
 
 
 def execute(call: Call) -> dict[str, Any]:
     namespace, name = call.params["namespace"], call.params["name"]
+    if not name:
+        return _all(call, namespace)
     stored = store.read(call.api, namespace, name)
     if stored.record is None:
         call.say("no record: it was never walked")
@@ -155,7 +182,7 @@ def execute(call: Call) -> dict[str, Any]:
     why = record.due_why or (record.outcome.replace("_", " ") + (f": {record.outcome_why}" if record.outcome_why else ""))
     call.say(words.line(record, now, f"orphaned since {orphaned}" if orphaned else why, record.due))
     return {
-        "changed": False, "exists": True, "phase": record.phase, "walking": record.phase not in states.IDLE, "weight": record.canary_weight,
+        "changed": False, "exists": True, "phase": record.phase, "walking": _walking(record), "weight": record.canary_weight,
         "iteration": min(record.iterations, record.iterations_wanted), "iterations": record.iterations_wanted,
         "failed_checks": record.failed_checks, "outcome": record.outcome, "outcome_why": record.outcome_why,
         "outcome_revision": record.outcome_revision, "revision": record.pinned.revision if record.pinned else record.last_applied,
@@ -167,11 +194,31 @@ def execute(call: Call) -> dict[str, Any]:
     }
 
 
+def _all(call: Call, namespace: str) -> dict[str, Any]:
+    """One line and one entry for each; a record that cannot be read is told about as well."""
+    found, unreadable = store.every(call.api, namespace)
+    now = call.api.now()
+    entries = [_entry(record, now) for record in found] + [{**_entry(Record(name, namespace), now), "unreadable": why} for name, why in unreadable]
+    for record in found:
+        orphaned = _orphaned_since(record, now)
+        why = f"orphaned since {orphaned}" if orphaned else record.due_why or record.outcome or "under way"
+        call.say(f"{record.name}: " + words.line(record, now, why, record.due))
+    for name, why in unreadable:
+        call.warn(f"{namespace}/{name}: {why}")
+    return {"changed": False, "canaries": sorted(entries, key=lambda entry: entry["name"])}
+
+
+def _entry(record: Record, now: float) -> dict[str, Any]:
+    return {"name": record.name, "phase": record.phase, "walking": _walking(record), "due": _walking(record) and record.due <= now + GRACE,
+            "weight": record.canary_weight, "outcome": record.outcome, "orphaned_since": _orphaned_since(record, now), "unreadable": ""}
+
+
+def _walking(record: Record) -> bool:
+    return record.phase not in (*states.IDLE, states.TERMINATED, "")
+
+
 def _orphaned_since(record: Record, now: float) -> str:
-    if record.phase in states.IDLE:
-        return ""
-    expected = max(record.due, record.holder.until if record.holder else record.last_transition)
-    return rfc3339(expected) if now > expected + PATIENCE else ""
+    return rfc3339(absence.orphaned_since(record, now))
 
 
 VERB = Verb(name="canary_info", options=OPTIONS, execute=execute)

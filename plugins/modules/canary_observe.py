@@ -53,6 +53,10 @@ options:
     description: The revision that this run was started for. When another one is promoted instead, the outcome is V(superseded).
     type: str
     default: ""
+  anew:
+    description: Begin again from the start where the canary was removed before. Without it, what is removed stays removed.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
   - progressive.delivery.attributes
@@ -91,7 +95,7 @@ tick:
       sample: true
     outcome:
       description: >-
-        How the run ended: promoted, rolled_back, aborted, waiting, held, superseded, lost_lock, not_due or unchanged. Empty while it goes on.
+        How the run ended: promoted, rolled_back, aborted, waiting, held, superseded, lost_lock, not_due, unchanged or removed. Empty while it goes on.
       type: str
       returned: always
       sample: ""
@@ -161,6 +165,7 @@ OPTIONS = {
     "take_over": {"type": "bool", "default": False},
     "abort": {"type": "bool", "default": False},
     "asked": {"type": "str", "default": ""},
+    "anew": {"type": "bool", "default": False},
 }
 
 
@@ -169,7 +174,7 @@ def execute(call: Call) -> dict[str, Any]:
     call.subject = f"{canary.namespace}/{canary.name}"
     one = Round(
         call.api, canary, load(Holder, call.params["holder"]), call.say, _announcer(canary),
-        mode=call.params["mode"], on_wait=call.params["on_wait"], take_over=call.params["take_over"], asked=call.params["asked"],
+        mode=call.params["mode"], on_wait=call.params["on_wait"], take_over=call.params["take_over"], asked=call.params["asked"], anew=call.params["anew"],
         abort=call.params["abort"], impatient=call.impatient, document=call.params["document"])
     try:
         tick = one.run()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: canary_order
-short_description: Approve, abort, suspend, resume or promote a canary
+short_description: Approve, abort, suspend, resume, promote or remove a canary
 version_added: 0.1.0
 author: The progressive.delivery authors (@progressive-delivery)
 description:
@@ -21,13 +21,22 @@ options:
       - V(abort) takes all traffic back to the primary, drains the canary and scales it to 0.
       - V(suspend) holds the canary where it is; V(resume) goes on, also after somebody lowered the weight by hand.
       - V(promote) promotes the revision under analysis as soon as it is ready, without further checks.
+      - V(remove) gives everything back to the target and then deletes what was made for the canary.
+        Whoever obeys it needs the permission to delete; P(progressive.delivery.canary#role) with C(canary_state=absent) orders and does it.
     type: str
     required: true
-    choices: [approve, abort, suspend, resume, promote]
+    choices: [approve, abort, suspend, resume, promote, remove]
   gate:
     description: The gate to approve. When left out, the one that waits now.
     type: str
     choices: [confirm-rollout, confirm-traffic-increase, confirm-promotion]
+  keep:
+    description:
+      - With O(order=remove), whose pod template the target serves with afterwards.
+      - V(primary) gives it the promoted template back where it has another one. V(target) leaves it the one that it has, tried or not.
+    type: str
+    choices: [primary, target]
+    default: primary
   reason:
     description: Why, and who says so. It stands in the record, in Events and in the outcome.
     type: str
@@ -81,7 +90,8 @@ from ansible_collections.progressive.delivery.plugins.module_utils.verb import C
 
 OPTIONS = {
     **IDENTITY,
-    "order": {"type": "str", "required": True, "choices": ["approve", "abort", "suspend", "resume", "promote"]},
+    "order": {"type": "str", "required": True, "choices": ["approve", "abort", "suspend", "resume", "promote", "remove"]},
+    "keep": {"type": "str", "choices": [states.KEEP_PRIMARY, states.KEEP_TARGET], "default": states.KEEP_PRIMARY},
     "gate": {"type": "str", "choices": list(GATES)},
     "reason": {"type": "str", "default": ""},
 }
@@ -94,13 +104,13 @@ def execute(call: Call) -> dict[str, Any]:
     stored = store.read(call.api, namespace, name)
     if stored.record is None:
         raise RecordError(f"there is no canary {name} in {namespace}: it has no record ConfigMap {name}-canary, so there is nothing to {order}")
-    wanted = _annotations(order, stored.record, call.params["gate"], call.params["reason"])
+    wanted = _annotations(order, stored.record, call.params["gate"], call.params["reason"], call.params["keep"])
     changed = store.annotate(call.api, namespace, name, wanted, check_mode=call.check_mode)
     call.say(f"{stored.record.phase}: {order}" + (f" ({call.params['reason']})" if call.params["reason"] else ""))
     return {"changed": changed, "order": {key: value for key, value in wanted.items() if value is not None}, "phase": stored.record.phase}
 
 
-def _annotations(order: str, record: Record, gate: str | None, reason: str) -> dict[str, str | None]:
+def _annotations(order: str, record: Record, gate: str | None, reason: str, keep: str) -> dict[str, str | None]:
     """What the annotations are to be; None takes one away."""
     pinned = record.pinned.revision if record.pinned else ""
     if order == "approve":
@@ -108,6 +118,8 @@ def _annotations(order: str, record: Record, gate: str | None, reason: str) -> d
         if not pinned:
             raise CanaryError(f"{record.name}.{record.namespace} is {record.phase}: no revision waits there for an approval")
         return {order_key("approve", gate): json.dumps({"revision": pinned, "run": record.run, "by": reason}, sort_keys=True)}
+    if order == "remove":
+        return {order_key("remove"): states.removal_text(reason, keep)}
     if order == "promote":
         if record.phase not in states.ANALYSING:
             raise CanaryError(f"{record.name}.{record.namespace} is {record.phase}: only a revision under analysis can be promoted")

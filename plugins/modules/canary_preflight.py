@@ -70,6 +70,20 @@ options:
       - The document is then the given one, else the one that stands beside the damaged record, else the Canary object.
     type: bool
     default: false
+  state:
+    description:
+      - V(present) prepares a walk, V(absent) the removal of the canary. Only a removal needs the permission to delete, and only it asks for that.
+      - A canary that was removed begins anew when a walk with O(mode=walk) brings its document along, by O(spec), O(text), O(file) or a Canary
+        object.
+        Else RV(glance) is V(unchanged).
+    type: str
+    choices: [present, absent]
+    default: present
+  keep:
+    description: With O(state=absent), whose pod template the target serves with afterwards, for the plan in check mode.
+    type: str
+    choices: [primary, target]
+    default: primary
   deep:
     description: Whether to look at the cluster when a walk is about to begin. Without it, only the document is checked.
     type: bool
@@ -175,6 +189,11 @@ release:
   type: dict
   returned: success
   sample: {"images": {"podinfo": "ghcr.io/stefanprodan/podinfo:6.14.1"}}
+anew:
+  description: Whether the canary was removed before and this walk begins it again, for M(progressive.delivery.canary_observe).
+  type: bool
+  returned: success
+  sample: false
 gates:
   description: Indexes of the document's webhooks that are gates.
   type: list
@@ -221,6 +240,8 @@ OPTIONS = {
     "options": {"type": "dict", "default": {}},
     "mode": {"type": "str", "choices": ["walk", "tick"], "default": "walk"},
     "abort": {"type": "bool", "default": False},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "keep": {"type": "str", "choices": ["primary", "target"], "default": "primary"},
     "deep": {"type": "bool", "default": True},
     "gitops_ignored": {"type": "bool", "default": False},
     "release": {"type": "dict", "default": {}},
@@ -274,6 +295,8 @@ def _checked(call: Call, given: Given) -> dict[str, Any]:
         stored, problem = store.salvaged(call.api, given.namespace, given.name), str(error)
     if call.params["abort"] and problem:
         return _to_abort(call, given, stored, problem)
+    if call.params["state"] == "absent":
+        return _checked_for_removal(call, given, stored)
     found = preflight.remembered(stored, call.params["mode"]) if given.document is None else None
     if found is not None:
         target = _target(call, found, stored)
@@ -282,10 +305,23 @@ def _checked(call: Call, given: Given) -> dict[str, Any]:
             return _result(call, found, stored, target, seen)
     found = preflight.find(call.api, given, call.params["options"], stored)
     target = _target(call, found, stored)
-    seen = _glance(call, found, stored, target)
+    anew = preflight.begins_anew(given, found, stored, call.params["mode"])
+    seen = _glance(call, found, stored, target, anew)
     if not seen.verdict:
         _look_around(call, given, found, stored, target)
-    return _result(call, found, stored, target, seen)
+    return _result(call, found, stored, target, seen, anew=anew)
+
+
+def _checked_for_removal(call: Call, given: Given, stored: store.Stored) -> dict[str, Any]:
+    """A removal needs nothing to be well, only the permission to delete, and that no route of the user's own needs what it deletes."""
+    found = preflight.find(call.api, given, call.params["options"], stored)
+    seen = preflight.glance_at_removal(call.api, found.canary, stored)
+    if not seen.verdict:
+        needed = {**found.needed, given.namespace: found.needed[given.namespace] + permissions.REMOVAL}
+        lacks = surroundings.missing(call.api, needed)
+        if lacks:
+            raise KubeError(surroundings.permission_error(lacks), FORBIDDEN)
+    return _result(call, found, stored, Target(preflight.target_of(call.api, found.canary)), seen)
 
 
 def _to_abort(call: Call, given: Given, stored: store.Stored, problem: str) -> dict[str, Any]:
@@ -316,11 +352,13 @@ def _target(call: Call, found: Found, stored: store.Stored) -> Target:
     return Target(changed, held=held, release={key: value for key, value in vars(release).items() if value}, differs=differs)
 
 
-def _glance(call: Call, found: Found, stored: store.Stored, target: Target) -> Glance:
+def _glance(call: Call, found: Found, stored: store.Stored, target: Target, anew: bool = False) -> Glance:
     if target.refused:
         return Glance()
     if target.held:
         return Glance("lost_lock", f"{target.held}: nothing was released")
+    if anew:
+        return Glance()
     return preflight.glance(call.api, found.canary, stored, target.obj, call.params["mode"])
 
 
@@ -369,7 +407,7 @@ def _given(call: Call) -> Given:
     return inputs.by_name(name, namespace, params["templates"])
 
 
-def _result(call: Call, found: Found, stored: store.Stored, target: Target, seen: Glance, plans: bool = True) -> dict[str, Any]:
+def _result(call: Call, found: Found, stored: store.Stored, target: Target, seen: Glance, *, plans: bool = True, anew: bool = False) -> dict[str, Any]:
     result = {
         "canary": call.subject,
         "server": call.api.host,
@@ -378,6 +416,7 @@ def _result(call: Call, found: Found, stored: store.Stored, target: Target, seen
         "asked": revision_of(target.obj["spec"]["template"]) if target.obj else "",
         "glance": seen.verdict,
         "why": seen.why,
+        "anew": anew,
         "phase": stored.record.phase if stored.record else "",
         "release": target.release,
         "gates": [hook.index for hook in found.canary.analysis.hooks if hook.type in GATES],
@@ -391,9 +430,10 @@ def _result(call: Call, found: Found, stored: store.Stored, target: Target, seen
 
 def _planned(call: Call, found: Found, stored: store.Stored, seen: Glance, target: Target) -> dict[str, Any]:
     """What a walk would do, said to people and returned."""
-    steps = () if seen.verdict else preflight.plan(call.api, found, stored, target.obj if target.differs else None)
+    removal = ("", call.params["keep"]) if call.params["state"] == "absent" else None
+    steps = () if seen.verdict else preflight.plan(call.api, found, stored, target.obj if target.differs else None, removal)
     lines = [plan_line(step) for step in steps] or [f"{seen.verdict.replace('_', ' ')}: {seen.why}"]
-    for line in [*lines, *(hooks_lines(found.canary) if steps else ())]:
+    for line in [*lines, *(hooks_lines(found.canary) if steps and not removal else ())]:
         call.say(line)
     planned: dict[str, Any] = {"plan": [dump(step) for step in steps]}
     if call.diff:

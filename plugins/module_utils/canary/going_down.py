@@ -216,13 +216,26 @@ def abort(turn: Turn) -> Decision:
         return turn.done("aborted", f"{why}; {turn.canary.target} serves as before")
     if record.phase in states.IDLE:
         return turn.done("unchanged", f"{record.phase}: nothing to abort")
+    return take_back(turn, "aborted", why)
+
+
+def take_back(turn: Turn, outcome: str, why: str) -> Decision:
+    """Out of the middle of a walk, by phase: what is nearly done is finished, a promotion is undone, all else goes down (SAFETY 30)."""
+    record = turn.record
     if record.phase == states.FINALISING:
         return finalising(turn)
     if record.phase == states.PROMOTING and turn.seen.primary and turn.seen.primary.promoted == record.pinned.revision:
-        turn.set(restoring=Ending("aborted", why, turn.now))
+        turn.set(restoring=Ending(outcome, why, turn.now))
         return restoring(turn)
-    turn.end("aborted", why)
+    turn.end(outcome, why)
     return go_down(turn)
+
+
+def abandoned(turn: Turn) -> Decision:
+    """Nobody came back to the walk in time, and the document's options say what then (SAFETY 32): traffic first, as in every rollback."""
+    since = turn.record.absent_since
+    turn.set(absent_since=0.0)
+    return take_back(turn, "rolled_back", f"nobody came back to the walk since {states.rfc3339(since)} (canary_on_absence: rollback)")
 
 
 def stopped(turn: Turn) -> Decision:

@@ -14,7 +14,8 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import analysing, blue_green, going_down, record as states, stage as stages, starting
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import analysing, blue_green, going_down, record as states
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import removing, stage as stages, starting
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Answer, Observation, Orders, Outcome, TrafficOrder, WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Intent, Record, order_key
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import (
@@ -33,6 +34,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn i
 
 def _suspended(turn: Turn) -> Decision:
     orders = turn.seen.orders
+    turn.set(absent_since=0.0)
     said = "spec.suspend" if turn.seen.suspended else "a person" + (f": {orders.suspend or orders.halt}" if (orders.suspend or orders.halt) != "yes" else "")
     turn.tell(f"Skipping canary run of {turn.label} as it is suspended", once="suspended")
     return turn.next_interval(PERSON, f"suspended by {said}")
@@ -59,6 +61,9 @@ def _early(turn: Turn) -> Decision:
 
 
 _HANDLERS: dict[str, Callable[[Turn], Decision]] = {
+    stages.REMOVE: removing.remove,
+    stages.REMOVED: removing.removed,
+    stages.ABANDONED: going_down.abandoned,
     stages.ABORT: going_down.abort,
     stages.STOPPED: going_down.stopped,
     stages.INITIALISE: starting.initialise,
@@ -192,6 +197,8 @@ def _traffic_done(canary: Canary, order: TrafficOrder | None, seen: Observation)
         return False
     if order.apex and canary.service.name in seen.services:
         return False
+    if (order.apex_back or order.route_back) and not removing.traffic_is_back(order, seen):
+        return False
     return order.split is None or bool(seen.route and seen.route.split == order.split and seen.route.accepted)
 
 
@@ -202,6 +209,10 @@ def _workload_done(order: WorkloadOrder | None, seen: Observation) -> bool:
         return seen.primary is not None
     if order.scale_target is not None:
         return seen.target is None or seen.target.replicas == order.scale_target
+    if order.template_back is not None:
+        return seen.target is None or seen.same_as_primary or seen.target.revision == order.template_back["revision"]
+    if order.dispose is not None:
+        return seen.remains is not None and not seen.remains.objects and not seen.remains.held
     if order.scale_primary is not None:
         return seen.primary is None or seen.primary.replicas >= order.scale_primary
     if order.pause_target is not None:
@@ -214,7 +225,7 @@ def _void(canary: Canary, record: Record, intent: Intent, seen: Observation) -> 
     """Why an open intent may no longer be carried out; empty when it may (SAFETY 13)."""
     if intent.lowers:
         return _void_lowering(record, intent, seen)
-    if seen.orders.halt or seen.orders.suspend or seen.orders.abort or seen.suspended:
+    if seen.orders.halt or seen.orders.suspend or seen.orders.abort or seen.orders.remove or seen.suspended:
         return "a person said halt"
     if intent.revision and (seen.target is None or seen.target.revision != intent.revision):
         return "the target has another revision now"
@@ -227,7 +238,9 @@ def _void(canary: Canary, record: Record, intent: Intent, seen: Observation) -> 
 def _void_lowering(record: Record, intent: Intent, seen: Observation) -> str:
     live = _live(seen)
     if intent.workload:
-        return "the canary has traffic again" if intent.workload.scale_target == 0 and live else ""
+        return "the canary has traffic again" if intent.workload.scale_target == 0 and live else removing.too_early(intent.workload, seen)
+    if intent.traffic and (intent.traffic.apex_back or intent.traffic.route_back):
+        return removing.nobody_answers(intent.traffic, seen)
     wanted = intent.traffic.split if intent.traffic else None
     unaccepted = wanted and seen.route and seen.route.split == wanted and not seen.route.accepted
     if record.phase == states.INITIALIZING and unaccepted:
@@ -271,7 +284,7 @@ NOT_DUE = "not_due"
 
 def glance(record: Record, revision: str, orders: Orders, now: float, grace: float = 0.0) -> str:
     """Cheap look for a run that may have nothing to do: "unchanged", "not_due", or "" when a real look is needed."""
-    if record.intent or record.ending or record.restoring or record.untold or record.post_rollout or orders != Orders():
+    if record.intent or record.ending or record.restoring or record.removing or record.untold or record.post_rollout or orders != Orders():
         return ""
     if record.phase in states.IDLE and (record.settled or record.phase == states.SUCCEEDED):
         rejected_forgotten = revision == record.last_promoted and record.last_applied != record.last_promoted

@@ -21,6 +21,7 @@ EPOCH = PREFIX + "epoch"
 CANARY = PREFIX + "canary"              # an annotation (the whole name), and the label of what we made
 PROMOTED = PREFIX + "promoted"
 ORIGINAL_SELECTOR = PREFIX + "original-selector"
+RELEASED = PREFIX + "released"          # "<canary>.<epoch>" of the removal that gave the object back: older runs of that canary are refused
 OWNS = PREFIX + "owns"                  # the optional parts of a route that the document asked for
 
 # For what we make only, never for a user's object (SAFETY 23): keeps Flux from adopting and pruning it.
@@ -75,6 +76,8 @@ def check(obj: Mapping[str, Any], canary: str, epoch: int) -> None:
     other = annotations_of(obj).get(CANARY, "")
     if canary and other and other != canary:
         raise CanaryError(f"{where} belongs to the canary {other} (annotation {CANARY}); one object can have one canary only, {canary} needs another one")
+    if epoch and canary and _released_by(obj, canary) > epoch:
+        raise LostLock(f"{where} was given back when the canary {canary} was removed: this run began before that")
     if epoch and epoch_of(obj) > epoch:
         raise LostLock(f"{where} was fenced by a later run (epoch {epoch_of(obj)}, this run has {epoch}): somebody else holds the canary now")
 
@@ -82,9 +85,33 @@ def check(obj: Mapping[str, Any], canary: str, epoch: int) -> None:
 def stamped(obj: Mapping[str, Any], canary: str, epoch: int) -> dict[str, Any]:
     """The object with our annotations, as it is to be sent; the epoch never goes down. An empty name and epoch 0 leave it as it is."""
     wanted = {CANARY: canary} if canary else {}
-    if epoch > epoch_of(obj):
+    # What is being given back carries the mark of that instead.
+    if epoch > epoch_of(obj) and not annotations_of(obj).get(RELEASED, "").endswith(f".{epoch}"):
         wanted[EPOCH] = str(epoch)
     return with_annotations(obj, wanted) if wanted else dict(obj)
+
+
+def released(obj: Mapping[str, Any], canary: str, epoch: int) -> dict[str, Any]:
+    """The object without our marks but one: a run that was frozen since before must not take it up again (SAFETY 1)."""
+    kept = {key: value for key, value in annotations_of(obj).items() if key not in (CANARY, EPOCH, ORIGINAL_SELECTOR)}
+    return {**obj, "metadata": {**(obj.get("metadata") or {}), "annotations": {**kept, RELEASED: f"{canary}.{epoch}"}}}
+
+
+def _released_by(obj: Mapping[str, Any], canary: str) -> int:
+    """The epoch of the removal of this canary that gave the object back, 0 when none did."""
+    name, unused, by = annotations_of(obj).get(RELEASED, "").rpartition(".")
+    return int(by) if name == canary and by.isdigit() else 0
+
+
+def newest_epoch(obj: Mapping[str, Any], canary: str) -> int:
+    """The epoch of the last holder that left a trace on the object, be it by giving it back; 0 when none did."""
+    return max(epoch_of(obj), _released_by(obj, canary))
+
+
+def is_held(obj: Mapping[str, Any], canary: str) -> bool:
+    """True while a user's object carries this canary's name, or a fence and nobody's name."""
+    annotations = annotations_of(obj)
+    return annotations.get(CANARY) == canary or (CANARY not in annotations and EPOCH in annotations)
 
 
 def are_on(obj: Mapping[str, Any]) -> bool:

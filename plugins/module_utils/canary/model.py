@@ -79,8 +79,28 @@ class Orders:
     suspend: str = ""
     abort: str = ""
     promote: str = ""                   # the revision to promote now
+    remove: str = ""                    # give everything back to the target, and take away what was made
+    keep: str = ""                      # with remove: "primary" or "target", whose template the target serves with afterwards
     resume: str = ""
     approvals: tuple[Mapping[str, str], ...] = ()  # {gate, revision, run, by}
+
+
+ORIGINAL = "original"                   # the apex selects what it selected before us; the route leads to the apex
+OURS = "ours"                           # the apex selects the primary; the route splits
+MISSING = "missing"
+
+
+@dataclass(frozen=True)
+class Remains:
+    """What is left of us, looked at only while a canary is removed (SAFETY 29)."""
+
+    objects: tuple[str, ...] = ()       # "Kind/name" of what we made and may take away, and is there still
+    apex: str = MISSING                 # ORIGINAL | OURS | MISSING
+    apex_has_primary: bool = False      # a pod of the primary is still in the apex's slices
+    apex_ready: bool = False            # somebody can answer at the apex
+    route: str = MISSING                # ORIGINAL | OURS | MISSING
+    held: bool = False                  # target, apex or route still carry our name or our fence
+    needed: tuple[str, ...] = ()        # Services that a route of the user's own names: they are not taken away
 
 
 @dataclass(frozen=True)
@@ -98,6 +118,8 @@ class Observation:
     suspended: bool = False             # the document says so (spec.suspend)
     rejected: bool = False              # the status of the Canary object says that the target's present template failed
     replicasets: tuple[str, ...] = ()   # names of the target's ReplicaSets, to know whether the pinned one still exists
+    missing: tuple[str, ...] = ()       # of services: those that do not exist at all
+    remains: Remains | None = None      # only while the canary is removed
 
 
 @dataclass(frozen=True)
@@ -135,6 +157,8 @@ class TrafficOrder:
     split: Split | None = None          # the route with these weights; None leaves the route alone
     services: bool = False              # the -primary and -canary Services
     apex: bool = False                  # the apex Service, selecting the primary
+    apex_back: bool = False             # the apex Service, selecting what it selected before us
+    route_back: bool = False            # the route, leading to the apex alone
 
 
 @dataclass(frozen=True)
@@ -147,6 +171,8 @@ class WorkloadOrder:
     pause_target: bool | None = None    # whether an edit of the target waits until the canary has no weight
     promote: Mapping[str, str] | None = None   # {replicaset, uid, revision}: copy exactly this template to the primary
     restore: Mapping[str, str] | None = None   # {replicaset, revision}: put the primary back to this template
+    template_back: Mapping[str, str] | None = None  # {revision}: the target gets the promoted template
+    dispose: tuple[str, ...] | None = None     # "Kind/name" of what we made and is to go, in this order; then the target is let go
 
 
 def dump(value: Any) -> Any:

@@ -51,6 +51,16 @@ ROUTES: Mapping[str, tuple[Rule, ...]] = {
 # In the namespace of the canary, where it is a Canary object of the cluster.
 CANARY_OBJECT = (Rule(flagger.GROUP, "canaries", ("get",)), Rule(flagger.GROUP, "canaries/status", ("patch",)))
 
+# In the namespace of the canary, by a removal alone.
+REMOVAL = (
+    Rule("", "services", ("delete",)),
+    Rule("apps", "deployments", ("delete",)),
+    Rule("policy", "poddisruptionbudgets", ("delete",)),
+)
+
+# In a namespace whose canaries are looked after by a watchdog.
+WATCHDOG = (Rule("", "configmaps", ("list",)),)
+
 # In the namespace of a MetricTemplate, and of the Secret that it names.
 TEMPLATE = (Rule(flagger.GROUP, "metrictemplates", ("get",)),)
 SECRET = (Rule("", "secrets", ("get",)),)

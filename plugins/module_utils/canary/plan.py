@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.machine import asks, decide, read_back
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import (
     ALLOWED,
+    ORIGINAL,
+    OURS,
     PASS,
     Answer,
     Observation,
@@ -85,6 +87,7 @@ def obey(canary: Canary, seen: Observation, traffic: TrafficOrder | None, worklo
     if turned and seen.primary:
         seen = dataclasses.replace(seen, primary=dataclasses.replace(seen.primary, promoted=turned["revision"], replicaset=turned["replicaset"]),
                                    same_as_primary=bool(seen.target and seen.target.revision == turned["revision"]))
+    seen = _given_back(seen, traffic, workload)
     if traffic and traffic.services:
         seen = dataclasses.replace(seen, services=tuple(name for name in seen.services if name == canary.service.name))
     if traffic and (traffic.apex or (traffic.split and not canary.splits)):
@@ -92,6 +95,23 @@ def obey(canary: Canary, seen: Observation, traffic: TrafficOrder | None, worklo
     if traffic and traffic.split:
         seen = dataclasses.replace(seen, route=Route(traffic.split, accepted=True))
     return seen
+
+
+def _given_back(seen: Observation, traffic: TrafficOrder | None, workload: WorkloadOrder | None) -> Observation:
+    """The imagined cluster after the orders of a removal."""
+    if seen.remains is None:
+        return seen
+    remains = seen.remains
+    if workload and workload.template_back and seen.target:
+        seen = dataclasses.replace(seen, same_as_primary=True, target=dataclasses.replace(seen.target, revision=workload.template_back["revision"]))
+    if traffic and traffic.apex_back:
+        remains = dataclasses.replace(remains, apex=ORIGINAL, apex_has_primary=False, apex_ready=True)
+    if traffic and traffic.route_back and seen.route:
+        remains = dataclasses.replace(remains, route=ORIGINAL)
+        seen = dataclasses.replace(seen, route=dataclasses.replace(seen.route, split=None, accepted=True))
+    if workload and workload.dispose is not None:
+        remains = dataclasses.replace(remains, objects=(), held=False)
+    return dataclasses.replace(seen, remains=remains, apex_on_primary=seen.apex_on_primary and remains.apex == OURS)
 
 
 def _ready(workload: Workload, replicas: int) -> Workload:

@@ -82,6 +82,20 @@ def primary_template(template: Mapping[str, Any], selector: Selector) -> dict[st
     return made
 
 
+def target_template(primary: Mapping[str, Any], present: Mapping[str, Any], selector: Selector) -> dict[str, Any]:
+    """The target's template from the primary's, the way back of ``primary_template``; what a copy leaves out (SAFETY 20) is as at ``present``."""
+    made = own_template(primary)
+    metadata, now = made.setdefault("metadata", {}), present.get("metadata") or {}
+    left_out = {key: value for key, value in (now.get("labels") or {}).items() if _is_toolkit(key)}
+    metadata["labels"] = {**(metadata.get("labels") or {}), **left_out, **selector.target}
+    left_out = {key: value for key, value in (now.get("annotations") or {}).items() if _adopts(key)}
+    if left_out or "annotations" in metadata:
+        metadata["annotations"] = {**(metadata.get("annotations") or {}), **left_out}
+    for terms in _selectors_of_own_pods(made.get("spec") or {}):
+        _rename(terms, Selector(selector.key, selector.value + SUFFIX), selector.value)
+    return made
+
+
 def renamed(terms: Mapping[str, Any], selector: Selector) -> dict[str, Any]:
     """A LabelSelector that means the target's pods, as one that means the primary's."""
     made = copy.deepcopy(dict(terms))
@@ -217,11 +231,12 @@ def _selectors_of_own_pods(spec: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield (term.get("podAffinityTerm") or {}).get("labelSelector") or {}
 
 
-def _rename(terms: dict[str, Any], selector: Selector) -> None:
+def _rename(terms: dict[str, Any], selector: Selector, wanted: str = "") -> None:
     """By the label's value, not by the target's name as Flagger does: where the two differ, it is the value that pods carry."""
+    wanted = wanted or selector.value + SUFFIX
     match = terms.get("matchLabels") or {}
     if match.get(selector.key) == selector.value:
-        match.update(selector.primary)
+        match[selector.key] = wanted
     for expression in terms.get("matchExpressions") or []:
         if expression.get("key") == selector.key:
-            expression["values"] = [value + SUFFIX if value == selector.value else value for value in expression.get("values") or []]
+            expression["values"] = [wanted if value == selector.value else value for value in expression.get("values") or []]

@@ -31,12 +31,16 @@ PROMOTING = "Promoting"
 FINALISING = "Finalising"
 SUCCEEDED = "Succeeded"
 FAILED = "Failed"
+TERMINATING = "Terminating"
+TERMINATED = "Terminated"
 IDLE = (INITIALIZED, SUCCEEDED, FAILED)
 ANALYSING = (PROGRESSING, WAITING_PROMOTION)
-PHASES = (INITIALIZING, INITIALIZED, WAITING, PROGRESSING, WAITING_PROMOTION, PROMOTING, FINALISING, SUCCEEDED, FAILED)
+PHASES = (INITIALIZING, INITIALIZED, WAITING, PROGRESSING, WAITING_PROMOTION, PROMOTING, FINALISING, SUCCEEDED, FAILED, TERMINATING, TERMINATED)
 
 PREFIX = "progressive.delivery/"
-ORDER_WORDS = ("halt", "suspend", "abort", "promote", "resume")
+ORDER_WORDS = ("halt", "suspend", "abort", "promote", "resume", "remove")
+KEEP_PRIMARY = "primary"                # the target gets the promoted template before it serves again
+KEEP_TARGET = "target"                  # the target serves with the template that it has
 EVIDENCE_KEPT = 10
 
 
@@ -85,6 +89,15 @@ class Ending:
 
 
 @dataclass(frozen=True)
+class Removal:
+    """A person's order to give everything back to the target, obeyed until nothing of ours is left (SAFETY 29)."""
+
+    why: str
+    at: float
+    keep: str = KEEP_PRIMARY            # KEEP_PRIMARY | KEEP_TARGET
+
+
+@dataclass(frozen=True)
 class Told:
     """One message for people: a Kubernetes Event and a line. ``kind`` is Normal or Warning."""
 
@@ -115,6 +128,7 @@ class Record:
     intent: Intent | None = None
     ending: Ending | None = None
     restoring: Ending | None = None     # a failed or aborted promotion: the primary is put back before anything else
+    removing: Removal | None = None     # everything goes back to the target, and what we made goes away
     confirmed_at: float = 0.0           # when the present weight was seen accepted, or the present iteration began
     due: float = 0.0                    # earliest next tick
     due_why: str = ""
@@ -134,7 +148,7 @@ class Record:
     outcome_at: float = 0.0
     primary_replicas: int = 0           # at the start of the walk (SAFETY 15)
     paused: bool = False                # we paused the target (SAFETY 22), and it is not yet resumed
-    inventory: tuple[str, ...] = ()     # "Kind/name" of what we made
+    inventory: tuple[str, ...] = ()     # "Kind/name" of what we made, the oldest first (inventory.py)
     evidence: tuple[Mapping[str, Any], ...] = ()
     closed_gate: str = ""               # the gate that is waited for, "" when none is
     aborted_in: str = ""                # the run that obeyed an abort: it begins nothing new
@@ -142,6 +156,7 @@ class Record:
     iterations_wanted: int = 0          # how many the document asks for, of which ``iterations`` is the present one
     judged_by: str = ""                 # the run that judged the checks last; a tick-mode run judges once
     report: str = ""                    # what the last decision found and why, not yet said to people
+    absent_since: float = 0.0           # somebody should have come back by then and nobody did, found out by the run that came (SAFETY 32)
 
     @property
     def gathers(self) -> bool:
@@ -174,6 +189,8 @@ _CONDITIONS = {
     FINALISING: ("Unknown", "Canary analysis completed, routing all traffic to primary."),
     SUCCEEDED: ("True", "Canary analysis completed successfully, promotion finished."),
     FAILED: ("False", "Canary analysis failed, Deployment scaled to zero."),
+    TERMINATING: ("Unknown", "The target takes over again."),
+    TERMINATED: ("Unknown", "The canary was removed, the target serves by itself."),
 }
 
 
@@ -239,7 +256,23 @@ def orders_of(annotations: Mapping[str, str]) -> Orders:
         except ValueError:
             parsed = {}
         approvals.append({"gate": gate, **{str(key): str(value) for key, value in parsed.items()}})
+    if words["remove"]:
+        words["remove"], words["keep"] = _removal(words["remove"])
     return Orders(approvals=tuple(approvals), **words)
+
+
+def removal_text(reason: str, keep: str) -> str:
+    """The annotation's text of an order to remove; only what differs from the usual needs more than the reason."""
+    return json.dumps({"keep": keep, "by": reason}, sort_keys=True) if keep != KEEP_PRIMARY else reason or "yes"
+
+
+def _removal(text: str) -> tuple[str, str]:
+    """(reason, whose template is kept) of an order to remove. What cannot be read keeps what serves."""
+    try:
+        said = json.loads(text) if text.startswith("{") else {"by": text}
+    except ValueError:
+        said = {"by": text}
+    return str(said.get("by") or "yes"), KEEP_TARGET if said.get("keep") == KEEP_TARGET else KEEP_PRIMARY
 
 
 def order_key(word: str, gate: str = "") -> str:

@@ -73,6 +73,28 @@ def reconciled(live: Mapping[str, Any], canary: Canary, role: str, selector: Sel
     return after
 
 
+def original(live: Mapping[str, Any], canary: Canary, selector: Selector, epoch: int) -> dict[str, Any]:
+    """The apex as it was before us: of the user's the selector that it had, of one that we made the target's."""
+    after = marks.released(live, canary.name, epoch)
+    kept = marks.annotations_of(live).get(marks.ORIGINAL_SELECTOR)
+    if not is_original(live, selector):
+        after["spec"] = {**after["spec"], "selector": _kept_selector(kept) or selector.target}
+    return after
+
+
+def is_original(live: Mapping[str, Any], selector: Selector) -> bool:
+    """Whether the apex selects somebody else than the primary."""
+    return (live["spec"].get("selector") or {}).get(selector.key) != selector.primary[selector.key]
+
+
+def _kept_selector(text: str | None) -> dict[str, str] | None:
+    try:
+        kept = json.loads(text or "")
+    except ValueError:
+        return None
+    return kept if isinstance(kept, dict) and kept else None
+
+
 def is_as_wanted(live: Mapping[str, Any] | None, canary: Canary, role: str, selector: Selector, target: Mapping[str, Any]) -> bool:
     """Whether traffic would go where it should; metadata apart, which other tools may write too."""
     if live is None:

@@ -53,6 +53,8 @@ class Options:
     label_prefixes: tuple[str, ...] = ()  # labels and annotations copied to the primary; "*" copies all
     pause_target: bool = False          # the target is paused while it has weight (SAFETY 22)
     max_time_to_accept: float = 30.0    # how long the gateway's controller may take to accept a route
+    on_absence: str = "hold"            # hold | rollback: what whoever comes by does with a walk that nobody came back to (SAFETY 32)
+    absence: float = 150.0              # a walk overdue for so long is one that nobody came back to; never less than two intervals
     route: str = "owned"                # owned | adopted: a route that we make, or one of the user's
     route_name: str = ""                # of the adopted route, "" = the apex
     route_rule: str = ""                # name of the rule in it, "" = the only one that fits

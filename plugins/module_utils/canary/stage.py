@@ -6,12 +6,15 @@
 
 from __future__ import annotations
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import absence, record as states
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Observation
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.promql import hard_window
 
+REMOVE = "remove"                       # a person's order, or one that is being obeyed
+REMOVED = "removed"
+ABANDONED = "abandoned"                 # nobody came back in time, and the document's options say that it is rolled back then
 ABORT = "abort"
 STOPPED = "stopped"                     # this run obeyed an abort
 INITIALISE = "initialise"
@@ -47,6 +50,10 @@ SHORTEST_REVISION = 8                   # characters by which people may name on
 
 def stage(canary: Canary, record: Record, seen: Observation) -> str:
     """The stage of a canary; people's abort and what is already going down come before everything else."""
+    if record.phase == states.TERMINATED:
+        return REMOVE if seen.orders.remove else REMOVED
+    if record.removing or seen.orders.remove:
+        return _removing(record)
     if seen.orders.abort:
         return ABORT
     if record.post_rollout and record.phase in states.IDLE:
@@ -61,6 +68,8 @@ def stage(canary: Canary, record: Record, seen: Observation) -> str:
         return RESTORING
     if seen.suspended or seen.orders.suspend or seen.orders.halt:
         return SUSPENDED
+    if record.absent_since and record.phase in absence.PHASES:
+        return ABANDONED
     if record.phase == states.PROMOTING:
         return PROMOTING
     if record.phase == states.FINALISING:
@@ -70,6 +79,13 @@ def stage(canary: Canary, record: Record, seen: Observation) -> str:
     if record.phase in states.ANALYSING:
         return _analysing(canary, record, seen)
     return _idle(record, seen)
+
+
+def _removing(record: Record) -> str:
+    """What is going down already goes down first, as ever, and its hooks are told."""
+    if record.ending or record.restoring:
+        return ENDING if record.ending else RESTORING
+    return POST_ROLLOUT if record.post_rollout and record.phase in states.IDLE else REMOVE
 
 
 def _idle(record: Record, seen: Observation) -> str:

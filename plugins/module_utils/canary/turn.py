@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import inventory, record as states
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import (
     ALLOWED,
     NO_ANSWER,
@@ -127,7 +127,8 @@ class Turn:
     def act(self, why: str, *, lowers: bool, traffic: TrafficOrder | None = None, workload: WorkloadOrder | None = None) -> Decision:
         """Order a change: recorded as an intent before anything is touched."""
         revision = self.record.pinned.revision if self.record.pinned else ""
-        self.set(intent=Intent(self.now, revision, lowers, traffic, workload), closed_gate="")
+        self.set(intent=Intent(self.now, revision, lowers, traffic, workload), closed_gate="",
+                 inventory=inventory.joined(self.record.inventory, inventory.made_by(self.canary, self.seen, traffic, workload)))
         return Decision(self.record, ACT, why, traffic, workload, obeyed=tuple(self.obeyed))
 
     def lower(self, why: str, canary: int = 0) -> Decision:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import endpoints, marks, services
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Observation, Route, Workload
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Observation, Remains, Route, Workload
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.primary import (
     Selector,
     is_owned_by,
@@ -23,7 +23,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.record
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.rollout import rollout
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs, routes, writing
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs, removal, routes, writing
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.routes import read_route
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.services import slices as read_slices
@@ -51,7 +51,7 @@ def look(api: Api, canary: Canary, record: Record | None = None, imagined: Objec
     slices = _slices(api, canary)
     # A Service's slices follow its selector by a moment: only both together say who answers at the apex.
     only_primary = _only_primary(canary, slices)
-    differing = _differing(api, canary, target, selector, _suspects(canary, record, slices, only_primary))
+    differing, missing = _differing(api, canary, target, selector, _suspects(canary, record, slices, only_primary))
     return Observation(
         now=api.now(),
         target=_workload(target, replicasets, canary.analysis.canary_ready_threshold,
@@ -64,7 +64,13 @@ def look(api: Api, canary: Canary, record: Record | None = None, imagined: Objec
         apex_on_primary=only_primary and canary.service.name not in differing,
         route=read_route(api, canary) if canary.splits else _at_apex(canary, slices, differing if target else None),
         replicasets=tuple(item["metadata"]["name"] for item in replicasets if target and is_owned_by(item, target)),
+        missing=missing,
+        remains=_remains(api, canary, record, target, selector, slices) if record and record.removing else None,
     )
+
+
+def _remains(api: Api, canary: Canary, record: Record, target: Object | None, selector: Selector | None, slices: Sequence[Object]) -> Remains:
+    return removal.remains(api, canary, record.inventory, target, selector, slices, routes.ref(canary) if canary.splits else None)
 
 
 def target_revision(api: Api, canary: Canary) -> str:
@@ -87,7 +93,7 @@ def fence(api: Api, canary: Canary, epoch: int) -> None:
 
 def newest_epoch(api: Api, canary: Canary) -> int:
     """The epoch of the last holder that wrote any of the objects, for who cannot learn it from a record; 0 when nobody did."""
-    return max(marks.epoch_of(api.get(place) or {}) for place in _fenced(canary))
+    return max(marks.newest_epoch(api.get(place) or {}, canary.name) for place in _fenced(canary))
 
 
 def _fenced(canary: Canary) -> tuple[refs.Ref, ...]:
@@ -179,14 +185,18 @@ def _suspects(canary: Canary, record: Record | None, slices: Sequence[Object], o
             if not endpoints.has_slices(slices, services.name_of(canary, role)) or (role == services.APEX and not only_primary)]
 
 
-def _differing(api: Api, canary: Canary, target: Object | None, selector: Selector | None, roles: Sequence[str]) -> tuple[str, ...]:
+def _differing(api: Api, canary: Canary, target: Object | None, selector: Selector | None, roles: Sequence[str],
+               ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of the Services that are missing or differ, and of those that are missing."""
     if target is None or selector is None:
-        return ()
-    found = []
+        return (), ()
+    found, missing = [], []
     for role in roles:
         live = api.get(refs.service(canary.namespace, services.name_of(canary, role)))
         if live and role == services.APEX:
             marks.check(live, canary.name, 0)
+        if live is None:
+            missing.append(services.name_of(canary, role))
         if not services.is_as_wanted(live, canary, role, selector, target):
             found.append(services.name_of(canary, role))
-    return tuple(found)
+    return tuple(found), tuple(missing)

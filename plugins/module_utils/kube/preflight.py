@@ -11,16 +11,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import document as documents_of, machine, permissions, record as states, takeover
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import document as documents_of, machine, marks, permissions
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states, removing, takeover
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError, SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.frozen import freeze, thaw
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.given import Given, kept_options
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Orders
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.permissions import Rule
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.plan import Step, plan as plan_walk
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record, rfc3339
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import documents, look, refs
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import documents, look, refs, removal, routes
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import UNKNOWN_KIND, Api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.record import Stored
 from ansible_collections.progressive.delivery.plugins.module_utils.routers import refuse
@@ -156,9 +158,46 @@ def target_of(api: Api, canary: Canary) -> dict[str, Any] | None:
     return api.get(target_ref(canary))
 
 
+def begins_anew(given: Given, found: Found, stored: Stored, mode: str) -> bool:
+    """Whether a walk begins again where the canary was removed: on purpose only, by a walk that brings its document along."""
+    return _is_removed(stored) and mode == "walk" and (given.document is not None or found.canary_object is not None)
+
+
+def glance_at_removal(api: Api, canary: Canary, stored: Stored) -> Glance:
+    """Whether there is nothing to remove. Raises CanaryError where something is and no record says what, or a route of the user's own needs it."""
+    if stored.record is None:
+        primary = api.get(refs.deployment(canary.namespace, canary.primary))
+        if primary is not None and marks.is_ours(primary, canary.name):
+            raise CanaryError(f"canary_state: {canary.primary} is there, but the record ConfigMap {canary.name}-canary is lost; walk the canary once, which "
+                              "finds out where it stands, and remove it then")
+        return Glance(machine.UNCHANGED, "there is no record of it, and nothing to remove")
+    if not _is_removed(stored):
+        if canary.adopted:
+            _refuse_a_route_in_the_way(canary, api.get(routes.ref(canary)))
+        return Glance()
+    left = look.look(api, canary, _being_removed(stored.record, "", states.KEEP_PRIMARY)).remains
+    return Glance() if left and (left.objects or left.held) else Glance(machine.UNCHANGED, removing.removed_why(stored.record))
+
+
+def _refuse_a_route_in_the_way(canary: Canary, route: Mapping[str, Any] | None) -> None:
+    text = removing.in_the_way(canary, removal.needed_by(route, canary))
+    if text:
+        raise CanaryError(text)
+
+
+def _is_removed(stored: Stored) -> bool:
+    return stored.record is not None and stored.record.phase == states.TERMINATED and not stored.orders.remove
+
+
+def _being_removed(record: Record, reason: str, keep: str) -> Record:
+    return dataclasses.replace(record, removing=removing.begun(Orders(remove=reason, keep=keep), 0.0))
+
+
 def glance(api: Api, canary: Canary, stored: Stored, target: Mapping[str, Any] | None, mode: str) -> Glance:
     """Whether the run may end before it began: nothing changed, or the next tick is not due."""
     record = stored.record
+    if record is not None and _is_removed(stored):
+        return Glance(machine.UNCHANGED, removing.removed_why(record))
     if record is None or target is None or record.identity != canary.identity:
         return Glance()
     revision = revision_of(target["spec"]["template"])
@@ -170,11 +209,17 @@ def glance(api: Api, canary: Canary, stored: Stored, target: Mapping[str, Any] |
     return Glance()
 
 
-def plan(api: Api, found: Found, stored: Stored, target: Mapping[str, Any] | None = None) -> tuple[Step, ...]:
-    """What a walk would do from here, when all goes well; nothing is written. ``target`` is the target as it would be by then."""
+def plan(api: Api, found: Found, stored: Stored, target: Mapping[str, Any] | None = None, removal: tuple[str, str] | None = None) -> tuple[Step, ...]:
+    """What a walk would do from here, when all goes well, or a ``removal`` (reason, keep); nothing is written.
+
+    ``target`` is the target as it would be by then.
+    """
     canary = found.canary
-    record = stored.record or Record(canary.name, canary.namespace, identity=canary.identity)
-    seen = look.look(api, canary, stored.record, target)
+    new = Record(canary.name, canary.namespace, identity=canary.identity)
+    record = stored.record if stored.record and (removal or not _is_removed(stored)) else new
+    if removal:
+        record = _being_removed(record, *removal)
+    seen = look.look(api, canary, record, target)
     suspended = takeover.is_suspended(found.canary_object) if found.canary_object else canary.suspend
     rejected = bool(found.canary_object and seen.target and takeover.rejects(found.canary_object, seen.target.revision))
     return plan_walk(canary, record, dataclasses.replace(seen, orders=stored.orders, suspended=suspended, rejected=rejected))
@@ -183,7 +228,11 @@ def plan(api: Api, found: Found, stored: Stored, target: Mapping[str, Any] | Non
 def begins(stored: Stored) -> bool:
     """Whether a walk is about to begin, rather than going on or being taken back."""
     record = stored.record
-    return not stored.orders.abort and (record is None or record.phase == "" or (record.phase in states.IDLE and not record.ending and not record.restoring))
+    if stored.orders.abort or stored.orders.remove or (record is not None and record.removing):
+        return False
+    if record is None or record.phase in ("", states.TERMINATED):
+        return True
+    return record.phase in states.IDLE and not record.ending and not record.restoring
 
 
 def _unchanged(record: Record, revision: str, mode: str) -> Glance:

@@ -30,11 +30,12 @@ from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs imp
 KEY = "record"
 DOCUMENT_KEY = "document"
 LABEL = f"{PREFIX}canary"
+SUFFIX = "-canary"
 MOST_TRIES = 5
 
 
 def record_ref(namespace: str, name: str) -> Ref:
-    return config_map(namespace, f"{name}-canary")
+    return config_map(namespace, name + SUFFIX)
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,23 @@ def _document(data: Mapping[str, str]) -> Mapping[str, Any] | None:
         return json.loads(data[DOCUMENT_KEY]) if data.get(DOCUMENT_KEY) else None
     except (ValueError, RecursionError):
         return None
+
+
+def every(api: Api, namespace: str) -> tuple[list[Record], list[tuple[str, str]]]:
+    """All records of a namespace, found by their label; and of those that cannot be read the names, and why."""
+    found, unreadable = [], []
+    for body in api.list(config_map(namespace), label_selector=LABEL).get("items", []):
+        name = body["metadata"]["name"]
+        if not name.endswith(SUFFIX) or KEY not in (body.get("data") or {}):
+            continue                        # what else was made for a canary has the label too
+        try:
+            stored = _stored(namespace, name.removesuffix(SUFFIX), body)
+        except RecordError as error:
+            unreadable.append((name.removesuffix(SUFFIX), str(error)))
+            continue
+        if stored.record is not None:
+            found.append(stored.record)
+    return found, unreadable
 
 
 def write(api: Api, stored: Stored, record: Record, *, obeyed: Iterable[str] = (), document: Mapping[str, Any] | None = None) -> Stored:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -91,6 +92,10 @@ def event(namespace: str, name: str = "") -> Ref:
     return Ref("", "v1", "events", namespace, name, "Event")
 
 
+def autoscaler(namespace: str, name: str = "") -> Ref:
+    return Ref("autoscaling", "v2", "horizontalpodautoscalers", namespace, name, "HorizontalPodAutoscaler")
+
+
 def http_route(namespace: str, name: str = "", version: str = "v1") -> Ref:
     return Ref(GATEWAY, version, "httproutes", namespace, name, "HTTPRoute")
 
@@ -109,6 +114,19 @@ def canary(namespace: str, name: str = "") -> Ref:
 
 def metric_template(namespace: str, name: str = "") -> Ref:
     return Ref(FLAGGER, "v1beta1", "metrictemplates", namespace, name, "MetricTemplate")
+
+
+# Kinds that the inventory of a record may name, and that removal takes away.
+DISPOSABLE: Mapping[str, Callable[[str, str], Ref]] = {
+    "Deployment": deployment, "Service": service, "PodDisruptionBudget": pod_disruption_budget, "ConfigMap": config_map, "Secret": secret,
+    "HorizontalPodAutoscaler": autoscaler,
+}
+
+
+def disposable(namespace: str, entry: str) -> Ref | None:
+    """The address of an entry "Kind/name" of the inventory, None for a kind that removal leaves alone."""
+    kind, unused, name = entry.partition("/")
+    return DISPOSABLE[kind](namespace, name) if kind in DISPOSABLE and name else None
 
 
 def access_review() -> Ref:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils import walker
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states, stage as stages, takeover, words
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import absence, record as states, stage as stages, takeover, words
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import LostLock, RecordError, SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.machine import Asks, ReadBack, asks, every, is_due, read_back
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Observation, Orders, dump
@@ -33,7 +33,7 @@ TICK_GRACE = 15.0           # seconds that tick mode may wait for a near due, or
 STALE_MARGIN = 15.0         # seconds beyond the lease that tick mode wants, since it cannot watch a renewal stand still
 CLAIM_TRIES = 10            # a takeover races with a living holder's writes
 SLACK = 5.0                 # seconds by which a tick may begin after its due under the lease of the wait before it
-ENDS = ("promoted", "rolled_back", "aborted", "superseded", "unchanged")    # how a walk ends, of the outcomes of a run
+ENDS = ("promoted", "rolled_back", "aborted", "superseded", "unchanged", "removed")   # how a walk ends, of the outcomes of a run
 REPEAT = 30.0               # seconds after which a wait says again what it waits for
 
 
@@ -50,6 +50,7 @@ class Round:
     on_wait: str = "wait"
     take_over: bool = False
     asked: str = ""                     # the revision that this run was started for
+    anew: bool = False                  # begin again where the canary was removed
     abort: bool = False                 # traffic is taken back also without a readable record
     impatient: Callable[[str], bool] = lambda why: False    # whether this call has to return now instead of waiting on (ANSIBLE 7)
     document: dict[str, Any] | None = None
@@ -112,7 +113,11 @@ class Round:
             self.record = Record(self.canary.name, self.canary.namespace, identity=self.canary.identity)
             return
         self.record = self.stored.record
-        if self.record.phase in states.IDLE or self.record.identity == self.canary.identity:
+        if self.record.phase == states.TERMINATED and self.anew:
+            self.record = Record(self.canary.name, self.canary.namespace, identity=self.canary.identity, epoch=self.record.epoch, holder=self.record.holder)
+        if not self._is_ours():
+            self.record = absence.noted(self.canary, self.record, self.api.now())
+        if self.record.phase in (*states.IDLE, states.TERMINATED) or self.record.identity == self.canary.identity:
             self.record = dataclasses.replace(self.record, identity=self.canary.identity)
             return
         for key in {**self.record.identity, **self.canary.identity}:
@@ -306,7 +311,7 @@ class Round:
 
     def _let_go(self, outcome: str) -> None:
         """A route of the user's own is theirs alone again when its walk is over, and not only this run."""
-        over = self.record.phase in states.IDLE or outcome == "aborted"
+        over = self.record.phase in (*states.IDLE, states.TERMINATED) or outcome == "aborted"
         if not self.canary.adopted or not over or outcome not in ENDS:
             return
         route = look.read_route(self.api, self.canary)

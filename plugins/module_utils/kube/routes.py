@@ -13,10 +13,11 @@ from typing import Any
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks, services, takeover
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Route, Split, TrafficOrder, dump
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.primary import selector_of
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import writing
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import removal, writing
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
-from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref, deployment
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.services import ensure_services, has_endpoints
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.waits import existing, until
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import Change, Writer, change, ensure, shown
@@ -103,23 +104,33 @@ def apply_traffic(api: Api, canary: Canary, order: TrafficOrder, epoch: int, che
     if order.services:
         traffic.changes += ensure_services(writer, canary, (services.PRIMARY, services.CANARY))
     if not canary.splits:
-        return _apex_to_primary(writer, canary, order, traffic)
+        return _without_route(writer, canary, order, traffic)
     if order.split is not None and not _set_weights(writer, canary, order.split, traffic):
         return traffic
     if order.split is not None and not check_mode:
         traffic.await_accepted(api, canary, canary.options.max_time_to_accept if wait is None else wait, leave)
+    if order.apex_back:
+        _give_apex_back(writer, canary, traffic)
+    if order.route_back and traffic.accepted:
+        done = removal.route_back(writer, canary, ref(canary))
+        traffic.changes.append(done)
+        traffic.route = done.after
+        if not check_mode:
+            traffic.await_accepted(api, canary, canary.options.max_time_to_accept if wait is None else wait, leave)
     if order.apex and traffic.accepted:
         traffic.changes += ensure_services(writer, canary, (services.APEX,))
     return traffic
 
 
-def _apex_to_primary(writer: Writer, canary: Canary, order: TrafficOrder, traffic: Traffic) -> Traffic:
+def _without_route(writer: Writer, canary: Canary, order: TrafficOrder, traffic: Traffic) -> Traffic:
     """Without a routing object, weights are what the apex selects: the primary gets everything, or the order cannot be carried out."""
     if order.split is not None and order.split.canary:
         raise CanaryError(f"{order.split.canary}% for the canary: the provider {canary.provider} has no weights")
     if order.split is not None or order.apex:
         traffic.changes += ensure_services(writer, canary, (services.APEX,))
         traffic.after = order.split
+    if order.apex_back:
+        _give_apex_back(writer, canary, traffic)
     return traffic
 
 
@@ -181,6 +192,16 @@ def _still_right(canary: Canary, split: Split) -> Callable[[dict[str, Any], dict
         present = router.read(now, canary)
         return present == router.read(first, canary) or (present is not None and split.canary <= present.canary)
     return still_right
+
+
+def _give_apex_back(writer: Writer, canary: Canary, traffic: Traffic) -> None:
+    """Users go back to the target only while somebody there can answer (SAFETY 16)."""
+    if not has_endpoints(writer.api, canary.namespace, canary.service.canary_name):
+        traffic.accepted = False
+        traffic.why = f"not pointed at {canary.target}: Service {canary.namespace}/{canary.service.canary_name} has no ready endpoints"
+        return
+    target = existing(writer.api, deployment(canary.namespace, canary.target))
+    traffic.changes.append(removal.apex_back(writer, canary, selector_of(target, canary.options.selector_labels)))
 
 
 def _may_raise(writer: Writer, canary: Canary, split: Split, before: Split | None, traffic: Traffic) -> bool:

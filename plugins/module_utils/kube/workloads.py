@@ -16,9 +16,10 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.model 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.rollout import Rollout, rollout
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs, removal
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.routes import ref as route_ref
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.waits import existing, until
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import MOST_TRIES, Change, Writer, change, ensure, shown, worth_another_try
 
@@ -29,7 +30,7 @@ class Work:
 
     ref: Ref
     before: dict[str, Any] | None
-    after: dict[str, Any]
+    after: dict[str, Any] | None
     changes: list[Change] = field(default_factory=list)
 
     def result(self) -> dict[str, Any]:
@@ -65,8 +66,15 @@ def apply_workload(api: Api, canary: Canary, order: WorkloadOrder, epoch: int, c
         return promote(writer, canary, order.promote)
     if order.restore is not None:
         return restore(writer, canary, order.restore)
-    raise CanaryError("the order for the workload is empty: one of create_primary, scale_target, scale_primary, pause_target, promote and restore "
-                      "is needed")
+    if order.template_back is not None:
+        done = removal.template_back(writer, canary, order.template_back["revision"])
+        return Work(done.ref, done.before, done.after, [done])
+    if order.dispose is not None:
+        changes = removal.dispose(writer, canary, order.dispose, route_ref(canary) if canary.splits else None)
+        primary = next((one for one in changes if one.ref == primary_ref(canary)), None)
+        return Work(primary_ref(canary), primary.before if primary else None, None, changes)
+    raise CanaryError("the order for the workload is empty: one of create_primary, scale_target, scale_primary, pause_target, promote, restore, template_back "
+                      "and dispose is needed")
 
 
 def create_primary(writer: Writer, canary: Canary, replicas: int | None = None) -> Work:

@@ -49,6 +49,12 @@ class Router(Refuses, Protocol):
     def write(self, obj: Mapping[str, Any], canary: Canary, split: Split) -> dict[str, Any]:
         """The object with these weights, all else as it was; of one that we made, the parts that are ours as the document wants them."""
 
+    def release(self, obj: Mapping[str, Any], canary: Canary) -> dict[str, Any]:
+        """The object leading to the apex alone, where it led to our two backends; unchanged where it names none of them (SAFETY 29).
+
+        Of an adopted one only the weights change, to nothing for the canary: whoever names the apex in it is led to the target by the apex.
+        """
+
     def differs(self, obj: Mapping[str, Any], canary: Canary) -> list[str]:
         """Paths of what we own and somebody changed, weights apart."""
 

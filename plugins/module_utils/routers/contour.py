@@ -122,7 +122,7 @@ def accepted(obj: Mapping[str, Any], canary: Canary) -> tuple[bool, str]:
     if said == VALID and valid.get("status") == "True":
         return True, ""
     split = read(obj, canary)
-    if said == ORPHANED and split is not None and split.canary == 0:
+    if said == ORPHANED and (split.canary == 0 if split else _is_released(obj, canary)):
         return True, ""
     return False, f"{where} is {said or 'not valid'}: {objection_of(obj)}"
 
@@ -144,6 +144,24 @@ def write(obj: Mapping[str, Any], canary: Canary, split: Split) -> dict[str, Any
     for pair in _pairs(after, canary):
         if not proportions.mean(*_weights(pair), split):
             pair[0]["weight"], pair[1]["weight"] = split.primary, split.canary
+    return after
+
+
+def release(obj: Mapping[str, Any], canary: Canary) -> dict[str, Any]:
+    """In every route that names one of our Services the apex stands in their place, with what else the primary's entry said; no mirror names them."""
+    if canary.adopted:
+        return write(obj, canary, Split(100, 0))
+    after = copy.deepcopy(dict(obj))
+    apex, names = canary.service.name, _names(canary)
+    for route in (after.get("spec") or {}).get("routes") or ():
+        entries = route.get("services") or []
+        splitting = [entry for entry in entries if entry.get("name") in names and not entry.get("mirror")]
+        others = [entry for entry in entries if entry.get("name") not in names]
+        if splitting and not any(entry.get("name") == apex and not entry.get("mirror") for entry in others):
+            said = next((entry for entry in splitting if entry["name"] == canary.service.primary_name), splitting[0])
+            others.insert(entries.index(splitting[0]), _reconciled(said, _entry(canary, apex, 100), keep_weight=False))
+        if len(others) != len(entries) or splitting:
+            route["services"] = others
     return after
 
 
@@ -209,11 +227,25 @@ def _names(canary: Canary) -> tuple[str, str]:
 
 
 def _our_route(routes: Sequence[Mapping[str, Any]], canary: Canary) -> int | None:
-    """The route that splits, else the first one that names one of our Services."""
+    """The route that splits, else the first one that names one of our Services, else the first one that leads to the apex alone."""
     names = set(_names(canary))
-    found = [{entry.get("name") for entry in route.get("services") or () if not entry.get("mirror")} & names for route in routes]
+    services = [_served(route) for route in routes]
+    found = [present & names for present in services]
+    # One that leads to the apex alone is what a removal left.
+    left = next((index for index, present in enumerate(services) if present == {canary.service.name}), None)
     return next((index for index, present in enumerate(found) if present == names),
-                next((index for index, present in enumerate(found) if present), None))
+                next((index for index, present in enumerate(found) if present), left))
+
+
+def _served(route: Mapping[str, Any]) -> set[str]:
+    """The Services that its requests go to, copies of requests apart."""
+    return {entry.get("name", "") for entry in route.get("services") or () if not entry.get("mirror")}
+
+
+def _is_released(obj: Mapping[str, Any], canary: Canary) -> bool:
+    """Whether one of its routes leads to the apex alone and none to our two Services, as a removal leaves it."""
+    services = [_served(route) for route in (obj.get("spec") or {}).get("routes") or ()]
+    return {canary.service.name} in services and not any(present & set(_names(canary)) for present in services)
 
 
 def _pair(canary: Canary) -> str:

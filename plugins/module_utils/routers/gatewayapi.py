@@ -145,6 +145,28 @@ def write(obj: Mapping[str, Any], canary: Canary, split: Split) -> dict[str, Any
     return after
 
 
+def release(obj: Mapping[str, Any], canary: Canary) -> dict[str, Any]:
+    """In every rule that names one of our backends the apex stands in their place, with what else the primary's entry said."""
+    if canary.adopted:
+        return write(obj, canary, Split(100, 0))
+    after = copy.deepcopy(dict(obj))
+    service = canary.service
+    names = (service.primary_name, service.canary_name)
+    for rule in (after.get("spec") or {}).get("rules") or []:
+        entries = rule.get("backendRefs") or []
+        named = {_backend_name(entry, canary): entry for entry in entries if _backend_name(entry, canary) in names}
+        if not named:
+            continue
+        first = next(index for index, entry in enumerate(entries) if _backend_name(entry, canary) in names)
+        others = [entry for entry in entries if _backend_name(entry, canary) not in names]
+        apex = {**(named.get(service.primary_name) or entries[first]), "name": service.name, "port": service.port, "weight": 100}
+        if any(_backend_name(entry, canary) == service.name for entry in others):
+            rule["backendRefs"] = others    # the user's own entry for the apex is there already
+        else:
+            rule["backendRefs"] = [*others[:first], apex, *others[first:]]
+    return after
+
+
 def differs(obj: Mapping[str, Any], canary: Canary) -> list[str]:
     steps = json_patch(obj, write(obj, canary, read(obj, canary) or Split(100, 0)))
     return [dotted(step["path"]) for step in steps if not _WEIGHT.fullmatch(step["path"])]
@@ -205,11 +227,14 @@ def _reconcile_backends(rule: dict[str, Any], wanted: Sequence[Mapping[str, Any]
 # Reading rules
 
 def _our_rule(rules: Sequence[Mapping[str, Any]], canary: Canary) -> int | None:
-    """The rule that splits, else the first one that names one of our backends."""
+    """The rule that splits, else the first one that names one of our backends, else the first one that leads to the apex alone."""
     names = {canary.service.primary_name, canary.service.canary_name}
-    found = [{_backend_name(entry, canary) for entry in rule.get("backendRefs") or []} & names for rule in rules]
+    backends = [{_backend_name(entry, canary) for entry in rule.get("backendRefs") or []} for rule in rules]
+    found = [present & names for present in backends]
+    # One that leads to the apex alone is what a removal left.
+    left = next((index for index, present in enumerate(backends) if present == {canary.service.name}), None)
     return next((index for index, present in enumerate(found) if present == names),
-                next((index for index, present in enumerate(found) if present), None))
+                next((index for index, present in enumerate(found) if present), left))
 
 
 def _pair(canary: Canary) -> str:

@@ -53,6 +53,8 @@ def _read(fields: Fields) -> Options:
         label_prefixes=fields.texts("label_prefixes", split=True),
         pause_target=fields.flag("pause_target"),
         max_time_to_accept=fields.seconds("max_time_to_accept", default=default.max_time_to_accept, bare=True),
+        on_absence=fields.choice("on_absence", ("hold", "rollback"), default=default.on_absence),
+        absence=fields.seconds("absence", default=default.absence, bare=True),
         route=fields.choice("route", ("owned", "adopted"), default=default.route),
         route_name=fields.text("route_name", formats.OBJECT_NAME),
         route_rule=fields.text("route_rule", formats.OBJECT_NAME),

@@ -170,7 +170,33 @@ def at_rest(world: World) -> None:
     assert record.phase != states.SUCCEEDED or world.primary.revision == record.last_promoted or world.target.revision == world.primary.revision
 
 
+def users_are_never_left_alone(world: World) -> None:
+    """SAFETY 29."""
+    assert not world.harm, world.harm
+
+
+def everything_made_is_in_the_inventory(world: World) -> None:
+    """SAFETY 1, 7: recorded no later than the order."""
+    for one in world.done:
+        if one.workload and one.workload.create_primary is not None:
+            assert f"Deployment/{one.canary.primary}" in one.record.inventory
+        if one.traffic and one.traffic.services:
+            assert {f"Service/{one.canary.service.primary_name}", f"Service/{one.canary.service.canary_name}"} <= set(one.record.inventory)
+
+
+def is_removed(world: World) -> None:
+    """Nothing of ours is left but a small record, and the target serves."""
+    record = world.record
+    assert record.phase == states.TERMINATED, record.phase
+    assert record.intent is None and record.ending is None and record.restoring is None and record.removing is None and record.pinned is None
+    kept = {world.canary.service.canary_name} if world.canary.adopted else set()
+    assert world.primary is None and world.services <= kept and not world.held
+    assert world.split is None or not world.canary.splits or (world.canary.adopted and world.weight == 0)
+    assert world.target is not None and world.target.endpoints(world.now) > 0 and not world.target.paused
+
+
 ALL = (
+    users_are_never_left_alone, everything_made_is_in_the_inventory,
     no_raise_to_somebody_who_is_not_ready, no_traffic_back_to_a_primary_that_does_not_answer, pods_go_only_without_weight_and_drained,
     only_what_was_analysed_is_promoted, one_direction_at_a_time, weights_are_those_of_the_plan, weights_fall_to_known_ones,
     nothing_is_promoted_at_the_threshold, users_meet_a_blue_green_canary_after_all_its_iterations,

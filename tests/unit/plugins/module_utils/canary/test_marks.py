@@ -55,3 +55,33 @@ def test_a_name_too_long_for_a_label_is_cut_and_told_apart() -> None:
     assert marks.label_of("podinfo") == "podinfo"
     assert len(marks.label_of(long)) <= 63
     assert marks.label_of(long) != marks.label_of(other)
+
+
+def test_safety_29_what_is_given_back_carries_one_mark_that_keeps_frozen_runs_away() -> None:
+    back = marks.released(obj(epoch="7.2", canary="podinfo", **{"original-selector": "{}"}, theirs="x"), "podinfo", 7)
+    assert back == obj(theirs="x", released="podinfo.7")
+    assert not marks.is_held(back, "podinfo")
+    with pytest.raises(LostLock, match="given back when the canary podinfo was removed"):
+        marks.check(back, "podinfo", 6)
+    marks.check(back, "podinfo", 7)
+    marks.check(back, "another", 1)
+
+
+def test_safety_29_writing_what_is_given_back_stamps_nothing_until_somebody_takes_it_up_again() -> None:
+    back = obj(released="podinfo.7")
+    assert marks.stamped(back, "", 7) == back
+    assert marks.stamped(back, "podinfo", 8) == obj(released="podinfo.7", epoch="8", canary="podinfo")
+
+
+@pytest.mark.parametrize(("annotations", "held"), [
+    ({"canary": "podinfo"}, True), ({"epoch": "3"}, True), ({"canary": "other", "epoch": "3"}, False), ({}, False)])
+def test_a_fence_without_a_name_is_held_too(annotations: dict[str, str], held: bool) -> None:
+    assert marks.is_held(obj(**annotations), "podinfo") is held
+
+
+def test_safety_29_who_begins_anew_without_a_record_begins_above_the_removal() -> None:
+    back = marks.released(obj(epoch="7.2", canary="podinfo"), "podinfo", 7)
+    assert marks.newest_epoch(back, "podinfo") == 7
+    assert marks.newest_epoch(back, "another") == 0
+    assert marks.newest_epoch(obj(epoch="9.1", released="podinfo.7"), "podinfo") == 9
+    marks.check(back, "podinfo", marks.newest_epoch(back, "podinfo") + 1)

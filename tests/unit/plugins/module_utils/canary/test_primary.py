@@ -226,3 +226,10 @@ def test_safety_16_restoring_puts_back_what_a_replicaset_of_the_primary_kept() -
     assert made["metadata"]["annotations"]["progressive.delivery/promoted"] == "before"
     with pytest.raises(CanaryError, match="gone, so what was analysed can no longer be restored"):
         primary.pinned_template(None, now, order, kind="restored")
+
+
+def test_safety_29_the_targets_template_comes_back_out_of_the_primarys() -> None:
+    apart = {"affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [
+        {"labelSelector": {"matchLabels": {"app": "podinfo"}, "matchExpressions": [{"key": "app", "operator": "In", "values": ["podinfo", "other"]}]}}]}}}
+    before = template(**apart)
+    assert primary.target_template(primary.primary_template(before, SELECTOR), template("podinfo:9"), SELECTOR) == before

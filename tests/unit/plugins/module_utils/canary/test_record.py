@@ -99,7 +99,7 @@ def stored(**walk: Any) -> str:
 @pytest.mark.parametrize("text", [
     "", "{", "null", "[]", "7", '"record"', "{}", '{"schema": null}', '{"schema": "x"}', '{"schema": 1}', '{"schema": 1e999}', '{"schema": 1, "walk": 3}',
     '{"schema": 1, "walk": {}, "status": {}}', '{"schema": 1, "walk": {"name": "a"}, "status": {"phase": ""}}', "[" * 100_000,
-    stored(unknown_field=1), stored(phase="Terminated"), stored(phase=7), stored(holder={"nobody": 1}), stored(intent=[]), stored(due="soon"),
+    stored(unknown_field=1), stored(phase="Unheard"), stored(phase=7), stored(holder={"nobody": 1}), stored(intent=[]), stored(due="soon"),
     stored(announced=5), stored(pinned={}),
 ])
 def test_safety_06_a_damaged_record_is_refused_in_words(text: str) -> None:

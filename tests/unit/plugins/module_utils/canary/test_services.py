@@ -155,3 +155,24 @@ def test_a_foreign_service_in_the_place_of_ours_is_refused_unless_it_fits() -> N
     assert not services.is_as_wanted(foreign, CANARY, "canary", SELECTOR, TARGET)
     foreign["spec"]["selector"] = {"app": "podinfo"}
     assert reconciled(foreign, "canary") == foreign
+
+
+def test_safety_29_the_users_apex_selects_again_what_it_selected() -> None:
+    before = users(selector={"app": "podinfo", "tier": "web"})
+    after = services.original(reconciled(before, APEX), CANARY, SELECTOR, 7)
+    assert after["spec"]["selector"] == {"app": "podinfo", "tier": "web"}
+    assert after["metadata"]["annotations"]["progressive.delivery/released"] == "podinfo.7"
+    assert services.original(after, CANARY, SELECTOR, 7) == after
+
+
+def test_safety_29_an_apex_of_ours_or_with_a_damaged_note_selects_the_target() -> None:
+    ours = services.original(as_server_keeps(wanted(APEX)), CANARY, SELECTOR, 7)
+    assert ours["spec"]["selector"] == {"app": "podinfo"}
+    damaged = reconciled(users(selector={"app": "podinfo"}), APEX)
+    damaged["metadata"]["annotations"]["progressive.delivery/original-selector"] = "{"
+    assert services.original(damaged, CANARY, SELECTOR, 7)["spec"]["selector"] == {"app": "podinfo"}
+
+
+def test_safety_14_a_selector_that_somebody_else_set_meanwhile_stays() -> None:
+    theirs = users(selector={"app": "somewhere-else"})
+    assert services.original(theirs, CANARY, SELECTOR, 7)["spec"]["selector"] == {"app": "somewhere-else"}

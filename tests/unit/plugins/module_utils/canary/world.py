@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import absence, inventory
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import stage as stages
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import words
@@ -25,6 +26,9 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.machin
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import (
     ALLOWED,
     FAIL,
+    MISSING,
+    ORIGINAL,
+    OURS,
     PASS,
     REFUSED,
     UNKNOWN,
@@ -32,6 +36,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.model 
     Observation,
     Orders,
     Outcome,
+    Remains,
     Route,
     Split,
     TrafficOrder,
@@ -181,6 +186,10 @@ class World:
     apex_takes: float = 1.0             # until its slices hold only pods of the primary
     split: Split | None = None
     foreign_route: bool = False
+    leads_back: bool = False            # the route leads to the apex alone
+    apex_back_since: float = -NEVER
+    drained_from: float = -NEVER        # since when nobody was sent to the primary
+    held: bool = False                  # users' objects carry our name
     accepted_from: float = NEVER
     accepts_after: float = 0.5          # NEVER: the gateway's controller accepts nothing
     suspended: bool = False
@@ -205,6 +214,7 @@ class World:
     iterated: list[tuple[float, str, int]] = field(default_factory=list)   # time, run and iteration of what was judged and passed without a weight
     by_hand: set[int] = field(default_factory=set)           # weights that people put on the route
     promote_ordered: bool = False
+    harm: list[str] = field(default_factory=list)            # what users would have noticed
     patient_with: int = 3               # how often a hook may be asked again within half an interval: kills and orders bring new runs
 
     # -- as it is --
@@ -220,7 +230,9 @@ class World:
     def look(self) -> Observation:
         names = {self.canary.service.primary_name, self.canary.service.canary_name, self.canary.service.name}
         route = None
-        if self.foreign_route:
+        if self.leads_back:
+            route = Route(None, self.now >= self.accepted_from, "" if self.now >= self.accepted_from else "not accepted yet")
+        elif self.foreign_route:
             route = Route(None, True, "", False)
         elif not self.canary.splits:
             route = None if self.split is None else Route(self.split, True)
@@ -231,10 +243,36 @@ class World:
             same_as_primary=bool(self.target and self.primary and self.target.revision == self.primary.revision),
             services=tuple(sorted(names - self.services)), apex_on_primary=self.now >= self.apex_since + self.apex_takes, route=route,
             orders=self.orders(), suspended=self.suspended,
-            rejected=self.flagger_failed and not self.stored, replicasets=tuple(self.target.history) if self.target else ())
+            rejected=self.flagger_failed and not self.stored, replicasets=tuple(self.target.history) if self.target else (),
+            missing=tuple(sorted(names - self.services - {self.canary.service.name})))
         if not self.weights or self.weights[-1][1] != weight_of(seen):
             self.weights.append((self.now, weight_of(seen)))
         return seen
+
+    def look_for(self, record: Record) -> Observation:
+        """As kube/look.py: what is left is looked for only while the canary is removed."""
+        return dataclasses.replace(self.look(), remains=self.remains(record)) if record.removing else self.look()
+
+    def remains(self, record: Record) -> Remains:
+        """The user's own apex is there from the beginning, and selects the target until it is ours."""
+        service = self.canary.service
+        there = {inventory.entry("Service", name) for name in self.services - {service.name}}
+        there |= {inventory.entry("Deployment", self.canary.primary)} if self.primary else set()
+        ours = service.name in self.services
+        behind = self.primary if ours else self.target
+        needed = (inventory.entry("Service", service.canary_name),) if self.canary.adopted and service.canary_name in self.services else ()
+        return Remains(
+            objects=tuple(item for item in inventory.to_dispose(self.canary, record.inventory) if item in there and item not in needed),
+            apex=OURS if ours else ORIGINAL, apex_has_primary=self._apex_has_primary(), apex_ready=bool(behind and behind.endpoints(self.now)),
+            route=ORIGINAL if self.leads_back else OURS if self._leads_to_primary() else ORIGINAL if self.canary.adopted else MISSING, held=self.held,
+            needed=needed)
+
+    def _leads_to_primary(self) -> bool:
+        """The route, whoever the apex leads to: the user's own names the apex in the primary's place."""
+        return bool(self.split) and self.canary.splits and (not self.canary.adopted or self.weight > 0)
+
+    def _apex_has_primary(self) -> bool:
+        return self.canary.service.name in self.services or self.now < self.apex_back_since + self.apex_takes
 
     def orders(self) -> Orders:
         return orders_of(self.annotations)
@@ -277,7 +315,7 @@ class World:
         """Somebody edits the route by hand, or the apex, which has all or nothing."""
         if not self.canary.splits:
             weight = 100 if weight else 0
-        self.split = Split(100 - weight, weight)
+        self.split, self.leads_back = Split(100 - weight, weight), False
         self.accepted_from = self.now
         self.by_hand.add(weight)
 
@@ -300,6 +338,15 @@ class World:
         if order.apex:
             self.services.add(service.name)
             self.apex_since = self.now
+        if order.apex_back:
+            self._harmed(self.target is None or not self.target.endpoints(self.now), "the apex is given back to a target that does not answer")
+            self.services.discard(service.name)
+            self.apex_back_since, self.drained_from = self.now, self.now + self.apex_takes
+            self.split = self.split if self.canary.splits else Split(0, 100)
+        if order.route_back:
+            self._harmed(self._apex_has_primary() or not self.target or not self.target.endpoints(self.now), "the route is led to an apex that is not ready")
+            self.drained_from = self.now + self.accepts_after if self.split else self.drained_from
+            self.split, self.leads_back, self.accepted_from = None, True, self.now + self.accepts_after
         if order.split is None:
             return
         if not self.canary.splits:
@@ -307,6 +354,7 @@ class World:
             self.split = order.split
             return
         if order.split != self.split or self.foreign_route:
+            self.leads_back = False
             self.split, self.foreign_route, self.accepted_from = order.split, False, self.now + self.accepts_after
         wait = min(self.accepted_from - self.now, self.canary.options.max_time_to_accept)
         self.pass_time(max(0.0, wait))
@@ -316,6 +364,11 @@ class World:
             assert self.target
             self.primary = Deployment(self.canary.primary, self.target.revision, order.create_primary, of_any_revision=True, changed_at=self.now,
                                       template_at=self.now, had_pods=False, promoted=self.target.revision)
+            self.held = True
+        elif order.template_back is not None and self.target:
+            self.target.template(order.template_back["revision"], self.now)
+        elif order.dispose is not None:
+            self._dispose(order.dispose)
         elif order.scale_target is not None and self.target:
             self.target.scale(order.scale_target, self.now)
         elif order.scale_primary is not None and self.primary:
@@ -326,6 +379,21 @@ class World:
             self._retemplate(self.target, order.promote, order.promote["uid"])
         elif order.restore is not None:
             self._retemplate(self.primary, order.restore, None)
+
+    def _dispose(self, entries: tuple[str, ...]) -> None:
+        self._harmed(self._leads_to_primary() or self._apex_has_primary(), "what serves users is deleted")
+        self._harmed(bool(entries) and self.now < self.drained_from + self.canary.options.drain, "what served users is deleted before it drained")
+        for entry in entries:
+            kind, _slash, name = entry.partition("/")
+            if kind == "Service":
+                self.services.discard(name)
+            elif kind == "Deployment" and self.primary and self.primary.name == name:
+                self.primary = None
+        self.held = False
+
+    def _harmed(self, harmed: bool, what: str) -> None:
+        if harmed:
+            self.harm.append(f"{self.now - BEGIN}: {what}")
 
     def _retemplate(self, source: Deployment | None, order: Any, uid: str | None) -> None:
         assert self.primary
@@ -374,6 +442,7 @@ class Run:
     name: str = "run"
     mode: str = "walk"
     on_wait: str = "wait"
+    anew: bool = False
     patience: float = 7200.0            # seconds after which somebody interrupts it
     rounds: int = 2000
     record: Record = field(init=False)
@@ -403,19 +472,19 @@ class Run:
 
     def _observe(self, end: float) -> tuple[Observation, Asks, Any] | None:
         world, polls = self.world, iter(POLLS)
-        self.record = world.record
+        self.record = self._found()
         if self.record.holder is not None and self.record.holder.run != self.holder.run:
             self._claim()
         while True:
             if world.now > end:
                 return self._ended("interrupted", "")
-            self.record = self.record if self._is_ours() else world.record
+            self.record = self.record if self._is_ours() else self._found()
             quiet = self._confirmed_by_route()
             if quiet:
                 due, decision = False, Decision(self.record, CLOCK, self.record.due_why or "gathering evidence")
                 seen = None
             else:
-                seen = world.look()
+                seen = world.look_for(self.record)
                 back = read_back(world.canary, self.record, seen)
                 self.record = back.record
                 if back.traffic or back.workload:
@@ -434,6 +503,15 @@ class Run:
             if over:
                 return self._ended(over, decision.why)
             self._wait(decision, next(polls, POLLS[-1]))
+
+    def _found(self) -> Record:
+        """The record as a run finds it that may not have claimed it yet."""
+        world, record = self.world, self.world.record
+        if record.phase == states.TERMINATED and self.anew:
+            record = Record(record.name, record.namespace, identity=record.identity, epoch=record.epoch, holder=record.holder)
+        if record.holder is None or record.holder.run != self.holder.run:
+            record = absence.noted(world.canary, record, world.now)
+        return record
 
     def _is_ours(self) -> bool:
         return self.record.holder is not None and self.record.holder.run == self.holder.run
@@ -568,6 +646,7 @@ def released(document: Canary | None = None, wanted: str = B, **more: Any) -> Wo
     assert world.target
     world.target.scale(0, world.now)
     world.primary = Deployment(world.canary.primary, A, 2, of_any_revision=True, promoted=A)
+    world.held = True
     world.services = {world.canary.service.name, world.canary.service.primary_name, world.canary.service.canary_name}
     world.apex_since = world.now - 3600
     world.set_weight(0)

@@ -10,11 +10,12 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks, permissions
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks, permissions, removing
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import parse, parse_options
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Split
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Analysis, Canary, Options, Service
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import removal
 from ansible_collections.progressive.delivery.plugins.module_utils.routers import adopted, gatewayapi, gatewayapi_around, router_for
 from hypothesis import given
 from hypothesis import strategies as st
@@ -177,3 +178,32 @@ def test_safety_26_an_older_route_for_the_same_requests_as_the_walked_rule_is_re
     assert gatewayapi_around.rivals(GATEWAYAPI, mine, [mine, other("2026-03", rest)]) == []
     (rival,) = gatewayapi_around.rivals(GATEWAYAPI, mine, [mine, other("2026-01", rest)])
     assert "HTTPRoute test/other is older and matches the same requests (any host)" in str(rival)
+
+
+@BOTH
+@pytest.mark.parametrize("of", ["podinfo-primary", "podinfo"])
+def test_safety_29_given_back_an_adopted_route_keeps_its_two_entries_with_nothing_for_the_canary(canary: Canary, of: str) -> None:
+    router, at_rest = router_for(canary), route(canary, [{"name": "other", "port": 1}], backends(of=of))
+    assert router.release(route(canary, [{"name": "other", "port": 1}], backends(70, 30, of)), canary) == at_rest
+    assert router.release(at_rest, canary) == at_rest
+
+
+@BOTH
+@pytest.mark.parametrize("rules", [[backends()], [[{"name": "podinfo-primary", "port": 80}], backends(of="podinfo")]])
+def test_safety_29_what_an_adopted_route_names_is_needed_and_the_primary_is_in_the_way_of_a_removal(canary: Canary, rules: Any) -> None:
+    needed = removal.needed_by(route(canary, *rules), canary)
+    assert needed == ("Service/podinfo-primary", "Service/podinfo-canary")
+    words = removing.in_the_way(canary, needed)
+    assert words.startswith("canary_route: the adopted route test/public names the Service podinfo-primary, which a removal deletes; name podinfo in its place")
+
+
+@BOTH
+def test_safety_29_an_adopted_route_that_names_the_apex_is_not_in_the_way(canary: Canary) -> None:
+    needed = removal.needed_by(route(canary, backends(of="podinfo")), canary)
+    assert needed == ("Service/podinfo-canary",) and removing.in_the_way(canary, needed) == ""
+    assert removal.needed_by(None, canary) == ()
+
+
+def test_safety_29_a_route_that_we_made_is_rewritten_so_that_it_needs_nothing() -> None:
+    ours = dataclasses.replace(GATEWAYAPI, options=Options())
+    assert removal.needed_by(gatewayapi.desired(ours, Split(100, 0)), ours) == ()

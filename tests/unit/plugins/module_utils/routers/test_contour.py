@@ -331,3 +331,37 @@ def test_safety_26_an_orphan_is_accepted_as_long_as_it_gives_the_canary_nothing(
     assert why == "HTTPProxy test/podinfo is orphaned: this HTTPProxy is not part of a delegation chain from a root HTTPProxy"
     older = report("orphaned", "False", 2, "this HTTPProxy is not part of a delegation chain from a root HTTPProxy")
     assert not contour.accepted(proxy(splits(100, 0), status=older), CANARY)[0]
+
+
+# A removal
+
+def test_safety_29_a_proxy_of_ours_leads_to_the_apex_alone_and_back_to_a_split() -> None:
+    ours = contour.desired(WHOLE, Split(100, 0))
+    back = contour.release(ours, WHOLE)
+    assert back["spec"]["routes"][0]["services"] == [backend("podinfo", 100)]
+    services = {"services": []}
+    assert [{**route, **services} for route in back["spec"]["routes"]] == [{**route, **services} for route in ours["spec"]["routes"]]
+    assert contour.release(back, WHOLE) == back
+    assert contour.read(back, WHOLE) is None
+    assert contour.write(back, WHOLE, Split(100, 0)) == ours
+
+
+def test_safety_29_of_another_proxy_nothing_but_our_services_changes_and_no_mirror_names_what_goes_away() -> None:
+    theirs = proxy({"services": [entry("files")]}, splits(100, 0, entry("shadow", mirror=True), entry("podinfo-canary", mirror=True), permitInsecure=True))
+    back = contour.release(theirs, CANARY)
+    wanted = copy.deepcopy(theirs)
+    wanted["spec"]["routes"][1]["services"] = [backend("podinfo", 100), entry("shadow", mirror=True)]
+    assert back == wanted
+    assert contour.release(proxy({"services": [entry("files")]}), CANARY) == proxy({"services": [entry("files")]})
+
+
+def test_safety_29_an_entry_of_the_users_own_for_the_apex_is_enough() -> None:
+    theirs = proxy(splits(100, 0, entry("podinfo", 5)))
+    assert contour.release(theirs, CANARY) == proxy({"services": [entry("podinfo", 5)]})
+
+
+def test_safety_29_an_orphan_that_was_given_back_is_accepted() -> None:
+    orphaned = report("orphaned", "False", 3, "this HTTPProxy is not part of a delegation chain from a root HTTPProxy")
+    released = contour.release(proxy(splits(100, 0), status=orphaned), CANARY)
+    assert contour.accepted(released, CANARY) == (True, "")
+    assert contour.accepted(proxy({"services": [entry("files")]}, status=orphaned), CANARY)[0] is False

@@ -351,3 +351,24 @@ def test_a_route_without_parents_is_never_accepted() -> None:
     obj = route(rule())
     obj["spec"]["parentRefs"] = []
     assert gatewayapi.accepted(obj, CANARY) == (False, "HTTPRoute test/podinfo names no parent")
+
+
+# What is given back
+
+def test_safety_29_a_route_of_ours_leads_to_the_apex_alone_and_back_to_a_split() -> None:
+    ours = gatewayapi.desired(CANARY, Split(100, 0))
+    back = gatewayapi.release(ours, CANARY)
+    assert back["spec"]["rules"][0]["backendRefs"] == [{"group": "", "kind": "Service", "name": "podinfo", "port": 9898, "weight": 100}]
+    assert {**back["spec"], "rules": []} == {**ours["spec"], "rules": []}
+    assert gatewayapi.release(back, CANARY) == back
+    assert gatewayapi.read(back, CANARY) is None
+    assert gatewayapi.write(back, CANARY, Split(100, 0)) == ours
+
+
+def test_safety_29_of_a_users_route_nothing_but_our_backends_changes() -> None:
+    theirs = route({"name": "static", "backendRefs": [backend("files")]}, rule(100, 0, name="app", filters=[{"type": "URLRewrite"}]))
+    back = gatewayapi.release(theirs, CANARY)
+    wanted = copy.deepcopy(theirs)
+    wanted["spec"]["rules"][1]["backendRefs"] = [backend("podinfo", 100)]
+    assert back == wanted
+    assert gatewayapi.release(route({"backendRefs": [backend("files")]}), CANARY) == route({"backendRefs": [backend("files")]})

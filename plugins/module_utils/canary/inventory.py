@@ -1,0 +1,56 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What we made for a canary, as "Kind/name": recorded with the intent that orders it, so that even a late creation is known (SAFETY 1, 7).
+
+An order for something new enters here what it makes. Being in the inventory is no leave to delete: the label on the object is (marks.is_ours).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Observation, TrafficOrder, WorkloadOrder
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
+
+MOST = 100                              # entries that are kept; the newest ones
+DEPLOYMENT = "Deployment"
+SERVICE = "Service"
+ROUTE = "Route"                         # of whatever kind the provider's is: it stays, leading to the apex
+
+
+def entry(kind: str, name: str) -> str:
+    return f"{kind}/{name}"
+
+
+def made_by(canary: Canary, seen: Observation, traffic: TrafficOrder | None = None, workload: WorkloadOrder | None = None) -> tuple[str, ...]:
+    """What carrying out these orders creates."""
+    service, made = canary.service, []
+    if workload and workload.create_primary is not None:
+        made.append(entry(DEPLOYMENT, canary.primary))
+    if traffic and traffic.services:
+        made += [entry(SERVICE, service.primary_name), entry(SERVICE, service.canary_name)]
+    makes_apex = traffic and (traffic.apex or (traffic.split and not canary.splits))
+    if makes_apex and service.name in seen.missing:
+        made.append(entry(SERVICE, service.name))
+    if traffic and traffic.split and seen.route is None and canary.splits and not canary.adopted:
+        made.append(entry(ROUTE, service.route_name))
+    return tuple(made)
+
+
+def joined(inventory: Iterable[str], made: Iterable[str]) -> tuple[str, ...]:
+    """The inventory with what is made now, each once, of bounded length."""
+    return tuple(dict.fromkeys([*inventory, *made]))[-MOST:]
+
+
+def to_dispose(canary: Canary, inventory: Iterable[str]) -> tuple[str, ...]:
+    """What removal takes away, in this order: who routes, then what was made besides, then who served.
+
+    The apex and the route stay, since users call them. What every canary has is asked for even where a record was lost.
+    """
+    service = canary.service
+    first = (entry(SERVICE, service.canary_name), entry(SERVICE, service.primary_name))
+    last = (entry(DEPLOYMENT, canary.primary),)
+    stays = {entry(SERVICE, service.name), entry(ROUTE, service.route_name), *first, *last}
+    return (*first, *(item for item in inventory if item not in stays), *last)

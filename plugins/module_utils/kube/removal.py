@@ -1,0 +1,147 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is left of a canary in the cluster, and the writes that give it back and take it away (SAFETY 29)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import endpoints, inventory, marks, primary as copies, services
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import MISSING, ORIGINAL, OURS, Remains
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.primary import Selector
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.waits import existing
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import MOST_TRIES, Change, Writer, change, ensure, let_go, worth_another_try
+from ansible_collections.progressive.delivery.plugins.module_utils.routers import router_for
+from ansible_collections.progressive.delivery.plugins.module_utils.routers.around import AROUND
+
+Object = Mapping[str, Any]
+
+BUDGET = "PodDisruptionBudget"
+
+
+def remains(api: Api, canary: Canary, recorded: Sequence[str], target: Object | None, selector: Selector | None, slices: Sequence[Object],
+            route: Ref | None) -> Remains:
+    """``recorded`` is the record's inventory, ``route`` None where the provider has no routing object. An object that is going away already is gone."""
+    apex = api.get(refs.service(canary.namespace, canary.service.name))
+    routing = api.get(route) if route else None
+    needed = needed_by(routing, canary)
+    pods = endpoints.all_pods(slices, canary.service.name)
+    known = inventory.to_dispose(canary, inventory.joined(recorded, made_besides(api, canary)))
+    return Remains(
+        objects=tuple(entry for entry in known if entry not in needed and _is_left(_read(api, canary, entry), canary)),
+        apex=MISSING if apex is None else ORIGINAL if selector is None or services.is_original(apex, selector) else OURS,
+        apex_has_primary=bool(pods & endpoints.all_pods(slices, canary.service.primary_name)),
+        apex_ready=bool(endpoints.ready_pods(slices, canary.service.name)),
+        route=MISSING if routing is None else OURS if router_for(canary).release(routing, canary) != routing else ORIGINAL,
+        held=any(live is not None and marks.is_held(live, canary.name) for live in (target, apex, routing)),
+        needed=tuple(entry for entry in needed if _is_left(_read(api, canary, entry), canary)),
+    )
+
+
+def made_besides(api: Api, canary: Canary) -> tuple[str, ...]:
+    """What was made as copies of the user's objects, whose names no order says: copies of PodDisruptionBudgets."""
+    label = f"{marks.CANARY}={marks.label_of(canary.name)}"
+    found = api.list(refs.pod_disruption_budget(canary.namespace), label_selector=label).get("items") or []
+    return tuple(inventory.entry(BUDGET, item["metadata"]["name"]) for item in found)
+
+
+def needed_by(routing: Object | None, canary: Canary) -> tuple[str, ...]:
+    """Those of our Services that a route of the user's own names: it would break without them, and is not ours to rewrite."""
+    if routing is None or not canary.adopted:
+        return ()
+    named = set(AROUND[canary.provider].backends(routing))
+    return tuple(inventory.entry(inventory.SERVICE, name) for name in (canary.service.primary_name, canary.service.canary_name) if name in named)
+
+
+def _read(api: Api, canary: Canary, entry: str) -> Object | None:
+    place = refs.disposable(canary.namespace, entry)
+    return api.get(place) if place else None
+
+
+def _is_left(live: Object | None, canary: Canary) -> bool:
+    return live is not None and marks.is_ours(live, canary.name) and not live["metadata"].get("deletionTimestamp")
+
+
+def apex_back(writer: Writer, canary: Canary, selector: Selector) -> Change:
+    """The apex selects what it selected before us; one that never came to be is made, selecting the target."""
+    target = existing(writer.api, refs.deployment(canary.namespace, canary.target))
+
+    def new() -> dict[str, Any]:
+        return services.original(services.wanted(canary, services.APEX, selector, target), canary, selector, writer.epoch)
+
+    return ensure(
+        writer, refs.service(canary.namespace, canary.service.name), new, lambda live: services.original(live, canary, selector, writer.epoch),
+        still_right=lambda first, now: now["spec"].get("selector") == first["spec"].get("selector"))
+
+
+def route_back(writer: Writer, canary: Canary, place: Ref) -> Change:
+    """The route leads to the apex, and carries our name no more. One of the user's own is let go at the end, as after every walk."""
+    router = router_for(canary)
+    if canary.adopted:
+        return change(writer, place, lambda live: router.release(live, canary))
+    return change(writer, place, lambda live: marks.released(router.release(live, canary), canary.name, writer.epoch))
+
+
+def dispose(writer: Writer, canary: Canary, entries: Sequence[str], route: Ref | None) -> list[Change]:
+    """Delete what is ours of these, each with the uid and resourceVersion that were read; then let the users' objects go."""
+    changes = [one for entry in entries for one in _deleted(writer, canary, entry)]
+    if route and canary.adopted and not writer.check_mode:
+        let_go(writer, route)
+    ours = () if route is None or canary.adopted else (route,)
+    for place in (refs.service(canary.namespace, canary.service.name), *ours, refs.deployment(canary.namespace, canary.target)):
+        live = writer.api.get(place)
+        if live is not None and marks.is_held(live, canary.name):
+            changes.append(change(writer, place, lambda now: marks.released(now, canary.name, writer.epoch), live=live))
+    return changes
+
+
+def _deleted(writer: Writer, canary: Canary, entry: str) -> list[Change]:
+    place = refs.disposable(canary.namespace, entry)
+    if place is None:
+        return []
+    for attempt in range(MOST_TRIES):
+        live = writer.api.get(place)
+        if live is None or not _is_left(live, canary):
+            return []
+        marks.check(live, canary.name, writer.epoch)
+        if writer.check_mode:
+            return [Change(place, live, {}, True)]
+        try:
+            writer.api.delete(place, uid=live["metadata"]["uid"], resource_version=live["metadata"]["resourceVersion"])
+            return [Change(place, live, {}, True)]
+        except KubeError as error:
+            if not worth_another_try(error, attempt):
+                raise
+    raise AssertionError("unreachable")
+
+
+def template_back(writer: Writer, canary: Canary, revision: str) -> Change:
+    """The target with the promoted template: as one of its own ReplicaSets kept it, else made from the primary's."""
+    place = refs.deployment(canary.namespace, canary.target)
+    live = existing(writer.api, place)
+    template = _kept_template(writer.api, canary, live, revision)
+    return change(writer, place, lambda now: {**now, "spec": {**now["spec"], "template": template}}, live=live,
+                  still_right=lambda first, now: revision_of(first["spec"]["template"]) == revision_of(now["spec"]["template"]))
+
+
+def _kept_template(api: Api, canary: Canary, target: Object, revision: str) -> dict[str, Any]:
+    selector = copies.selector_of(target, canary.options.selector_labels)
+    label = ",".join(f"{key}={value}" for key, value in selector.target.items())
+    for item in api.list(refs.replica_set(canary.namespace), label_selector=label).get("items", []):
+        template = copies.own_template(item["spec"]["template"])
+        if copies.is_owned_by(item, target) and revision_of(template) == revision:
+            return template
+    live = api.get(refs.deployment(canary.namespace, canary.primary))
+    if live is None or marks.annotations_of(live).get(marks.PROMOTED, "") != revision:
+        raise CanaryError(f"{marks.name_of(target)} cannot get the promoted template back: neither a ReplicaSet of it nor {canary.primary} has the revision "
+                          f"{revision[:8]}; apply it yourself, or remove with keep=target")
+    return copies.target_template(live["spec"]["template"], target["spec"]["template"], selector)
