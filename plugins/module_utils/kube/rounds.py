@@ -155,12 +155,12 @@ class Round:
     def _rescue(self, problem: str) -> dict[str, Any]:
         """An abort without a record: fence off whoever walked, then one order for traffic until it is seen done (SAFETY 1, 6, 16)."""
         self.record = Record(self.canary.name, self.canary.namespace)
-        route, epoch = look.read_route(self.api, self.canary), 0
+        route, epoch = look.route_now(self.api, self.canary), 0
         if route and route.split:
             epoch = look.newest_epoch(self.api, self.canary) + 1
             look.fence(self.api, self.canary, epoch)
             self.changed = True
-            route = look.read_route(self.api, self.canary)
+            route = look.route_now(self.api, self.canary)
         rescued = rescue(self.canary, problem, route, has_endpoints(self.api, self.canary.namespace, self.canary.service.primary_name))
         if route and route.split:
             self.record = dataclasses.replace(self.record, canary_weight=route.split.canary, epoch=epoch)
