@@ -355,7 +355,7 @@ def test_safety_29_a_plan_of_a_removal_names_its_steps_and_ends_with_nothing_lef
        keep=st.sampled_from((states.KEEP_PRIMARY, KEEP_TARGET)))
 @settings(BOUNDED)
 def test_safety_29_removed_whatever_happens_before_and_meanwhile(begin: Callable[..., World], happenings: list[Any], later: list[Any],
-                                                                   downtimes: list[float], document: str, keep: str) -> None:
+                                                                 downtimes: list[float], document: str, keep: str) -> None:
     world = begin(DOCUMENTS[document])
     play(world, happenings, downtimes)
     world.order("remove", removal_text("", keep))
