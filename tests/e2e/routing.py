@@ -88,5 +88,8 @@ CONTOUR = Routing("contour-gatewayapi", "contour", "envoy", "gatewayapi:v1", HTT
 PROXY = Routing("contour-httpproxy", "contour", "envoy", "contour", HTTP_PROXY, _proxy_weights, _proxy_settled)
 ROUTINGS = (TRAEFIK, CONTOUR, PROXY)
 
-on_every_gateway = pytest.mark.parametrize("routing", ROUTINGS, ids=str)
-"""For scenarios that show what users' traffic does; without it a test runs on Traefik."""
+on_each_api = pytest.mark.parametrize("routing", ROUTINGS, ids=str)
+"""For what tells most about a gateway: a good release and a bad one."""
+
+on_every_gateway = pytest.mark.parametrize("routing", [TRAEFIK, *(pytest.param(one, marks=pytest.mark.wide) for one in (CONTOUR, PROXY))], ids=str)
+"""For the other scenarios that show what users' traffic does: on Traefik always, elsewhere in a wide run. Without it a test runs on Traefik."""

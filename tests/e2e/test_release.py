@@ -13,10 +13,10 @@ import pytest
 import yaml
 
 from harness import RATE, Receiver, Release, wait_for
-from routing import on_every_gateway
+from routing import on_each_api, on_every_gateway
 
 
-@on_every_gateway
+@on_each_api
 def test_a_good_release_climbs_by_its_steps_and_is_promoted(release: Release) -> None:
     release.start_app(VERSION="1", ON_TERM="drain")
     release.initialise()
@@ -88,7 +88,7 @@ def test_an_app_that_exits_at_once_loses_requests_only_in_its_own_restart(releas
 FAULTS = {"5xx": ({"ERROR_SHARE": "0.2"}, "request-success-rate", "99%"), "delay": ({"DELAY": "600ms"}, "request-duration", "500ms")}
 
 
-@on_every_gateway
+@on_each_api
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_bad_release_is_rolled_back(release: Release, fault: str) -> None:
     environment, check, limit = FAULTS[fault]

@@ -77,7 +77,7 @@ PHASES: dict[str, Callable[[], World]] = {
     states.INITIALIZED: lambda: idle(states.INITIALIZED),
     states.WAITING: lambda: in_phase(states.WAITING, GATED),
     states.PROGRESSING: lambda: at_weight(30),
-    states.WAITING_PROMOTION: lambda: promotion_waits(),
+    states.WAITING_PROMOTION: promotion_waits,
     states.PROMOTING: lambda: in_phase(states.PROMOTING),
     states.FINALISING: lambda: in_phase(states.FINALISING),
     states.SUCCEEDED: lambda: idle(states.SUCCEEDED),
