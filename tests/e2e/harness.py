@@ -354,6 +354,23 @@ class Release:
 
     # -- traffic --
 
+    def lost(self, counted: dict[str, Any]) -> list[dict[str, Any]]:
+        """The failed requests, those apart that a restart of the primary's pods explains behind Envoy.
+
+        A pod that stops closes the connections that Envoy keeps to it; a request that is just being sent on one of them is answered 503, since
+        neither an HTTPProxy nor a route asks Envoy to repeat it. It is so in every rolling restart there, whoever asks for it.
+        """
+        assert counted["failed"] == len(counted["failures"]), f"{counted['failed']} failed requests, such as {counted['failures'][:3]}"
+        # Envoy's own words; no other gateway answers so.
+        cut = [one for one in counted["failures"] if one.get("status") == 503 and "connection termination" in one["detail"]]
+        stopped = self._stopped(f"{self.name}-primary-") if cut else []
+        return [one for one in counted["failures"] if one not in cut or not any(-1 <= one["t"] - at <= 6 for at in stopped)]
+
+    def _stopped(self, beginning: str) -> list[float]:
+        """When pods were told to stop, as the kubelet's Events tell it."""
+        events = json.loads(self.kubectl("get", "events", "--field-selector", "reason=Killing,involvedObject.kind=Pod", "-o", "json"))["items"]
+        return [datetime.fromisoformat(one["lastTimestamp"]).timestamp() for one in events if one["involvedObject"]["name"].startswith(beginning)]
+
     def load(self, rate: int = RATE, *arguments: str) -> Load:
         out = self.folder / f"load-{time.monotonic_ns()}.json"
         process = subprocess.Popen(

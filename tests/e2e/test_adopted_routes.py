@@ -193,7 +193,7 @@ def test_safety_01_a_walk_on_the_users_route_killed_in_the_middle_changes_two_we
     assert json.dumps(as_written(after)) == json.dumps(as_written(before))
     assert {own.all_but_ours(state) for state in seen} == {own.all_but_ours(before)}
     assert own.weights(seen) == [0, 10, 20, 30, 0]
-    assert load.stop()["failed"] == 0
+    assert release.lost(load.stop()) == []
 
 
 def test_a_run_that_finds_what_a_killed_one_left_in_the_users_route_takes_it_away(release: Release, own: Own) -> None:

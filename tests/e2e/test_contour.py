@@ -45,4 +45,4 @@ def test_safety_26_an_httpproxy_that_nothing_includes_is_initialised_and_walked_
     route, = release.get(PROXIES, "podinfo")["spec"]["routes"]
     assert [(one["name"], one["weight"]) for one in route["services"]] == [("podinfo-primary", 100), ("podinfo-canary", 0)]
     assert release.images()["podinfo-primary"] == "lab.local/testapp:2"
-    assert load.stop()["failed"] == 0
+    assert release.lost(load.stop()) == []
