@@ -123,10 +123,11 @@ def test_safety_32_the_watchdog_rolls_back_what_was_left_alone_and_lets_the_rest
     load = release.load()
     release.set_template("lab.local/testapp:2", VERSION="2")
     walk = release.walk(canary_on_absence="rollback", canary_absence=6, canary_lease=5)
-    wait_for("it has traffic", lambda: release.weight() == 30)
+    wait_for("it gathers evidence with traffic", lambda: release.weight() == 30 and release.record()["walk"]["due"] > 0)
     walk.kill()
     quiet = other.record()
-    # Within the patience of the option a watchdog does an ordinary tick, or finds the lock too young.
+    # Before that a watchdog would do an ordinary tick, and somebody would have come back.
+    wait_for("it is overdue", lambda: time.time() > release.record()["walk"]["due"] + 6 + 2)
     deadline = time.monotonic() + 120
     while release.phase() != "Failed" and time.monotonic() < deadline:
         watchdog = release.playbook("watchdog", canary_name=None).wait()

@@ -27,6 +27,8 @@ NOBODY = 65534
 QUICK = {"canary_min_interval": "1", "canary_settle": "1", "canary_drain": "2"}
 HOOK_TOKEN, HOOK_PASSWORD, METRIC_TOKEN, GONE_PASSWORD = "sesame-hook-4711", "sesame-pass-4712", "sesame-metric-4713", "sesame-gone-4714"
 
+pytestmark = pytest.mark.wide
+
 
 @pytest.fixture
 def folder() -> Iterator[Path]:

@@ -27,6 +27,8 @@ OLD, NEW = "lab.local/testapp:1", "lab.local/testapp:2"
 SHORT: dict[str, Any] = {"interval": "1s", "maxWeight": 50, "stepWeight": 50, "metrics": []}
 QUICKLY = {"canary_min_interval": 1, "canary_settle": 1, "canary_drain": 1}
 
+pytestmark = pytest.mark.wide
+
 
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[list[Release]]:
