@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -132,8 +133,10 @@ def test_safety_08_the_target_of_another_canary_is_not_ours_to_release(ours: Any
 def test_safety_23_what_a_gitops_tool_applied_is_refused_and_left_as_it_is(ours: Any, others: Any, target: Any, manager: str) -> None:
     spec = {"selector": {"matchLabels": {"app": "podinfo"}}, "template": {
         "metadata": {"labels": {"app": "podinfo"}}, "spec": {"containers": [{"name": "podinfo", "image": "lab.local/podinfo:A"}]}}}
-    others.apply(target, {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "podinfo", "namespace": target.namespace}, "spec": spec},
-                 field_manager=manager)
+    manifest = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "podinfo", "namespace": target.namespace}, "spec": spec}
+    applied = others._sender.send("PATCH", target.path, {"fieldManager": manager, "force": "true"}, json.dumps(manifest).encode(),
+                                  "application/apply-patch+yaml", 10.0)
+    assert applied.status == 200
     with pytest.raises(SpecError, match=r"keeps spec\.template\.spec\.containers\[podinfo\]\.image of Deployment .*, and would put it back"):
         release(ours, target)
     assert image(others.get(target)) == "lab.local/podinfo:A"
