@@ -33,7 +33,7 @@ NOWHERE = "http://127.0.0.1:9"      # the port of discard, where nobody listens
 DOCUMENTS: Mapping[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
     "mode_misspelt": ({}, {"canary_mode": "walkk"}, "canary_mode", "walk, tick"),
     "on_wait_misspelt": ({}, {"canary_on_wait": "leave"}, "canary_on_wait", "wait, end"),
-    "a_switch_that_is_no_truth_value": ({}, {"canary_take_over": "perhaps"}, "canary_take_over", "perhaps is neither true nor false (accepted: true, false, or nothing"),
+    "a_switch_that_is_no_truth_value": ({}, {"canary_take_over": "perhaps"}, "canary_take_over", "neither true nor false (accepted: true, false, or nothing"),
     "min_interval_in_letters": ({}, {"canary_min_interval": "abc"}, "canary_min_interval", "a number of seconds"),
     "drain_negative": ({}, {"canary_drain": -1}, "canary_drain", "a number of seconds"),
     "settle_in_words": ({}, {"canary_settle": "a while"}, "canary_settle", "a number of seconds"),
