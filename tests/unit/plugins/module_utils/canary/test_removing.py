@@ -72,6 +72,13 @@ def idle_over(document: Canary) -> World:
     return world
 
 
+def promotion_waits() -> World:
+    world = released(GATED)
+    world.after(20, lambda now: now.approve(CONFIRM_ROLLOUT))
+    until(world, lambda now: now.record.phase == states.WAITING_PROMOTION and now.record.intent is None)
+    return world
+
+
 PHASES: dict[str, Callable[[], World]] = {
     states.INITIALIZING: lambda: in_phase(states.INITIALIZING),
     states.INITIALIZED: lambda: idle(states.INITIALIZED),
@@ -83,13 +90,6 @@ PHASES: dict[str, Callable[[], World]] = {
     states.SUCCEEDED: lambda: idle(states.SUCCEEDED),
     states.FAILED: lambda: idle(states.FAILED),
 }
-
-
-def promotion_waits() -> World:
-    world = released(GATED)
-    world.after(20, lambda now: now.approve(CONFIRM_ROLLOUT))
-    until(world, lambda now: now.record.phase == states.WAITING_PROMOTION and now.record.intent is None)
-    return world
 
 
 def remove(world: World, keep: str = states.KEEP_PRIMARY, **how: Any) -> Run:
