@@ -9,7 +9,6 @@ Each step is decided by looking, so it may be left at any point and gone on with
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Collection
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states
@@ -223,8 +222,3 @@ def too_early(order: WorkloadOrder, seen: Observation) -> str:
     if set(remains.objects) - set(order.dispose):
         return "more is left than was known"
     return ""
-
-
-def with_order(orders: Orders, why: str, keep: str) -> Orders:
-    """The orders as they will be when somebody has said remove, for a plan."""
-    return dataclasses.replace(orders, remove=why, keep=keep)
