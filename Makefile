@@ -34,7 +34,8 @@ help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## /{printf "  make %-18s %s\n", $$1, $$2} /^##@ /{printf "\n%s\n", substr($$0, 5)}' $(firstword $(MAKEFILE_LIST))
 
 ##@ First steps
-demo: setup-runtime  ## a good and a bad release of a real app, live, on a cluster of its own (ARGS=--verbose shows all that Ansible prints)
+demo:  ## a good and a bad release of a real app, live, on a cluster of its own (ARGS=--verbose shows all that Ansible prints)
+	@$(MAKE) --jobs=2 FOR=demo setup-runtime $(if $(filter lab,$(CLUSTER)),lab-build)
 	@$(IN_VENV) $(PYTHON) tests/demo/demo.py --cluster "$(CLUSTER)" $(ARGS)
 
 demo-down:  ## remove all that the demo made
@@ -65,7 +66,7 @@ test-sanity: setup  ## ansible-test sanity
 	@$(STAGE) sanity
 
 test-unit: setup  ## unit tests in the checkout, by plain pytest
-	@$(IN_VENV) $(PYTHON) -m pytest $(ARGS)
+	@$(IN_VENV) $(PYTHON) -m pytest --numprocesses 2 $(ARGS)
 
 test-integration: setup  ## ansible-test integration against the lab
 	@$(STAGE) integration

@@ -80,8 +80,8 @@ def _holds(condition: Object, obj: Object) -> bool:
     return condition["status"] == "True" and condition.get("observedGeneration", 0) >= obj["metadata"]["generation"]
 
 
-HTTP_ROUTE = "httproutes.gateway.networking.k8s.io"
-HTTP_PROXY = "httpproxies.projectcontour.io"
+HTTP_ROUTE = "httproute"
+HTTP_PROXY = "httpproxy"
 
 TRAEFIK = Routing("traefik-gatewayapi", "traefik", "traefik", "gatewayapi:v1", HTTP_ROUTE, _route_weights, _route_settled)
 CONTOUR = Routing("contour-gatewayapi", "contour", "envoy", "gatewayapi:v1", HTTP_ROUTE, _route_weights, _route_settled)

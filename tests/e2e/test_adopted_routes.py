@@ -112,8 +112,8 @@ class Own:
 
 
 ADOPTED = {"canary_route": "adopted", "canary_route_name": "public"}
-ROUTE = Own("gatewayapi:v1", "httproutes.gateway.networking.k8s.io", http_route, "rules", "backendRefs", {**ADOPTED, "canary_route_rule": "main"}, "traefik")
-PROXY = Own("contour", "httpproxies.projectcontour.io", http_proxy, "routes", "services", ADOPTED, "contour")
+ROUTE = Own("gatewayapi:v1", "httproute", http_route, "rules", "backendRefs", {**ADOPTED, "canary_route_rule": "main"}, "traefik")
+PROXY = Own("contour", "httpproxy", http_proxy, "routes", "services", ADOPTED, "contour")
 
 
 @pytest.fixture(params=[ROUTE, PROXY], ids=str)

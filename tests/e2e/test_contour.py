@@ -15,7 +15,7 @@ import pytest
 from harness import PORT, Release, wait_for
 
 CONTOUR = json.loads(os.environ.get("LAB_GATEWAYS", "{}")).get("contour")
-PROXIES = "httpproxies.projectcontour.io"
+PROXIES = "httpproxy"
 
 pytestmark = pytest.mark.skipif(not CONTOUR, reason="the lab was started without Contour")
 

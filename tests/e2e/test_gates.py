@@ -67,13 +67,15 @@ def test_a_person_approves_without_any_webhook_server(release: Release) -> None:
 
 def test_a_walk_may_end_at_a_closed_gate_and_go_on_in_the_next_job(release: Release) -> None:
     release.start_app(VERSION="1")
-    release.initialise(maxWeight=20, stepWeight=20)
+    # Shorter than a tick takes, so that the next tick is due whenever one has found the gate closed.
+    release.initialise(maxWeight=20, stepWeight=20, interval="200ms")
     release.set_template("lab.local/testapp:2", VERSION="2")
-    first = release.walk(canary_manual_gates=["confirm-rollout"], canary_on_wait="end").wait()
+    quickly = {"canary_manual_gates": ["confirm-rollout"], "canary_on_wait": "end", "canary_min_interval": 0.2}
+    first = release.walk(**quickly).wait()
     assert (first.rc, first.result["outcome"]) == (0, "waiting"), first.output[-3000:]
     assert release.playbook("approve").wait().rc == 0
     load = release.load()
-    second = release.walk(canary_manual_gates=["confirm-rollout"], canary_on_wait="end").wait()
+    second = release.walk(**quickly).wait()
     assert (second.rc, second.result["outcome"]) == (0, "promoted"), second.output[-3000:]
     assert release.lost(load.stop()) == []
 

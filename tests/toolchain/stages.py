@@ -66,7 +66,7 @@ STAGES = {
             "units", f"ansible-test units --local --python {PYTHON} --color no", assembled=True,
             closing=r"^=+ .* in [\d.]+s", closing_lines=2,
         ),
-        Stage("pytest", "python -m pytest", closing=r"^=* ?\d+ .* in [\d.]+s", takes_arguments=True),
+        Stage("pytest", "python -m pytest --numprocesses 2", closing=r"^=* ?\d+ .* in [\d.]+s", takes_arguments=True),
         Stage(
             "integration", f"ansible-test integration --local --python {PYTHON} --color no --continue-on-error", assembled=True, lab=True,
             closing=r"ok=\d+|^=+ .* in [\d.]+s|^FATAL: ",

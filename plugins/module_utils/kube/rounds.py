@@ -75,6 +75,7 @@ class Round:
         if self.abort and not self.stored.exists:
             return self._rescue("")
         self._stop_if_held()
+        decided = self._is_ours() and bool(self.record.report)      # told below, so it is the tick before this observation that made it
         while True:
             quiet = self._confirmed_by_route()
             seen = None if quiet else self._look()
@@ -87,6 +88,8 @@ class Round:
             else:
                 due, decision = False, Decision(self.record, CLOCK, self.record.due_why or f"gathering evidence at {self.record.canary_weight}%")
             self._tell(decision.due)
+            if decided and self._leaves_at_the_gate(decision):
+                return self._end("waiting", self.record.due_why or decision.why)
             if due and not (self._ticked() and self._judges(seen)):
                 return self._due(seen, decision)
             if decision.waits == DONE:
@@ -264,6 +267,11 @@ class Round:
         hooks = {hook.index: hook for hook in self.canary.analysis.hooks}
         slow = sum(hooks[index].longest for index in wanted.before + wanted.after) + SLOWEST_CHECK * len(wanted.checks)
         return due + slow + self.canary.options.lease if slow > self.canary.options.lease / 2 else 0.0
+
+    def _leaves_at_the_gate(self, decision: Decision) -> bool:
+        """Whether the tick before found a gate closed and nothing else is to be done: where a tick takes longer than the interval, the next is always due."""
+        waits = self.on_wait == "end" and self.record.closed_gate and self._orders() == Orders()
+        return bool(waits and not decision.traffic and not decision.workload)
 
     def _judges(self, seen: Observation | None) -> bool:
         return seen is not None and stages.stage(self.canary, self.record, seen) == stages.JUDGE

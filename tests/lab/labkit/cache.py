@@ -23,8 +23,9 @@ from labkit.versions import GO_WHEEL
 
 REMINDER_SECONDS = 30.0
 
-GO_FLAGS = ("-trimpath", "-gcflags=all=-dwarf=false")
-"""The same for all programs, so that they share what is compiled; debugging information, which nobody reads, takes a fifth of the time."""
+GO_FLAGS = ("-trimpath", "-gcflags=all=-dwarf=false", "-gcflags=k8s.io/...=-dwarf=false -l")
+"""The same for all programs, so that they share what is compiled. Debugging information, which nobody reads, takes a fifth of the time, inlining in
+Kubernetes' own packages another sixth; the libraries below them, where a server spends its time, keep it."""
 
 GO_ENVIRONMENT = {"CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off"}
 
@@ -57,6 +58,18 @@ class Workshop:
     say: Callable[[str], None]
     log: Path = Path(os.devnull)
     made: dict[str, Path] = field(default_factory=dict)
+    _running: subprocess.Popen[bytes] | None = None
+    _stopped: bool = False
+
+    def beside(self) -> Workshop:
+        """Another one for a second thread, with a log of its own, that shares what is made."""
+        return Workshop(self.go, self.say, made=self.made)
+
+    def stop(self) -> None:
+        """End what runs here, from another thread; it fails there, and nothing is begun any more."""
+        self._stopped = True
+        if self._running is not None:
+            self._running.kill()
 
     def run(self, argv: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None) -> None:
         """Run a command, and say every half minute that it still runs.
@@ -66,15 +79,18 @@ class Workshop:
         """
         with open(self.log, "a", encoding="utf-8") as output:
             orphaned = ["setpriv", "--pdeathsig", "KILL", "--"]  # a build whose starter is killed must not go on writing
+            if self._stopped:
+                raise LabError("stopped")
             process = subprocess.Popen([*orphaned, *argv], cwd=folder, env={**os.environ, **(environment or {})}, stdin=subprocess.DEVNULL,
                                        stdout=output, stderr=subprocess.STDOUT)
+            self._running = process
             try:
                 while True:
                     try:
                         status = process.wait(timeout=REMINDER_SECONDS)
                         break
                     except subprocess.TimeoutExpired:
-                        self.say("still at it")
+                        self.say(f"still at it: {self.log.stem}")
             except BaseException:
                 process.kill()
                 process.wait()

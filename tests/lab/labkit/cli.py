@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from addons import ADDONS, DEFAULT
@@ -92,13 +93,18 @@ def _made(options: argparse.Namespace, report: Report) -> dict[str, Path]:
     missing = debian.missing()
     if missing:
         preflight.superuser()
-        report.headline(f"Installing {' '.join(missing)}")
-        debian.install(missing, layout.cache_root() / "log" / "apt.log")
     go = cache.go_for_builds(report.say)
     unmade = [recipe for recipe in wanted if not cache.place(recipe, go).is_dir()]
     if unmade:
         preflight.disk(layout.cache_root(), sum(recipe.gibibytes for recipe in unmade), f"Building {', '.join(recipe.name for recipe in unmade)}")
-    return recipes.make_all(tuple(wanted), Workshop(go, report.say), report, quiet=not unmade)
+    with ThreadPoolExecutor(1) as pool:         # nothing that is built needs what is installed
+        if missing:
+            report.headline(f"Installing {' '.join(missing)}")
+        installed = pool.submit(debian.install, missing, layout.cache_root() / "log" / "apt.log") if missing else None
+        built = recipes.make_all(tuple(wanted), Workshop(go, report.say), report, quiet=not unmade)
+        if installed:
+            installed.result()
+    return built
 
 
 def _build(options: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from labkit import cache, images
@@ -93,12 +94,32 @@ def wanted(purpose: str) -> tuple[Recipe, ...]:
 
 
 def make_all(recipes: tuple[Recipe, ...], workshop: Workshop, report: Report, quiet: bool) -> dict[str, Path]:
-    """Make what is missing; recipe name -> folder. ``quiet`` says nothing of the steps, for when all is there."""
-    for number, recipe in enumerate(recipes, 1):
+    """Make what is missing; recipe name -> folder. ``quiet`` says nothing of the steps, for when all is there.
+
+    The first one, by far the longest, is made beside all others: while one downloads, the other compiles.
+
+    Raises:
+        LabError: one of them failed; the other is not waited for.
+    """
+    def make(number: int, bench: Workshop) -> None:
+        recipe = recipes[number - 1]
         if quiet:
-            workshop.made[recipe.name], _fresh = cache.obtain(recipe, workshop)
-            continue
+            workshop.made[recipe.name], _fresh = cache.obtain(recipe, bench)
+            return
         with report.step(number, len(recipes), recipe.name) as made_now:
-            workshop.made[recipe.name], fresh = cache.obtain(recipe, workshop)
+            workshop.made[recipe.name], fresh = cache.obtain(recipe, bench)
             made_now(fresh)
+
+    beside = workshop.beside()
+    with ThreadPoolExecutor(1) as pool:
+        longest = pool.submit(make, 1, beside)
+        try:
+            for number in range(2, len(recipes) + 1):
+                if longest.done():
+                    longest.result()
+                make(number, workshop)
+        except BaseException:
+            beside.stop()
+            raise
+        longest.result()
     return dict(workshop.made)

@@ -191,7 +191,7 @@ NAMES = st.sampled_from(["retry", "sessionPersistence", "filters", "timeouts", "
 LEAVES = st.one_of(st.integers(), st.booleans(), st.text(max_size=5), st.none())
 FOREIGN = st.recursive(LEAVES, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=4), inner, max_size=3)), max_leaves=6)
 WEIGHTS = st.one_of(st.none(), st.integers(min_value=0, max_value=1000000))
-BOUNDED = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+BOUNDED = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 SPLITS = st.integers(min_value=0, max_value=100).map(lambda canary: Split(100 - canary, canary))
 
 
