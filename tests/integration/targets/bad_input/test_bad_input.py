@@ -34,6 +34,8 @@ DOCUMENTS: Mapping[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
     "mode_misspelt": ({}, {"canary_mode": "walkk"}, "canary_mode", "walk, tick"),
     "on_wait_misspelt": ({}, {"canary_on_wait": "leave"}, "canary_on_wait", "wait, end"),
     "a_switch_that_is_no_truth_value": ({}, {"canary_take_over": "perhaps"}, "canary_take_over", "neither true nor false (accepted: true, false, or nothing"),
+    "own_gates_that_do_not_exist": ({}, {"canary_gate_tasks": "absent.yml"}, "canary_gate_tasks: absent.yml", "a file with tasks"),
+    "own_checks_that_do_not_exist": ({}, {"canary_check_tasks": "/tmp/absent.yml"}, "canary_check_tasks: /tmp/absent.yml", "a file with tasks"),
     "min_interval_in_letters": ({}, {"canary_min_interval": "abc"}, "canary_min_interval", "a number of seconds"),
     "drain_negative": ({}, {"canary_drain": -1}, "canary_drain", "a number of seconds"),
     "settle_in_words": ({}, {"canary_settle": "a while"}, "canary_settle", "a number of seconds"),
