@@ -37,6 +37,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 RESOURCES = {       # by kubectl's name for one of them
     "configmap": ("v1", "ConfigMap"), "service": ("v1", "Service"), "deployment": ("apps/v1", "Deployment"), "canary": ("flagger.app/v1beta1", "Canary"),
     "httproute": ("gateway.networking.k8s.io/v1", "HTTPRoute"), "httpproxy": ("projectcontour.io/v1", "HTTPProxy"),
+    "traefikservice": ("traefik.io/v1alpha1", "TraefikService"),
 }
 
 

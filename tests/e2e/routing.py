@@ -51,7 +51,12 @@ class Routing:
         return {"hosts": [host], "gatewayRefs": [{"name": name, "namespace": namespace}]}
 
     def root(self, namespace: str, name: str, host: str) -> list[dict[str, Any]]:
-        """What the user has to have beside the document: an HTTPProxy without a host is served where one with a host includes it."""
+        """What the user has to have beside the document: an HTTPProxy without a host is served where one with a host includes it, a TraefikService
+        where an IngressRoute names it."""
+        if self.resource == TRAEFIK_SERVICE:
+            rule = {"kind": "Rule", "match": f"Host(`{host}`)", "services": [{"kind": "TraefikService", "name": name}]}
+            return [{"apiVersion": "traefik.io/v1alpha1", "kind": "IngressRoute", "metadata": {"name": f"{name}-root", "namespace": namespace},
+                     "spec": {"entryPoints": ["web"], "routes": [rule]}}]
         if self.resource != HTTP_PROXY:
             return []
         include = {"name": name, "namespace": namespace, "conditions": [{"prefix": "/"}]}
@@ -76,20 +81,27 @@ def _proxy_settled(proxy: Object) -> bool:
     return any(one["type"] == "Valid" and _holds(one, proxy) for one in proxy.get("status", {}).get("conditions", []))
 
 
+def _service_weights(service: Object) -> dict[str, int]:
+    """One that is not named gets nothing."""
+    return {f"{service['metadata']['name']}-canary": 0, **{entry["name"]: entry.get("weight", 1) for entry in service["spec"]["weighted"]["services"]}}
+
+
 def _holds(condition: Object, obj: Object) -> bool:
     return condition["status"] == "True" and condition.get("observedGeneration", 0) >= obj["metadata"]["generation"]
 
 
 HTTP_ROUTE = "httproute"
 HTTP_PROXY = "httpproxy"
+TRAEFIK_SERVICE = "traefikservice"
 
 TRAEFIK = Routing("traefik-gatewayapi", "traefik", "traefik", "gatewayapi:v1", HTTP_ROUTE, _route_weights, _route_settled)
 CONTOUR = Routing("contour-gatewayapi", "contour", "envoy", "gatewayapi:v1", HTTP_ROUTE, _route_weights, _route_settled)
 PROXY = Routing("contour-httpproxy", "contour", "envoy", "contour", HTTP_PROXY, _proxy_weights, _proxy_settled)
-ROUTINGS = (TRAEFIK, CONTOUR, PROXY)
+SERVICE = Routing("traefik-traefikservice", "traefik", "traefik", "traefik", TRAEFIK_SERVICE, _service_weights, lambda service: True)
+ROUTINGS = (TRAEFIK, CONTOUR, PROXY, SERVICE)
 
 on_each_api = pytest.mark.parametrize("routing", ROUTINGS, ids=str)
 """For what tells most about a gateway: a good release and a bad one."""
 
-on_every_gateway = pytest.mark.parametrize("routing", [TRAEFIK, *(pytest.param(one, marks=pytest.mark.wide) for one in (CONTOUR, PROXY))], ids=str)
+on_every_gateway = pytest.mark.parametrize("routing", [TRAEFIK, *(pytest.param(one, marks=pytest.mark.wide) for one in ROUTINGS[1:])], ids=str)
 """For the other scenarios that show what users' traffic does: on Traefik always, elsewhere in a wide run. Without it a test runs on Traefik."""

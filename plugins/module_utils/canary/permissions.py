@@ -14,6 +14,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec i
 
 GATEWAY = "gateway.networking.k8s.io"
 CONTOUR = "projectcontour.io"
+TRAEFIK = "traefik.io"
 
 
 @dataclass(frozen=True, order=True)
@@ -45,6 +46,7 @@ WALK = (
 ROUTES: Mapping[str, tuple[Rule, ...]] = {
     flagger.GATEWAYAPI: (Rule(GATEWAY, "httproutes", ("create", "get", "patch", "watch")),),
     flagger.CONTOUR: (Rule(CONTOUR, "httpproxies", ("create", "get", "patch", "watch")),),
+    flagger.TRAEFIK: (Rule(TRAEFIK, "traefikservices", ("create", "get", "patch", "watch")),),
     flagger.KUBERNETES: (),
 }
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 GATEWAY = "gateway.networking.k8s.io"
-CONTOUR = "projectcontour.io"
 FLAGGER = "flagger.app"
 
 
@@ -98,10 +97,6 @@ def autoscaler(namespace: str, name: str = "") -> Ref:
 
 def http_route(namespace: str, name: str = "", version: str = "v1") -> Ref:
     return Ref(GATEWAY, version, "httproutes", namespace, name, "HTTPRoute")
-
-
-def http_proxy(namespace: str, name: str = "") -> Ref:
-    return Ref(CONTOUR, "v1", "httpproxies", namespace, name, "HTTPProxy")
 
 
 def gateway(namespace: str, name: str = "", version: str = "v1") -> Ref:

@@ -50,8 +50,10 @@ _HTTP = 'kubernetes_namespace="{{ namespace }}",kubernetes_pod_name=~"{{ target 
 # The cluster's name is <namespace>_<Service>_<port>, and neither of the first two can hold a "_".
 _ENVOY = 'envoy_cluster_name=~"{{ namespace }}_{{ service }}-canary_[0-9]+"'
 
-# httproute-<namespace>-<route>-gw-<...>-svc-<namespace>-<Service>-<number of the backend>, whatever the route is called.
-_TRAEFIK = 'service=~"httproute-{{ namespace }}-.+-gw-.+-svc-{{ namespace }}-{{ service }}-canary-[0-9]+@kubernetesgateway"'
+# By the Gateway API httproute-<namespace>-<route>-gw-<...>-svc-<namespace>-<Service>-<number of the backend>, whatever the route is called;
+# by a TraefikService <namespace>-<Service>-<port>.
+_TRAEFIK = ('service=~"httproute-{{ namespace }}-.+-gw-.+-svc-{{ namespace }}-{{ service }}-canary-[0-9]+@kubernetesgateway'
+            '|{{ namespace }}-{{ service }}-canary-[0-9a-zA-Z-]+@kubernetescrd"')
 
 OBSERVERS: Mapping[str, Mapping[str, Builtin]] = {
     # The application's own metric, under the name that Flagger expects it.
@@ -74,6 +76,7 @@ OBSERVERS: Mapping[str, Mapping[str, Builtin]] = {
 OBSERVED_BY: Mapping[str, str] = {
     "gatewayapi": APP,
     "contour": ENVOY,
+    "traefik": TRAEFIK,
     "kubernetes": APP,
 }
 

