@@ -14,7 +14,7 @@ from labkit import kubeapi, processes, pypi
 from labkit.cache import Recipe, Workshop
 from labkit.layout import Lab
 from labkit.recipes import GATEWAY_CRDS
-from labkit.versions import TRAEFIK, TRAEFIK_WHEEL
+from labkit.versions import TRAEFIK_CRDS, TRAEFIK_WHEEL
 
 WEB_PORT = 8088
 ADMIN_PORT = 8089
@@ -49,7 +49,7 @@ def _make(_workshop: Workshop, folder: Path) -> None:
 
 
 def _make_crds(workshop: Workshop, folder: Path) -> None:
-    shutil.copyfile(workshop.go_module_files("github.com/traefik/traefik/v3", f"v{TRAEFIK}") / _DEFINITIONS, folder / "crds.yaml")
+    shutil.copyfile(workshop.go_module_files("github.com/traefik/traefik/v3", TRAEFIK_CRDS) / _DEFINITIONS, folder / "crds.yaml")
 
 
 def _crds(built: Built) -> list[Path]:
@@ -77,7 +77,7 @@ def _start(lab: Lab, built: Built) -> None:
 
 ADDON = Addon(
     name=NAME,
-    recipes=(GATEWAY_CRDS, Recipe(NAME, _make, (TRAEFIK_WHEEL,), uses_go=False), Recipe(OWN_CRDS, _make_crds, (TRAEFIK,), uses_go=False)),
+    recipes=(GATEWAY_CRDS, Recipe(NAME, _make, (TRAEFIK_WHEEL,), uses_go=False), Recipe(OWN_CRDS, _make_crds, (TRAEFIK_CRDS,), uses_go=False)),
     crds=_crds,
     start=_start,
     ports={WEB_PORT: NAME, ADMIN_PORT: NAME},

