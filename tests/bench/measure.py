@@ -16,6 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
 
+import flagger  # noqa: E402
 import idle  # noqa: E402
 import instant_prometheus  # noqa: E402
 import machine  # noqa: E402
@@ -25,7 +26,8 @@ import starting  # noqa: E402
 import steady  # noqa: E402
 from figures import Figure, Unmeasured, table  # noqa: E402
 
-SLOW = ("release", "memory")
+FLAGGER = "flagger"
+SLOW = ("release", "memory", FLAGGER)
 
 
 def groups(prometheus: str) -> dict[str, Callable[[], list[Figure]]]:
@@ -37,7 +39,13 @@ def groups(prometheus: str) -> dict[str, Callable[[], list[Figure]]]:
         "start": lambda: starting.figures(prometheus),
         "release": releasing.figures,
         "memory": lambda: memory.figures(prometheus),
+        FLAGGER: flagger.figures,
     }
+
+
+def wanted(asked: argparse.Namespace) -> list[str]:
+    """The groups that were asked for."""
+    return [name for name in groups("") if name in asked.only or not (asked.only or (asked.quick and name in SLOW))]
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -51,17 +59,16 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main() -> int:
     asked = parse()
-    wanted = {name: measure for name, measure in groups(instant_prometheus.start()).items()
-              if name in asked.only or not (asked.only or (asked.quick and name in SLOW))}
+    every = groups(instant_prometheus.start())
     about = machine.describe()
     print("\n".join(f"{name:<22}{value}" for name, value in about.items()), flush=True)
     found: list[Figure] = []
     failed: list[str] = []
-    for name, measure in wanted.items():
+    for name in wanted(asked):
         before = machine.load()
         print(f"measuring: {name} (load {before:.1f})", flush=True)
         try:
-            taken = [dataclasses.replace(one, load=(before, machine.load())) for one in measure()]
+            taken = [dataclasses.replace(one, load=(before, machine.load())) for one in every[name]()]
         except (Unmeasured, AssertionError, OSError, KeyError, IndexError) as error:
             failed.append(name)
             print(f"could not be measured: {name}: {error}", file=sys.stderr)

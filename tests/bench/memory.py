@@ -28,7 +28,7 @@ def figures(prometheus: str) -> list[Figure]:
         began = time.monotonic()
         most = 0
         while len(observed := _observed(one.events())) <= TICKS:
-            most = max(most, _whole(walk.process.pid))
+            most = max(most, whole(walk.process.pid))
             if walk.process.poll() is not None or time.monotonic() - began > LIMIT:
                 raise Unmeasured(f"only {len(observed)} ticks in {time.monotonic() - began:.0f} s\n{walk.output[-2000:]}")
             time.sleep(0.25)
@@ -45,7 +45,7 @@ def _observed(events: list[Event]) -> list[Event]:
     return [event for event in events if event.event == "start" and last_part(event.name) == OBSERVE]
 
 
-def _whole(pid: int) -> int:
+def whole(pid: int) -> int:
     """Bytes that the process and its children take, what they share counted once."""
     total = 0
     for one in [pid, *_children(pid)]:

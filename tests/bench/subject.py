@@ -24,6 +24,7 @@ from audit import AuditLog, Request
 from figures import Unmeasured
 from harness import Release, Walk
 from machine import ROOT
+from routing import TRAEFIK, Routing
 
 ROLES = ROOT / "docs" / "rbac.yml"
 CALLBACKS = Path(__file__).parent / "callback_plugins"
@@ -79,6 +80,10 @@ class Subject(Release):
     def requests(self, since: float = 0.0, until: float = float("inf")) -> list[Request]:
         return self.audit.of(self.user, since, until)
 
+    def initialise(self) -> None:
+        """The first run, by which the primary takes over the users."""
+        self.finished(self.walk(canary_drain=0), "promoted")
+
     def release_new(self, version: int, **settings: str) -> None:
         """The next revision of the app."""
         self.set_template(f"lab.local/testapp:{version}", VERSION=str(version), **settings)
@@ -101,16 +106,17 @@ class Subject(Release):
 
 
 @contextmanager
-def subject(label: str, **changes: Any) -> Iterator[Subject]:
+def subject(label: str, routing: Routing = TRAEFIK, begin: bool = True, **changes: Any) -> Iterator[Subject]:
     """A canary that is initialised and runs version 1; ``changes`` are those of its document (harness.Release.document)."""
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
-    one = Subject(f"bench-{label}-{uuid.uuid4().hex[:5]}", folder)
+    one = Subject(f"bench-{label}-{uuid.uuid4().hex[:5]}", folder, routing=routing)
     try:
         one.prepare()
-        one.apply(one.deployment(VERSION="1"))
+        one.apply(one.deployment(VERSION="1"), *routing.root(one.namespace, one.name, one.host))
         one.kubectl("rollout", "status", f"deployment/{one.name}", "--timeout=60s")
         one.write_document(**changes)
-        one.finished(one.walk(canary_drain=0), "promoted")
+        if begin:
+            one.initialise()
         yield one
     finally:
         one.cleanup()

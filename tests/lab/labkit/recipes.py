@@ -71,6 +71,10 @@ def _flagger(workshop: Workshop, folder: Path) -> None:
     shutil.copyfile(source / "artifacts" / "flagger" / "crd.yaml", folder / "crd.yaml")
 
 
+def _flagger_program(workshop: Workshop, folder: Path) -> None:
+    workshop.go_install(f"{FLAGGER_MODULE}/cmd/flagger", FLAGGER, folder)
+
+
 def _loadtester(workshop: Workshop, folder: Path) -> None:
     workshop.go_install(f"{FLAGGER_MODULE}/cmd/loadtester", FLAGGER, folder)
 
@@ -82,6 +86,8 @@ IMAGES = Recipe("images", _images, (PODINFO,), (SOURCE / "labkit" / "images.py",
 GATEWAY_CRDS = Recipe("gateway-api", _gateway_api, (GATEWAY_API,), uses_go=False)
 HEY_PROGRAM = Recipe("hey", _hey, (HEY,))
 FLAGGER_CRDS = Recipe("flagger-crds", _flagger, (FLAGGER,), uses_go=False)
+FLAGGER_PROGRAM = Recipe("flagger", _flagger_program, (FLAGGER,))
+"""For no lab: benchmarks run it beside us."""
 LOADTESTER = Recipe("loadtester", _loadtester, (FLAGGER,))
 
 FOR_DEMO = (KUBE, TESTAPP, PODINFO_PROGRAMS, IMAGES)
