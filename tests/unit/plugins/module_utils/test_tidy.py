@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from ansible_collections.progressive.delivery.plugins.module_utils import tidy
 
@@ -31,6 +31,7 @@ DATA = st.recursive(
 )
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.dictionaries(st.text(), DATA))
 def test_ansible_04_any_data_becomes_json_without_nan(result: dict[str, Any]) -> None:
     plain = tidy.plain(result, lambda text: None)
