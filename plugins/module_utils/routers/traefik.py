@@ -4,9 +4,10 @@
 
 """Traefik: a TraefikService that splits between two Services by weight, named by an IngressRoute of the user's.
 
-Weights are proportions; one that is not given is 1. As Flagger makes it, the canary is not named while it gets nothing: a Service without
-endpoints may make Traefik drop the whole object, and a canary at rest has none. Traefik reports nothing on the object, so what the API
-server took counts as accepted; Traefik follows after its throttle (providersThrottleDuration, 2 s where nobody set it).
+Weights are proportions; one that is not given is 1. Where any Service that it names has no endpoints, whatever its weight, Traefik 3.7 serves nothing
+of the object and answers 404 to everybody, unless it was started with allowEmptyServices. So the canary is not named while it gets nothing, as Flagger
+has it, and an object of the user's own, which would have to name it between releases, cannot be walked on. Traefik reports nothing on the object: what
+the API server took counts as accepted; Traefik follows after its throttle (providersThrottleDuration, 2 s where nobody set it).
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ def refuse(canary: Canary) -> list[str]:
     service = canary.service
     problems = [f"canary_route_rule: a {KIND} has one list of services; leave it out"] if service.route_rule else []
     if canary.adopted:
-        return problems
+        return [*problems, f"canary_route: adopted means a {KIND} that names the canary between releases as well, when it has no endpoints, and then Traefik "
+                           "answers 404 to everybody; leave it out"]
     return problems + [f"spec.service.{name}: a {KIND} cannot say it, and in Flagger it is left out in silence; the IngressRoute of yours that names "
                        f"the {KIND} can" for field, name in _NOT_HERE.items() if getattr(service, field)]
 
@@ -103,8 +105,6 @@ def write(obj: Mapping[str, Any], canary: Canary, split: Split) -> dict[str, Any
 
 def release(obj: Mapping[str, Any], canary: Canary) -> dict[str, Any]:
     """The apex stands where our Services stood, with what else the primary's entry said."""
-    if canary.adopted:
-        return write(obj, canary, Split(100, 0))
     after = copy.deepcopy(dict(obj))
     service, entries = canary.service, _entries(after)
     kept = [entry for entry in entries if entry.get("name") not in (service.primary_name, service.canary_name)]

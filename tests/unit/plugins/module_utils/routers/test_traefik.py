@@ -79,8 +79,9 @@ def test_what_a_traefikservice_cannot_do_is_refused_by_name(changes: Mapping[str
     assert problem.startswith(words)
 
 
-def test_what_belongs_to_the_users_own_object_is_not_asked_of_an_adopted_one() -> None:
-    assert traefik.refuse(dataclasses.replace(with_service(hosts=("a.example.com",)), options=Options(route="adopted"))) == []
+def test_an_object_of_the_users_own_would_name_a_canary_without_endpoints_and_is_refused() -> None:
+    (problem,) = traefik.refuse(ADOPTED)
+    assert problem.startswith("canary_route: adopted")
 
 
 def test_envoy_has_no_metrics_of_a_traefikservice() -> None:
@@ -154,17 +155,6 @@ def test_what_is_written_is_read_back_and_a_users_object_changes_in_nothing_but_
     assert json.dumps(traefik.write(after, CANARY, split)) == json.dumps(after)
 
 
-@BOUNDED
-@given(st.one_of(users_services(), users_services(primary="podinfo")), SPLITS, st.booleans())
-def test_in_an_adopted_object_the_apex_may_stand_for_the_primary_and_nothing_is_ever_reconciled(obj: dict[str, Any], split: Split, labelled: bool) -> None:
-    if labelled:
-        obj["metadata"]["labels"] = {"progressive.delivery/canary": "podinfo"}
-    after = traefik.write(obj, ADOPTED, split)
-    assert traefik.read(after, ADOPTED) == split
-    assert without_weights(after) == without_weights(obj)
-    assert not traefik.owned(after, ADOPTED) and traefik.differs(after, ADOPTED) == []
-
-
 @pytest.mark.parametrize(("primary", "canary", "split"), [(900, 100, Split(90, 10)), (None, None, Split(50, 50)), (1, 0, Split(100, 0))])
 def test_a_spelling_that_means_the_same_is_left_alone(primary: int | None, canary: int | None, split: Split) -> None:
     obj = users(primary, canary)
@@ -205,8 +195,3 @@ def test_safety_29_one_of_ours_leads_to_the_apex_alone_and_back_to_a_split() -> 
     assert released["spec"]["weighted"]["services"] == [{"name": "podinfo", "namespace": "test", "port": 9898, "weight": 100}]
     assert traefik.release(released, CANARY) == released
     assert traefik.read(traefik.write(released, CANARY, Split(100, 0)), CANARY) == Split(100, 0)
-
-
-def test_safety_29_of_an_adopted_one_only_the_weights_change() -> None:
-    obj = users(70, 30)
-    assert traefik.release(obj, ADOPTED) == users(100, 0)
