@@ -14,7 +14,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 from figures import Figure, Unmeasured
 from memory import MIB, whole
@@ -26,6 +25,7 @@ CANARY = {"interval": "10s", "threshold": 1, "stepWeight": 10, "maxWeight": 50}
 EVERYDAY = {"canary_file": "", "canary_min_interval": None, "canary_settle": None, "canary_drain": None}
 PORT = 18099
 LONGEST = 240.0
+NOTE = [f"the value is ours, the budget what Flagger 1.44 took; {CANARY}, {RATE} requests/s, Contour's HTTPProxy"]
 
 
 @dataclass(frozen=True)
@@ -93,14 +93,13 @@ class Phases(threading.Thread):
             if not self.began or self.began[-1][0] != line.strip():
                 self.began.append((line.strip(), time.time()))
 
-    def wait(self, phase: str, since: float, alive: Callable[[], Any] = lambda: None) -> float:
+    def wait(self, phase: str, since: float) -> float:
         """When it was in that phase after a moment. Raises Unmeasured where it takes too long."""
         deadline = time.monotonic() + LONGEST
         while time.monotonic() < deadline:
             for said, when in self.began:
                 if said == phase and when > since:
                     return when
-            alive()
             time.sleep(0.1)
         raise Unmeasured(f"never {phase}: {self.began}")
 
@@ -108,8 +107,7 @@ class Phases(threading.Thread):
 def figures() -> list[Figure]:
     ours, theirs = _ours(), _flaggers()
     return [Figure(ROWS[row.name][0], getattr(ours, row.name), ROWS[row.name][1], getattr(theirs, row.name),
-                   [f"the value is ours, the budget what Flagger 1.44 took; {CANARY}, {RATE} requests/s, Contour's HTTPProxy"] if row.name == "requests" else ())
-            for row in fields(Run)]
+                   NOTE if row.name == "requests" else ()) for row in fields(Run)]
 
 
 def _ours() -> Run:
@@ -149,8 +147,8 @@ def _run(one: Subject, phases: Phases, walk: Callable[[], None], watched: Callab
     succeeded = phases.wait("Succeeded", changed)
     good, first = load.stop(), watched()
     weights = {weight: when for when, _primary, weight in route.seen if when > changed}
-    if good["failed"] or not {10, 50, 0} <= set(weights):
-        raise Unmeasured(f"a good release went wrong: {good['failed']} requests failed, weights {weights}")
+    if one.lost(good) or not {10, 50, 0} <= set(weights):
+        raise Unmeasured(f"a good release went wrong: {len(one.lost(good))} requests failed, weights {weights}")
     intervals = 4                       # from 10 % to 50 %
     asked = [request for request in one.audit.of(user, weights[10], weights[50]) if not request.waits]
     cpu, most = first.cpu(weights[10], weights[50]), max(size for _when, _cpu, size in first.seen)

@@ -34,8 +34,8 @@ DOCUMENTS: Mapping[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
     "mode_misspelt": ({}, {"canary_mode": "walkk"}, "canary_mode", "walk, tick"),
     "on_wait_misspelt": ({}, {"canary_on_wait": "leave"}, "canary_on_wait", "wait, end"),
     "a_switch_that_is_no_truth_value": ({}, {"canary_take_over": "perhaps"}, "canary_take_over", "neither true nor false (accepted: true, false, or nothing"),
-    "own_gates_that_do_not_exist": ({}, {"canary_gate_tasks": "absent.yml"}, "canary_gate_tasks: absent.yml", "a file with tasks"),
-    "own_checks_that_do_not_exist": ({}, {"canary_check_tasks": "/tmp/absent.yml"}, "canary_check_tasks: /tmp/absent.yml", "a file with tasks"),
+    "own_gates_that_do_not_exist": ({}, {"canary_gate_tasks": "absent.yml"}, "canary_gate_tasks", "absent.yml does not exist (accepted: a file"),
+    "own_checks_that_do_not_exist": ({}, {"canary_check_tasks": "/absent.yml"}, "canary_check_tasks", "/absent.yml does not exist (accepted: a file"),
     "min_interval_in_letters": ({}, {"canary_min_interval": "abc"}, "canary_min_interval", "a number of seconds"),
     "drain_negative": ({}, {"canary_drain": -1}, "canary_drain", "a number of seconds"),
     "settle_in_words": ({}, {"canary_settle": "a while"}, "canary_settle", "a number of seconds"),
@@ -94,7 +94,8 @@ CLUSTERS: Mapping[str, tuple[dict[str, str], str, str]] = {
 NAMES = (*ROWS, *DOCUMENTS, *FILES, *CLUSTERS, "same_canary_from_two_hosts")
 # Those that end before the API server has been asked anything, or where it does not know who asks.
 UNASKED = {*CLUSTERS, *FILES, "mode_misspelt", "on_wait_misspelt", "a_switch_that_is_no_truth_value", "name_in_capitals", "neither_name_nor_document",
-           "no_namespace", "name_of_another_document", "two_documents", "min_interval_in_letters"} - {"no_permission"}
+           "no_namespace", "name_of_another_document", "two_documents", "min_interval_in_letters",
+           "own_gates_that_do_not_exist", "own_checks_that_do_not_exist"} - {"no_permission"}
 # Said by Ansible itself, in its words.
 ARGUMENTS = ("mode_misspelt", "on_wait_misspelt")
 
