@@ -159,6 +159,6 @@ def _run(one: Subject, phases: Phases, walk: Callable[[], None], watched: Callab
     walk()
     phases.wait("Failed", changed)
     bad = load.stop()
-    for one_watched in {first, watched()}:
+    for one_watched in (first, watched()):
         one_watched.stop()
     return Run(len(asked) / intervals, 1000 * cpu / intervals, most / MIB, users, succeeded, bad["failed"])
