@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import KubeError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Split, TrafficOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Metadata, Options
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs, routes
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import routes
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import UNKNOWN_KIND
 from ansible_collections.progressive.delivery.plugins.module_utils.routers import contour
 
@@ -26,13 +26,14 @@ WHOLE = {"timeout": "1.5s", "match": ({"uri": {"prefix": "/api"}},), "retries": 
 @pytest.fixture
 def proxied(others: Any, canary: Any) -> Any:
     """The canary by Contour. What of it the API server keeps needs no controller."""
+    by_contour = dataclasses.replace(canary, provider="contour", service=dataclasses.replace(canary.service, gateway_refs=(), hosts=()))
     try:
-        others.list(refs.http_proxy(canary.namespace))
+        others.list(routes.ref(by_contour))
     except KubeError as error:
         if error.reason != UNKNOWN_KIND and error.status != 404:
             raise
         pytest.skip("the lab has no Contour")
-    return dataclasses.replace(canary, provider="contour", service=dataclasses.replace(canary.service, gateway_refs=(), hosts=()))
+    return by_contour
 
 
 @pytest.mark.parametrize(("changes", "options"), [({}, Options()), (WHOLE, Options(ingress_class="outer"))])
@@ -40,7 +41,7 @@ def test_what_a_document_can_say_is_accepted_by_the_real_crd_and_read_back_witho
         others: Any, proxied: Any, changes: Mapping[str, Any], options: Options) -> None:
     canary = dataclasses.replace(proxied, options=options, service=dataclasses.replace(proxied.service, **changes))
     assert contour.refuse(canary) == []
-    assert routes.ref(canary) == refs.http_proxy(canary.namespace, "podinfo")
+    assert str(routes.ref(canary)) == f"HTTPProxy {canary.namespace}/podinfo"
     others.create(routes.ref(canary), contour.desired(canary, Split(90, 10)))
     live = others.get(routes.ref(canary))
     assert contour.differs(live, canary) == []

@@ -2,4 +2,4 @@
 
 set -eu
 
-exec python -m pytest -p no:cacheprovider --import-mode=importlib "$@" .
+exec python -m pytest -p no:cacheprovider --import-mode=importlib --numprocesses 2 "$@" .
