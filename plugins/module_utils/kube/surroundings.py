@@ -154,6 +154,8 @@ def _judge_route(api: Api, canary: Canary, seen: Seen, findings: Findings) -> No
     if unfit is not None:
         findings.problems.append(unfit)
         return
+    if around.CAUTION:
+        findings.warn("spec.provider", around.CAUTION)
     findings.problems.extend(around.rivals(canary, seen.route, seen.routes))
     findings.problems.extend(around.standing(canary, seen.route, walks=seen.primary is not None))
     for field, place in around.parents(canary):

@@ -17,6 +17,9 @@ from ansible_collections.progressive.delivery.plugins.module_utils.routers impor
 class Around(Protocol):
     """What a provider knows of a route's surroundings; pure functions over plain mappings."""
 
+    CAUTION: str
+    """What people should know of the provider before any walk; empty for most."""
+
     def parents(self, canary: Canary) -> list[tuple[str, dict[str, str]]]:
         """The field of the document that names each object the route hangs on, and where that object is."""
 

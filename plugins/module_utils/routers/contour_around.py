@@ -19,6 +19,8 @@ from ansible_collections.progressive.delivery.plugins.module_utils.routers.conto
 
 Object = Mapping[str, Any]
 
+CAUTION = ""
+
 
 def parents(canary: Canary) -> list[tuple[str, dict[str, str]]]:
     """None: the document does not say who includes it."""

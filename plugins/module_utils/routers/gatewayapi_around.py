@@ -20,6 +20,8 @@ from ansible_collections.progressive.delivery.plugins.module_utils.routers.gatew
 
 Object = Mapping[str, Any]
 
+CAUTION = ""
+
 _ROUTE_PROTOCOLS = ("HTTP", "HTTPS")
 
 

@@ -14,6 +14,9 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec i
 
 Object = Mapping[str, Any]
 
+CAUTION = ("traefik: a canary that loses all its endpoints while it has weight makes Traefik answer 404 to everybody, unless Traefik was started with "
+           "--providers.kubernetescrd.allowEmptyServices=true")
+
 
 def parents(canary: Canary) -> list[tuple[str, dict[str, str]]]:
     return []
