@@ -15,7 +15,8 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.docume
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Split
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Analysis, Canary, Metadata, Options, Service
 from ansible_collections.progressive.delivery.plugins.module_utils.routers import ROUTERS, contour, router_for
-from hypothesis import HealthCheck, given, settings
+from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.routers.strategies import BOUNDED, FOREIGN, SPLITS
+from hypothesis import given
 from hypothesis import strategies as st
 
 CANARY = Canary(
@@ -173,11 +174,7 @@ def test_an_object_that_does_not_split_between_our_two_is_said_to_be_so(obj: dic
 # What is written: property, byte for byte
 
 NAMES = st.sampled_from(["retryPolicy", "timeoutPolicy", "conditions", "rateLimitPolicy", "loadBalancerPolicy", "x"])
-LEAVES = st.one_of(st.integers(), st.booleans(), st.text(max_size=5), st.none())
-FOREIGN = st.recursive(LEAVES, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=4), inner, max_size=3)), max_leaves=6)
 WEIGHTS = st.one_of(st.none(), st.integers(min_value=0, max_value=100000))
-BOUNDED = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-SPLITS = st.integers(min_value=0, max_value=100).map(lambda canary: Split(100 - canary, canary))
 
 
 @st.composite

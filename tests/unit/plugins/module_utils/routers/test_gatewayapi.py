@@ -15,7 +15,8 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Split
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Analysis, Canary, Metadata, Service
 from ansible_collections.progressive.delivery.plugins.module_utils.routers import ROUTERS, gatewayapi, router_for
-from hypothesis import HealthCheck, given, settings
+from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.routers.strategies import BOUNDED, FOREIGN, SPLITS
+from hypothesis import given
 from hypothesis import strategies as st
 
 GATEWAY = {"name": "gateway", "namespace": "infra"}
@@ -188,11 +189,7 @@ def test_one_of_several_rules_is_chosen_by_its_name() -> None:
 # What is written: property, byte for byte
 
 NAMES = st.sampled_from(["retry", "sessionPersistence", "filters", "timeouts", "name", "x"])
-LEAVES = st.one_of(st.integers(), st.booleans(), st.text(max_size=5), st.none())
-FOREIGN = st.recursive(LEAVES, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=4), inner, max_size=3)), max_leaves=6)
 WEIGHTS = st.one_of(st.none(), st.integers(min_value=0, max_value=1000000))
-BOUNDED = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-SPLITS = st.integers(min_value=0, max_value=100).map(lambda canary: Split(100 - canary, canary))
 
 
 @st.composite
