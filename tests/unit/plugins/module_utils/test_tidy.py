@@ -31,7 +31,7 @@ DATA = st.recursive(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.dictionaries(st.text(), DATA))
 def test_ansible_04_any_data_becomes_json_without_nan(result: dict[str, Any]) -> None:
     plain = tidy.plain(result, lambda text: None)

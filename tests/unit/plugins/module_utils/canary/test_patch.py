@@ -16,7 +16,7 @@ LEAVES = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=3))
 KEYS = st.text(alphabet="ab/~0", max_size=3)
 VALUES = st.recursive(LEAVES, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(KEYS, inner, max_size=3)), max_leaves=8)
 OBJECTS = st.dictionaries(KEYS, VALUES, max_size=4)
-BOUNDED = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+BOUNDED = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def applied(document: Any, steps: list[dict[str, Any]]) -> Any:
