@@ -5,8 +5,11 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-# The interpreter that makes .venv (3.11 or newer).
-PYTHON3 ?= python3
+# The interpreter that makes .venv (3.11 or newer). The distribution's own goes first: it is built with profile-guided optimisation, which those that
+# pyenv builds lack, and Ansible takes a fifth less time by it.
+ifndef PYTHON3
+PYTHON3 := $(shell /usr/bin/python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo /usr/bin/python3 || echo python3)
+endif
 # The name of the lab that the lab targets and the tests use, where it is not the usual one; several live side by side.
 LAB ?=
 # What the lab is for: demo leaves out what only tests need.

@@ -105,6 +105,11 @@ class Walk:
         found = re.findall(r"(\w+)=(\d+)", self.output.rpartition("PLAY RECAP")[2])
         return {key: int(value) for key, value in found}
 
+    def told(self) -> list[str]:
+        """What the lines for people say, in order, without time, phase and weight."""
+        found = re.findall(r"^\[\S+\] \S+: \d\d:\d\d:\d\d [^|]*\| (.*)$", self.output, re.MULTILINE)
+        return [text.partition(" | next in")[0] for text in found]
+
     def lines(self, text: str) -> list[str]:
         return [line for line in self.output.splitlines() if text in line]
 

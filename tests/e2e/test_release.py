@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+from itertools import pairwise
 
 import pytest
 import yaml
@@ -26,6 +27,8 @@ def test_a_good_release_climbs_by_its_steps_and_is_promoted(release: Release) ->
     counted, weights = load.stop(), watch.stop()
     assert walk.rc == 0, walk.output[-4000:]
     assert walk.result["outcome"] == "promoted"
+    assert (walk.told()[-1], "promoted" in walk.told()) == ("promoted: analysis completed", False), "the end is told once"
+    assert all(text != before for before, text in pairwise(walk.told())), walk.told()
     assert weights == [0, 10, 20, 30, 40, 50, 0]
     assert release.lost(counted) == []
     assert counted["sent"] >= 0.95 * RATE * (counted["ended"] - counted["started"])
@@ -106,6 +109,7 @@ def test_a_bad_release_is_rolled_back(release: Release, fault: str) -> None:
     load.stop()
     assert (walk.rc, walk.result["outcome"]) == (2, "rolled_back"), walk.output[-4000:]
     assert check in walk.result["why"] and limit in walk.result["why"], walk.result["why"]
+    assert [text for text in walk.told() if text.startswith("rolled back: failed checks")] == [f"rolled back: {walk.result['why']}"], "the end is told once"
     assert (release.phase(), release.weight()) == ("Failed", 0)
     assert release.get("deployment", "podinfo")["spec"]["replicas"] == 0
     assert release.images()["podinfo-primary"] == "lab.local/testapp:1"

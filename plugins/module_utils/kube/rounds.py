@@ -87,13 +87,14 @@ class Round:
                 due, decision = is_due(self.canary, self.record, seen)
             else:
                 due, decision = False, Decision(self.record, CLOCK, self.record.due_why or f"gathering evidence at {self.record.canary_weight}%")
-            self._tell(decision.due)
+            ends = self._outcome(decision) if decision.waits == DONE else None
+            self._tell(decision.due, last=": ".join(ends) if ends and not due else "")
             if decided and self._leaves_at_the_gate(decision):
                 return self._end("waiting", self.record.due_why or decision.why)
             if due and not (self._ticked() and self._judges(seen)):
                 return self._due(seen, decision)
-            if decision.waits == DONE:
-                return self._end(*self._outcome(decision))
+            if ends:
+                return self._end(*ends)
             over = self._over(decision)
             if over:
                 return self._end(over, decision.why)
@@ -329,10 +330,12 @@ class Round:
 
     # -- telling --
 
-    def _tell(self, due: float) -> None:
-        """Events, event hooks, the projection and the line for people: about what has been seen done."""
+    def _tell(self, due: float, last: str) -> None:
+        """Events, event hooks, the projection and the line for people: about what has been seen done; not what the last line (empty: none) says anyway."""
         if self.record.report:
-            self.say(words.line(self.record, self.api.now(), self.record.report, max(due, self.record.due)))
+            if not last.replace("_", " ").startswith(self.record.report):
+                self.say(words.line(self.record, self.api.now(), self.record.report, max(due, self.record.due)))
+            self._said = (self.record.report, time.monotonic())
             self.record = dataclasses.replace(self.record, report="")
         if self.record.untold:
             self._claim()
