@@ -116,6 +116,9 @@ extends_documentation_fragment:
   - progressive.delivery.attributes
   - progressive.delivery.attributes.cluster
 attributes:
+  check_mode:
+    description: Checks all the same, and says what a walk would do; it is C(changed) where a walk would do something.
+    support: full
   diff_mode:
     description: In check mode, shows the plan of the walk.
     support: full
@@ -433,9 +436,11 @@ def _planned(call: Call, found: Found, stored: store.Stored, seen: Glance, targe
     removal = ("", call.params["keep"]) if call.params["state"] == "absent" else None
     steps = () if seen.verdict else preflight.plan(call.api, found, stored, target.obj if target.differs else None, removal)
     lines = [plan_line(step) for step in steps] or [f"{seen.verdict.replace('_', ' ')}: {seen.why}"]
-    for line in [*lines, *(hooks_lines(found.canary) if steps and not removal else ())]:
+    hooks = hooks_lines(found.canary) if steps and not removal else ()
+    # Ansible prints the diff of what would be changed, and of nothing else.
+    for line in [*(() if call.diff and steps else lines), *hooks]:
         call.say(line)
-    planned: dict[str, Any] = {"plan": [dump(step) for step in steps]}
+    planned: dict[str, Any] = {"plan": [dump(step) for step in steps], "changed": bool(steps)}
     if call.diff:
         now = f"{stored.record.phase} {stored.record.canary_weight}%" if stored.record else "never walked"
         planned["diff"] = {"before_header": f"{call.subject} now", "after_header": f"{call.subject} as planned",

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import time
 from itertools import pairwise
@@ -138,7 +139,7 @@ def test_ansible_22_check_mode_prints_the_plan_writes_nothing_and_calls_no_hook(
     began = time.time()
     planned = release.playbook("canary", "--check", "--diff").wait()
     assert planned.rc == 0, planned.output[-4000:]
-    assert "create podinfo-primary with 2 replicas" in planned.output and "scale podinfo to 0" in planned.output
+    assert re.search(r"^\+in .* create podinfo-primary with 2 replicas$", planned.output, re.MULTILINE) and "scale podinfo to 0" in planned.output
     assert release.requests(began) and release.writes(began) == [] and receiver.asked == []
     release.initialise(webhooks=hooks)
     release.load()
