@@ -268,7 +268,7 @@ class Release:
         token = self.kubectl("create", "token", WALKER, "--duration=1h").strip()
         config["users"] = [{"name": config["contexts"][0]["context"]["user"], "user": {"token": token}}]
         config["current-context"] = config["contexts"][0]["name"]
-        self.kubeconfig.write_text(yaml.safe_dump(config))
+        self.kubeconfig.write_text(json.dumps(config))
 
     def allow(self, role: str) -> None:
         """What only some playbooks need."""

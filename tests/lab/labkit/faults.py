@@ -16,6 +16,8 @@ ACTIONS = {
     "answer": "answer with a status, without forwarding",
     "cut_before": "cut the connection without forwarding",
     "cut_after": "forward, then cut the connection instead of answering",
+    "cut_inside": "forward, then cut the connection in the middle of the answer's body",
+    "close": "forward and answer, then close the connection as a server does that keeps none",
     "delay": "wait, then forward",
     "kill_before": "kill a process or group, without forwarding",
     "kill_after": "forward, then kill a process or group instead of answering",

@@ -131,7 +131,9 @@ class ProxyHandler(BaseHTTPRequestHandler):
         response, answer = self._forward(body)
         entry["status"] = response.status
         self._after(rule)
-        self._reply(response.status, response.getheaders(), answer)
+        self._reply(response.status, response.getheaders(), answer, cut=bool(rule and rule.action == "cut_inside"))
+        if rule and rule.action == "close":
+            self.close_connection = True
 
     def _before(self, struck: Counted, rule: Rule, entry: dict[str, Any]) -> None:
         """What a rule does before a request is forwarded."""
@@ -183,7 +185,7 @@ class ProxyHandler(BaseHTTPRequestHandler):
         response = self._send(connection, body)
         return response, response.read()
 
-    def _reply(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+    def _reply(self, status: int, headers: list[tuple[str, str]], body: bytes, cut: bool = False) -> None:
         self.send_response_only(status)
         for name, value in headers:
             if name.lower() not in HOP_BY_HOP | {"content-length"}:
@@ -191,8 +193,10 @@ class ProxyHandler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(body)
+            self.wfile.write(body[:len(body) // 2] if cut else body)
         self.wfile.flush()
+        if cut:
+            raise Cut
 
     def _stream(self, entry: dict[str, Any], rule: Rule | None) -> None:
         """Pass a watch on, each piece as it comes, until either side ends it."""

@@ -95,6 +95,19 @@ class FaultProxyTest(unittest.TestCase):
             self.patch("1")
         self.assertEqual(self.value(), "1")
 
+    def test_an_answer_may_be_cut_in_the_middle_and_a_connection_be_closed_after_it(self) -> None:
+        self.proxy.rule("cut_inside", method="PATCH", path=self.name)
+        with self.assertRaises((ConnectionError, http.client.HTTPException)):
+            self.patch("1")
+        self.assertEqual(self.value(), "1")
+        self.proxy.rule("close", method="GET", path=self.name)
+        connection = self.connect(10)
+        self.addCleanup(connection.close)
+        connection.request("GET", self.path, headers={"Authorization": f"Bearer {self.token}"})
+        response = connection.getresponse()
+        self.assertEqual((response.status, json.loads(response.read())["data"]["v"]), (200, "1"))
+        self.assertEqual(connection.sock.recv(1), b"")
+
     def test_a_held_request_arrives_late_and_is_refused_by_its_version(self) -> None:
         version = self.ask("GET", self.path)[1]["metadata"]["resourceVersion"]
         rule = self.proxy.rule("hold", method="PATCH", path=self.name)

@@ -1,0 +1,73 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Walks that are killed, cut off, held up and doubled, in the lab: ``make chaos`` tries everything, ``make test`` a part of it."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), *(str(HERE.parent / folder) for folder in ("e2e", "lab", "bench"))]
+
+import cluster  # noqa: E402
+from stand import SLICES, Stand  # noqa: E402
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full", action="store_true", help="try every point, not a few that are evenly spread")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def lab() -> None:
+    if cluster.missing():
+        pytest.exit(cluster.missing(), returncode=3)
+
+
+@pytest.fixture
+def stand(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., Stand]]:
+    """Makes stands for experiments, and clears them away."""
+    made: list[Stand] = []
+
+    def make(label: str) -> Stand:
+        made.append(Stand(label, tmp_path / f"{len(made)}"))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def tried(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Counts one more of what the test tries; the sums are printed at the end."""
+    def count(what: str) -> None:
+        request.node.user_properties.append(("tried", what))
+    return count
+
+
+@pytest.fixture
+def chosen(request: pytest.FixtureRequest) -> Callable[[int, int, int], list[int]]:
+    """``chosen(there are, slice, at most)``: the points of a slice, from 1; all of them with --full, else some that are evenly spread."""
+    def choose(there_are: int, part: int, at_most: int) -> list[int]:
+        mine = [point for point in range(1, there_are + 1) if point % SLICES == part]
+        if request.config.getoption("--full") or len(mine) <= at_most:
+            return mine
+        return [mine[index * len(mine) // at_most] for index in range(at_most)]
+    return choose
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    sums: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", "") == "call":
+                sums.update(what for key, what in report.user_properties if key == "tried")
+    for what, count in sorted(sums.items()):
+        terminalreporter.write_line(f"tried: {count} {what}")

@@ -1,0 +1,190 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A release with a fault proxy before the API server, metrics that say what the test wants, and a receiver of webhooks."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import instant_prometheus
+import sameness
+from harness import Receiver, Release, Walk
+from labkit.faultcontrol import FaultProxy
+
+WRITES = "POST|PATCH|PUT|DELETE"
+NO_REVIEW = r"^(?!.*(accessreviews|rulesreviews))"      # what asks for permissions writes nothing
+HOOKS = ("confirm-rollout", "pre-rollout", "rollout", "confirm-promotion", "post-rollout")
+QUICK = {"canary_min_interval": 0.5, "canary_settle": 0.3, "canary_drain": 1}
+MOST_TICKS = 60
+SLICES = 2                  # parts of a list of points; each walks in a namespace of its own
+RATE = 40                   # requests a second; whoever loses one of a good release fails the test
+PATIENCE = 150.0            # seconds that any playbook here may take, on a busy machine
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One way through a canary's life, that can be walked again and again on the same stand.
+
+    ``begin`` brings about what is walked, ``ends`` says which (return code, outcome) a walk may have that goes through to the end.
+    """
+
+    name: str
+    document: Mapping[str, Any]
+    outcome: str
+    phase: str
+    rc: int = 0
+    good: bool = True               # the metrics of the canary
+    playbook: str = "canary"
+    anew: bool = False              # each time on an app that was never walked
+
+    def __str__(self) -> str:
+        return self.name
+
+
+STEPS = {"interval": "500ms", "maxWeight": 40, "stepWeight": 20, "threshold": 2}
+SCENARIOS = (
+    Scenario("promotion", STEPS, "promoted", "Succeeded"),
+    Scenario("rollback", STEPS, "rolled_back", "Failed", rc=2, good=False),
+    Scenario("blue-green", {"interval": "500ms", "iterations": 2, "threshold": 2, "maxWeight": None, "stepWeight": None}, "promoted", "Succeeded"),
+    Scenario("stepwise-promotion", {**STEPS, "maxWeight": 20, "stepWeightPromotion": 50}, "promoted", "Succeeded"),
+    Scenario("initialise", STEPS, "promoted", "Initialized", anew=True),
+    Scenario("remove", STEPS, "removed", "Terminated", playbook="remove", anew=True),
+)
+
+
+@dataclass
+class Undisturbed:
+    """What a walk does when nothing is done to it."""
+
+    writes: list[str]               # "PATCH /apis/..." in their order
+    weights: list[int]
+    hooks: Counter[str]
+    end: dict[str, Any]             # sameness.end
+
+
+@dataclass
+class Stand:
+    """Everything around one release."""
+
+    label: str
+    folder: Path
+    good: bool = True
+    version: int = 1
+    _metrics_url: str = ""
+    proxy: FaultProxy | None = None
+    closing: list[Callable[[], Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True)
+        self._metrics_url = instant_prometheus.start(lambda query: instant_prometheus.healthy(query) if self.good or query == "vector(1)" else "0")
+        self.hooks = Receiver()
+        self.closing.append(self.hooks.shutdown)
+        self.release: Release | None = None
+
+    # -- the app --
+
+    def app(self, scenario: Scenario) -> Release:
+        """An app in a namespace of its own, never walked before, whose walks go through the proxy."""
+        self.drop()
+        folder = self.folder / uuid.uuid4().hex[:5]
+        folder.mkdir()
+        self.version = 1
+        self.release = one = Release(f"chaos-{self.label}-{folder.name}", folder)
+        one.start_app(VERSION="1")
+        one.allow("progressive-delivery-remove")
+        hooks = [{"name": hook_type, "type": hook_type, "url": self.hooks.url, "metadata": {"type": hook_type}} for hook_type in HOOKS]
+        one.write_document(**{**scenario.document, "webhooks": hooks, "spec__metricsServer": self._metrics_url})
+        self.proxy = FaultProxy(one.kubeconfig, folder / "proxy")
+        return one
+
+    def drop(self) -> None:
+        if self.proxy is not None:
+            self.proxy.clear()
+            self.proxy.stop()
+            self.proxy = None
+        if self.release is not None:
+            self.release.cleanup()
+            self.release = None
+
+    def close(self) -> None:
+        self.drop()
+        for action in self.closing:
+            action()
+
+    def ready(self, scenario: Scenario) -> Release:
+        """An app that the scenario may begin on."""
+        if self.release is None or scenario.anew:
+            one = self.app(scenario)
+            if scenario.name != "initialise":
+                self.finish(self.start(direct=True), 0, "promoted")
+        assert self.release is not None
+        return self.release
+
+    def begin(self, scenario: Scenario) -> None:
+        """Bring about what is walked."""
+        self.good = True
+        if not scenario.anew:
+            self.version += 1
+            assert self.release is not None
+            self.release.set_template("lab.local/testapp:2", VERSION=str(self.version))
+            self.good = scenario.good
+
+    # -- walking --
+
+    def start(self, playbook: str = "canary", direct: bool = False, **variables: Any) -> Walk:
+        """Start a playbook; ``direct`` goes past the proxy."""
+        assert self.release is not None
+        through = {} if direct else {"KUBECONFIG": str(self.proxy.kubeconfig)}
+        document = {"canary_file": str(self.release.folder / "canary.yml")} if playbook != "canary" else {}
+        return self.release.playbook(playbook, environment=through, **{**QUICK, **document, **variables})
+
+    def finish(self, walk: Walk, rc: int, *outcomes: str) -> Walk:
+        walk.wait(PATIENCE)
+        assert walk.rc == rc and walk.result["outcome"] in outcomes, walk.output[-4000:]
+        return walk
+
+    def tick_to_the_end(self, scenario: Scenario) -> None:
+        """What a schedule would do, its pauses left out."""
+        assert self.release is not None
+        for _tick in range(MOST_TICKS):
+            walk = self.start(scenario.playbook, direct=True, canary_mode="tick").wait(PATIENCE)
+            assert "Traceback" not in walk.output, walk.output[-4000:]
+            if walk.result["outcome"] not in ("waiting", "not_due"):
+                break
+        assert walk.result["outcome"] in (scenario.outcome, "unchanged"), walk.output[-4000:]
+
+    def go_on(self, scenario: Scenario, by_ticks: bool) -> None:
+        """Run again to the end, however it began."""
+        if by_ticks and scenario.playbook == "canary":
+            self.tick_to_the_end(scenario)
+        else:
+            # Killed after the last write: nothing is left to do, and a removed canary stays removed.
+            walk = self.start(scenario.playbook, direct=True).wait(PATIENCE)
+            assert walk.result["outcome"] in (scenario.outcome, "unchanged"), walk.output[-4000:]
+            assert walk.rc in (scenario.rc, 0), walk.output[-4000:]
+
+    def undisturbed(self, scenario: Scenario) -> Undisturbed:
+        release = self.ready(scenario)
+        self.begin(scenario)
+        asked, since, watch = len(self.hooks.asked), len(self.proxy.log()), release.watch_route()
+        self.finish(self.start(scenario.playbook), scenario.rc, scenario.outcome)
+        weights = watch.stop()
+        writes = [f"{entry['method']} {entry['path']}" for entry in self.proxy.log(since)
+                  if re.fullmatch(WRITES, entry["method"]) and re.search(NO_REVIEW, entry["path"])]
+        return Undisturbed(writes, weights, self.asked_since(asked), self.end())
+
+    def asked_since(self, before: int) -> Counter[str]:
+        """How often each type of hook was asked."""
+        return Counter(body["metadata"]["type"] for body in self.hooks.asked[before:])
+
+    def end(self) -> dict[str, Any]:
+        assert self.release is not None
+        return sameness.end(self.release)

@@ -1,0 +1,115 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Every fault at every distinct call: the walk ends as ever, or in words, and run again it ends as ever."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from sameness import differences
+from stand import NO_REVIEW, SCENARIOS, SLICES, Scenario, Stand, Undisturbed
+
+AT_MOST = 5
+PROMOTION = SCENARIOS[0]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What the proxy does to one request, or to all of a kind for a while."""
+
+    name: str
+    action: str
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+FAULTS = (
+    Fault("409", "answer", {"status": 409}),
+    Fault("429", "answer", {"status": 429, "headers": {"Retry-After": "1"}}),
+    Fault("500", "answer", {"status": 500}),
+    Fault("503", "answer", {"status": 503}),
+    Fault("lost before", "cut_before"),
+    Fault("lost after", "cut_after"),
+    Fault("cut in its answer", "cut_inside"),
+    Fault("500 for good", "answer", {"status": 500, "times": 0}),
+    Fault("hangs", "hold"),
+)
+# Of a whole walk: each request is slow, or closes its connection.
+WEATHER = (Fault("slow", "delay", {"seconds": 0.3, "times": 0}), Fault("no connection is kept", "close", {"times": 0}))
+
+
+def distinct(requests: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """The calls that differ by more than a name: method, and the path as an expression."""
+    return sorted({(entry["method"], _kind(entry["path"])) for entry in requests if re.search(NO_REVIEW, entry["path"])})
+
+
+def _kind(path: str) -> str:
+    """The path of a request as an expression for all of its kind: namespace, names and generated parts left open."""
+    path, _query, query = path.partition("?")
+    watch = "watch=1" in query
+    parts = re.sub(r"/namespaces/[^/]+/", "/namespaces/[^/]+/", path).split("/")
+    if "namespaces" in parts and len(parts) > (at := parts.index("namespaces") + 3):
+        parts[at] = "[^/?]+"
+    return "^" + "/".join(parts) + (r"\?.*watch=1" if watch else r"(\?(?!.*watch=1)|$)")
+
+
+@pytest.mark.parametrize("part", range(SLICES))
+def test_safety_00_every_fault_at_every_call_ends_as_ever_or_in_words(
+        stand: Callable[[str], Stand], part: int, chosen: Callable[..., list[int]], tried: Callable[[str], None]) -> None:
+    one = stand(f"fault-{part}")
+    one.ready(PROMOTION)
+    since = len(one.proxy.log())
+    usual = one.undisturbed(PROMOTION)
+    calls = distinct(one.proxy.log(since))
+    points = [(method, kind, fault) for method, kind in calls for fault in FAULTS]
+    wrong: list[str] = []
+    for point in chosen(len(points), part, AT_MOST):
+        method, kind, fault = points[point - 1]
+        wrong += [f"{fault} at {method} {kind}: {problem}" for problem in _struck(one, usual, fault, method, kind)]
+        tried("faults")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("weather", WEATHER, ids=str)
+def test_safety_00_in_any_weather_a_walk_ends_as_ever(stand: Callable[[str], Stand], weather: Fault, tried: Callable[[str], None]) -> None:
+    one = stand("weather")
+    usual = one.undisturbed(PROMOTION)
+    wrong = _struck(one, usual, weather, ".*", "")
+    tried("faults")
+    assert not wrong, "\n".join(wrong)
+
+
+def _struck(one: Stand, usual: Undisturbed, fault: Fault, method: str, kind: str) -> list[str]:
+    """What is wrong after a walk with this fault; nothing when all is well."""
+    scenario: Scenario = PROMOTION
+    release = one.ready(scenario)
+    one.begin(scenario)
+    watch = release.watch_route()
+    one.proxy.rule(fault.action, method=method, path=kind, name="fault", **fault.settings)
+    walk = one.start()
+    wrong = []
+    try:
+        walk.wait(120)
+    except AssertionError:
+        wrong.append(f"the walk hangs: {walk.output[-1500:]}")
+    struck = one.proxy.wait("fault", 0.1)
+    one.proxy.clear()
+    if "Traceback" in walk.output:
+        wrong.append(f"a traceback: {walk.output[-3000:]}")
+    if not struck:
+        wrong.append("no request was struck")
+    if walk.rc != 0 and not re.search(r'"msg": ".{20,}"', walk.output) and not wrong:
+        wrong.append(f"it ended with {walk.rc} and without words: {walk.output[-1500:]}")
+    one.go_on(scenario, by_ticks=False)
+    weights = watch.stop()
+    if not {*weights} <= {*usual.weights} or max(weights) != max(usual.weights):
+        wrong.append(f"the weights were {weights} instead of {usual.weights}")
+    return [*wrong, *differences(usual.end, one.end())]

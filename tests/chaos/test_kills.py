@@ -1,0 +1,60 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Killed at every write, before it reached the API server and after it did, and run again: the end is that of an undisturbed walk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from sameness import differences
+from stand import NO_REVIEW, RATE, SCENARIOS, SLICES, WRITES, Scenario, Stand, Undisturbed
+
+AT_MOST = 5                 # points of a slice, where not all are tried
+SIDES = ("before", "after")
+
+
+@pytest.mark.parametrize("part", range(SLICES))
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
+def test_safety_00_killed_at_any_write_and_run_again_the_end_is_the_same(
+        stand: Callable[[str], Stand], scenario: Scenario, part: int, chosen: Callable[..., list[int]], tried: Callable[[str], None]) -> None:
+    one = stand(f"kill-{scenario}-{part}")
+    usual = one.undisturbed(scenario)
+    assert usual.writes and differences(usual.end, one.end()) == []
+    load = one.release.load(RATE) if scenario.good and not scenario.anew else None
+    wrong: list[str] = []
+    # Point 2n-1 is before write n, point 2n after it.
+    for count, point in enumerate(chosen(2 * len(usual.writes), part, AT_MOST)):
+        number, side = (point + 1) // 2, SIDES[(point + 1) % 2]
+        what = f"killed {side} write {number} of {len(usual.writes)}, {usual.writes[number - 1]}"
+        wrong += [f"{what}: {problem}" for problem in _killed(one, scenario, usual, number, side, by_ticks=count % 2 == 1)]
+        tried(f"kill points of {scenario}")
+    if load is not None:
+        wrong += [f"a user's request failed: {failure}" for failure in one.release.lost(load.stop())]
+    assert not wrong, "\n".join(wrong)
+
+
+def _killed(one: Stand, scenario: Scenario, usual: Undisturbed, number: int, side: str, by_ticks: bool) -> list[str]:
+    """What is wrong after one kill; nothing when all is well."""
+    release = one.ready(scenario)
+    one.begin(scenario)
+    asked, watch = len(one.hooks.asked), release.watch_route()
+    walk = one.start(scenario.playbook)
+    rule = one.proxy.rule(f"kill_{side}", method=WRITES, path=NO_REVIEW, nth=number, group=walk.process.pid)
+    walk.process.wait(150)
+    struck = one.proxy.wait(rule, 0.1)
+    one.proxy.clear()
+    if not struck:
+        return [f"the walk ended before, with {walk.rc}: {walk.output[-1500:]}"]
+    one.go_on(scenario, by_ticks)
+    weights, hooks = watch.stop(), one.asked_since(asked)
+    return [*differences(usual.end, one.end()), *_trace(usual.weights, weights),
+            *(f"{kind} was asked {hooks[kind]} times instead of {count}" for kind, count in usual.hooks.items() if hooks[kind] < count)]
+
+
+def _trace(usual: Sequence[int], seen: Sequence[int]) -> list[str]:
+    """Repetitions and holds are no difference; the watch leaves them out."""
+    return [] if list(seen) == list(usual) else [f"the weights were {list(seen)} instead of {list(usual)}"]

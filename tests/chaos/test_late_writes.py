@@ -1,0 +1,81 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A write that hangs on its way until others have gone on to the end, and then arrives (SAFETY 1)."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+
+import pytest
+from harness import wait_for
+from sameness import differences
+from stand import NO_REVIEW, SCENARIOS, SLICES, WRITES, Scenario, Stand
+
+AT_MOST = 5
+PROMOTION, INITIALISE = SCENARIOS[0], SCENARIOS[4]
+# What others do meanwhile, and the outcomes that it may have.
+MEANWHILE = ("abort", "tick", "new revision", "remove")
+SIDE_EFFECTS = r"/(deployments|services|httproutes|poddisruptionbudgets)"
+
+
+@pytest.mark.parametrize("part", range(SLICES))
+@pytest.mark.parametrize("scenario", [PROMOTION, INITIALISE], ids=str)
+def test_safety_01_a_late_write_changes_nothing(
+        stand: Callable[[str], Stand], scenario: Scenario, part: int, chosen: Callable[..., list[int]], tried: Callable[[str], None]) -> None:
+    one = stand(f"late-{scenario}-{part}")
+    side_effects = [write for write in one.undisturbed(scenario).writes if re.search(SIDE_EFFECTS, write)]
+    assert side_effects
+    points = [(number, meanwhile) for number in range(1, len(side_effects) + 1) for meanwhile in MEANWHILE]
+    wrong: list[str] = []
+    for point in chosen(len(points), part, AT_MOST):
+        number, meanwhile = points[point - 1]
+        what = f"{side_effects[number - 1]}, late after {meanwhile}"
+        wrong += [f"{what}: {problem}" for problem in _late(one, scenario, number, meanwhile)]
+        tried("late writes")
+    assert not wrong, "\n".join(wrong)
+
+
+def _late(one: Stand, scenario: Scenario, number: int, meanwhile: str) -> list[str]:
+    one.ready(scenario)
+    one.begin(scenario)
+    walk, since = one.start(), len(one.proxy.log())
+    one.proxy.rule("hold", method=WRITES, path=NO_REVIEW + ".*" + SIDE_EFFECTS, nth=number, name="late", abandon=True)
+    assert one.proxy.wait("late", 90), walk.output[-3000:]
+    walk.kill()
+    _go_on(one, scenario, meanwhile)
+    before = one.end()
+    one.proxy.release("late")
+    entry = wait_for("the late write arrives", lambda: next((entry for entry in one.proxy.log(since) if entry.get("rule") == "late" and entry["status"]), None))
+    one.proxy.clear()
+    wrong = []
+    if entry["method"] != "POST" and entry["status"] < 400:
+        wrong.append(f"it was accepted: {entry['status']}")
+    time.sleep(0.3)                             # what it set off would have begun
+    after = differences(before, one.end())
+    if entry["method"] == "POST" and entry["status"] < 300:
+        # A late create cannot be refused. It carries no traffic, and the next run takes it away.
+        _go_on(one, scenario, meanwhile)
+        after = differences(before, one.end())
+    wrong += after
+    one.drop()
+    return wrong
+
+
+def _go_on(one: Stand, scenario: Scenario, meanwhile: str) -> None:
+    """Others go on to the end, past the proxy."""
+    if meanwhile == "tick":
+        one.tick_to_the_end(scenario)
+    elif meanwhile == "new revision":
+        one.version += 1
+        one.release.set_template("lab.local/testapp:2", VERSION=str(one.version))
+        walk = one.start(direct=True).wait()
+        assert walk.result["outcome"] in ("promoted", "unchanged"), walk.output[-4000:]
+        if one.release.phase() == "Initialized":
+            one.go_on(PROMOTION, by_ticks=False)
+    else:
+        walk = one.start(meanwhile, direct=True).wait()
+        assert walk.rc == 0 or meanwhile == "abort", walk.output[-4000:]

@@ -1,0 +1,134 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Many walkers of one canary, one that was frozen and thawed, and other people's hands."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+from harness import wait_for
+from sameness import differences
+from stand import RATE, SCENARIOS, Stand
+
+PROMOTION = SCENARIOS[0]
+
+
+@pytest.mark.parametrize("walkers", [2, 10])
+def test_safety_03_of_many_walkers_started_at_once_exactly_one_walks(stand: Callable[[str], Stand], walkers: int, tried: Callable[[str], None]) -> None:
+    one = stand(f"many-{walkers}")
+    usual = one.undisturbed(PROMOTION)
+    one.begin(PROMOTION)
+    asked, watch = len(one.hooks.asked), one.release.watch_route()
+    started = [one.start(direct=True) for _walker in range(walkers)]
+    for walk in started:
+        walk.wait(300)
+    outcomes = Counter(walk.result["outcome"] for walk in started)
+    # Whoever came when all was done found nothing to do.
+    assert outcomes["promoted"] == 1 and {*outcomes} <= {"promoted", "lost_lock", "unchanged"}, outcomes
+    assert watch.stop() == usual.weights
+    assert one.asked_since(asked) == usual.hooks, "nobody else asked a hook"
+    assert differences(usual.end, one.end()) == []
+    tried(f"times {walkers} walkers at once")
+
+
+def test_safety_01_a_walker_that_was_frozen_beyond_its_lease_finds_itself_fenced_off(stand: Callable[[str], Stand], tried: Callable[[str], None]) -> None:
+    one = stand("frozen")
+    usual = one.undisturbed(PROMOTION)
+    load = one.release.load(RATE)
+    for weight in (0, 20, 40):
+        one.begin(PROMOTION)
+        asked = len(one.hooks.asked)
+        frozen = one.start(direct=True, canary_lease=3)
+        wait_for("it walks", lambda weight=weight: one.release.phase() == "Progressing" and one.release.weight() >= weight)
+        os.killpg(frozen.process.pid, signal.SIGSTOP)
+        workers = _workers(frozen.process.pid)
+        for worker in workers:
+            os.kill(worker, signal.SIGSTOP)
+        # Its process is alive, so that only the lease that nobody renews says that it does not walk.
+        other = one.start(direct=True, canary_lease=3).wait(120)
+        assert other.result["outcome"] == "promoted", other.output[-4000:]
+        end = one.end()
+        assert differences(usual.end, end) == []
+        for process in (*workers, frozen.process.pid):
+            os.kill(process, signal.SIGCONT)
+        frozen.wait(60)
+        assert frozen.result["outcome"] in ("lost_lock", "unchanged", "promoted"), frozen.output[-4000:]
+        assert differences(end, one.end()) == []
+        extra = one.asked_since(asked) - usual.hooks
+        assert sum(extra.values()) <= 1 + usual.hooks["rollout"], f"more than the hook in flight was repeated: {extra}"
+        tried("frozen walkers")
+    assert one.release.lost(load.stop()) == []
+
+
+def _workers(pid: int) -> list[int]:
+    """The children of a playbook, which leave its process group."""
+    found = []
+    for entry in os.listdir("/proc"):
+        try:
+            if entry.isdigit() and int(open(f"/proc/{entry}/stat", encoding="ascii").read().rpartition(")")[2].split()[1]) == pid:
+                found.append(int(entry))
+        except OSError:
+            pass                                # it has ended
+    return found
+
+
+def test_safety_23_a_reverter_of_our_fields_does_no_more_than_hold_a_walk_up(stand: Callable[[str], Stand], tried: Callable[[str], None]) -> None:
+    """Somebody's tool puts the route back to 100/0 every five seconds: users are safe, nothing that was not analysed is promoted, and it is told."""
+    one = stand("reverter")
+    one.undisturbed(PROMOTION)
+    one.begin(PROMOTION)
+    load, ended = one.release.load(RATE), threading.Event()
+    promoted = one.release.primary_template()
+
+    def revert() -> None:
+        while not ended.wait(5.0):
+            route = one.release.get("httproute", "podinfo")
+            for ref in route["spec"]["rules"][0]["backendRefs"]:
+                ref["weight"] = 0 if ref["name"].endswith("-canary") else 100
+            one.release.kubectl("patch", "httproute", "podinfo", "--type=merge", "-p", json.dumps({"spec": {"rules": route["spec"]["rules"]}}))
+
+    threading.Thread(target=revert, daemon=True).start()
+    walk = one.start(direct=True, canary_on_wait="end")
+    try:
+        walk.wait(90)
+    except AssertionError:
+        pass                                    # it goes on as long as it is held up, until somebody resumes or aborts
+    finally:
+        ended.set()
+        walk.kill()
+    failed = one.release.lost(load.stop())
+    assert failed == []
+    assert "lowered" in walk.output, walk.output[-3000:]
+    now = one.release.primary_template()
+    analysed = one.release.get("deployment", "podinfo")["spec"]["template"]
+    assert now == promoted or now["spec"]["containers"] == analysed["spec"]["containers"]
+    tried("reverters")
+
+
+def test_safety_32_an_image_that_is_set_while_nobody_walks_is_analysed_before_users_get_it(stand: Callable[[str], Stand], tried: Callable[[str], None]) -> None:
+    one = stand("stopped")
+    usual = one.undisturbed(PROMOTION)
+    one.begin(PROMOTION)
+    walk = one.start(direct=True)
+    wait_for("half of the way is gone", lambda: one.release.weight() == 40)
+    walk.kill()
+    before = one.release.primary_template()
+    one.version += 1
+    one.release.set_template("lab.local/testapp:3", VERSION=str(one.version))
+    time.sleep(2)
+    assert one.release.primary_template() == before
+    watch = one.release.watch_route()
+    one.tick_to_the_end(PROMOTION)
+    weights = watch.stop()
+    assert weights[weights.index(0):] == usual.weights, "from the beginning, with the new revision"
+    assert one.release.images()["podinfo-primary"] == "lab.local/testapp:3"
+    tried("images set by hand in mid-walk")
