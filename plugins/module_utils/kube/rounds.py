@@ -247,7 +247,7 @@ class Round:
         return {
             "due": True, "outcome": "", "phase": self.record.phase, "weight": self.record.canary_weight, "epoch": self.record.epoch,
             "asks": {"before": list(wanted.before), "checks": list(wanted.checks), "after": list(wanted.after)},
-            "window": max(1.0, seen.now - self.record.confirmed_at) if self.record.confirmed_at else 0.0,
+            "window": stages.confirmed_for(self.record, seen.now),
             "checksum": checksum({}, self.record.pinned.revision if self.record.pinned else self.record.last_applied),
             "seen": dump(seen), "open": {}, **more,
         }
