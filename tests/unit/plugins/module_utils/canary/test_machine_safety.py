@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.machine import read_back
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.machine import decide, read_back
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import FAIL, REFUSED, UNKNOWN, Split, TrafficOrder, WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Intent, dumps
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import (
@@ -175,6 +175,18 @@ def test_safety_10_readiness_lost_while_settling_settles_anew() -> None:
     assert world.done[-1].at >= back + 7
 
 
+def test_safety_10_a_canary_without_a_ready_endpoint_gets_no_weight() -> None:
+    world = released()
+    until(world, lambda now: now.record.ready_since > 0)
+    world.pass_time(5)
+    seen = world.look()
+    assert seen.target and seen.target.ready
+    assert decide(world.canary, world.record, seen).traffic == TrafficOrder(split=Split(90, 10))
+    unreachable = dataclasses.replace(seen, target=dataclasses.replace(seen.target, endpoints=0))
+    decision = decide(world.canary, world.record, unreachable)
+    assert decision.traffic is None and "none of its pods is a ready endpoint" in decision.why
+
+
 @pytest.mark.parametrize("why", ["bad", "abort", "superseded", "promoted"])
 def test_safety_11_pods_go_a_whole_drain_after_the_traffic(why: str) -> None:
     world = at_weight(30, canary(options=Options(drain=25.0)))
@@ -243,6 +255,14 @@ def test_safety_12_each_raise_has_an_interval_of_evidence() -> None:
     Run(world).walk()
     times = [one.at for one in world.done if one.weight]
     assert all(later - earlier >= 10 for earlier, later in zip(times, times[1:], strict=False))
+
+
+def test_safety_12_evidence_counts_from_the_confirmation_not_from_the_order() -> None:
+    world = released(accepts_after=6.0)
+    Run(world).walk()
+    times = [one.at for one in world.done if one.weight]
+    assert len(times) == 5
+    assert all(later - earlier >= 16 for earlier, later in zip(times, times[1:], strict=False))
 
 
 def test_safety_12_a_hard_written_window_is_waited_for() -> None:
@@ -709,6 +729,21 @@ def test_safety_31_rollback_hooks_are_read_in_every_phase(phase: str) -> None:
     rules.hold(world)
 
 
+@pytest.mark.parametrize("phase", [states.INITIALIZING, states.WAITING, states.PROGRESSING, states.WAITING_PROMOTION, states.PROMOTING, states.FINALISING])
+@pytest.mark.parametrize("order", ["halt", "suspend"])
+def test_safety_31_a_halt_is_obeyed_in_every_phase(phase: str, order: str) -> None:
+    gates = {states.WAITING: (CONFIRM_ROLLOUT,), states.WAITING_PROMOTION: (CONFIRM_PROMOTION,)}.get(phase, ())
+    world = in_phase(phase, canary(options=Options(manual_gates=gates)))
+    world.order(order)
+    world.done.clear()
+    Run(world, patience=120).walk()
+    assert (world.done, world.record.phase) == ([], phase)
+    world.resume()
+    for gate in gates:
+        world.approve(gate)
+    assert Run(world).walk().outcome == "promoted"
+
+
 def test_safety_31_rollback_hooks_are_read_while_the_canary_is_not_ready() -> None:
     world = released(canary(hooks=(hook(0, ROLLBACK),)))
     world.target.sick.add(B)
@@ -730,6 +765,16 @@ def test_safety_31_skip_analysis_waits_for_a_ready_primary() -> None:
     world.primary.limping = True
     Run(world, patience=60).walk()
     assert not [one for one in world.done if one.workload and one.workload.promote]
+
+
+def test_safety_31_skip_analysis_waits_for_a_primary_that_is_no_longer_ready() -> None:
+    world = released(canary(skip_analysis=True))
+    until(world, lambda now: now.record.phase == states.PROGRESSING)
+    world.primary.limping = True
+    Run(world, patience=60).walk()
+    assert not [one for one in world.done if one.workload and one.workload.promote]
+    world.primary.limping = False
+    assert Run(world).walk().outcome == "promoted"
 
 
 def test_an_intent_of_another_kind_is_read_back_by_what_it_ordered() -> None:
