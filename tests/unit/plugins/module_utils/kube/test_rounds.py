@@ -103,7 +103,7 @@ def test_safety_02_an_order_of_a_person_in_between_is_no_reason_to_stop(server: 
 def test_safety_02_nothing_is_decided_for_a_record_that_is_not_ours_any_more(server: Any, run_verb: Any, frozen: Any, changes: dict[str, Any]) -> None:
     kept = walked(server, document(), 10, time.time() - 60, **changes)
     decided = run_verb(canary_decide.VERB, host=server.url, api_key="x", document=frozen(), holder=dump(US), tick={"epoch": 4, "seen": dump(NOTHING)})
-    assert decided["failed"] and decided["error"] == "LostLock"
+    assert decided.get("error") == "LostLock"
     assert kept.written == []
 
 
