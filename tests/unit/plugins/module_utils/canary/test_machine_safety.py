@@ -573,6 +573,11 @@ def test_safety_17_a_replicaset_of_the_same_name_made_anew_is_refused() -> None:
     assert Run(world).walk().outcome == "rolled_back"
 
 
+def test_safety_17_the_primarys_former_replicaset_is_remembered() -> None:
+    world = in_phase(states.PROMOTING)
+    assert world.record.previous == {"replicaset": f"podinfo-primary-{A[:6]}", "revision": A}
+
+
 def test_safety_19_another_hash_of_the_same_meaning_starts_nothing() -> None:
     world = released(wanted=A)
     assert world.target and world.primary

@@ -17,7 +17,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Observation, Split, TrafficOrder, dump
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import PREFIX, Holder, Intent, Record, loads
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Options
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import ROLLOUT, Hook, Options
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import record as store, refs, routes
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.rounds import Round
 from ansible_collections.progressive.delivery.plugins.modules import canary_decide
@@ -37,6 +37,12 @@ def stored(kept: Objects) -> Record:
     found = kept.get(RECORD)
     assert found
     return loads(found["data"]["record"])
+
+
+def until_of(kept: Objects) -> float:
+    holder = stored(kept).holder
+    assert holder
+    return holder.until
 
 
 def somebody(**more: Any) -> Holder:
@@ -125,6 +131,14 @@ def test_safety_01_who_finds_an_open_order_fences_before_it_is_carried_out(serve
     assert marks.epoch_of(kept.get(ROUTE) or {}) == tick["epoch"] == 4
 
 
+def test_safety_01_a_walk_on_an_adopted_route_begins_by_fencing_it(server: Any) -> None:
+    canary = document(options=Options(route="adopted"))
+    kept = walked(server, canary, 10, time.time() - 60)
+    kept.change(ROUTE, lambda live: live["metadata"].update(labels={}, annotations={}))
+    walk(server, canary).run()
+    assert marks.annotations_of(kept.get(ROUTE) or {}) == {marks.CANARY: "podinfo", marks.EPOCH: "4"}
+
+
 @pytest.mark.parametrize("mode", ["walk", "tick"])
 def test_safety_03_a_lease_that_runs_is_not_taken(server: Any, mode: str) -> None:
     kept = walked(server, document(), 10, time.time() - 60, holder=somebody())
@@ -172,6 +186,32 @@ def test_safety_03_an_abort_does_not_ask(server: Any) -> None:
     assert walk(server, document(), take_over=True).run()["due"]
     record = stored(kept)
     assert record.holder and record.holder.run == "us"
+
+
+def test_safety_03_a_holder_that_waits_renews_its_lease(server: Any) -> None:
+    canary = document(analysis={"interval": 60.0}, options=Options(lease=1.5))
+    kept = walked(server, canary, 10, time.time())
+    found: list[float] = []
+    threading.Timer(0.5, lambda: found.append(until_of(kept))).start()
+    walk(server, canary, impatient=after(2.1)).run()
+    assert until_of(kept) > found[0]
+
+
+@pytest.mark.parametrize("slow", [Hook(0, ROLLOUT, "slow", "http://gate", timeout=300.0), Hook(0, ROLLOUT, "often", "http://gate", timeout=60.0, retries=4)])
+def test_safety_03_a_lease_covers_what_nobody_renews_meanwhile(server: Any, slow: Hook) -> None:
+    canary = document(analysis={"hooks": (slow,)})
+    kept = walked(server, canary, 10, time.time() - 60)
+    assert walk(server, canary).run()["asks"]["before"] == [0]
+    assert until_of(kept) > time.time() + 300
+
+
+def test_safety_03_the_last_write_of_a_run_gives_the_claim_back(server: Any) -> None:
+    now = time.time()
+    ours = Holder("us", since=now, renewed=now, until=now + 30)
+    kept = walked(server, document(), 10, now - 60, holder=ours, announced=("suspended",))
+    ordered(kept, "halt")
+    assert walk(server, document(), on_wait="end").run()["outcome"] == "waiting"
+    assert stored(kept).holder is None
 
 
 # A record that is lost, or cannot be read

@@ -101,6 +101,15 @@ def test_safety_16_nothing_is_routed_to_a_service_without_endpoints(server: Any,
     assert (kept.written, weight(kept)) == ([], 10)
 
 
+def test_safety_16_users_are_not_given_back_to_a_target_that_does_not_answer(server: Any, kept: Objects) -> None:
+    apex = refs.service("test", "podinfo")
+    before = kept.get(apex)
+    kept.change(refs.endpoint_slice("test", "podinfo-canary"), lambda live: live.update(endpoints=[]))
+    done = apply_traffic(server.api(), CANARY, TrafficOrder(apex_back=True), 3, wait=0)
+    assert not done.accepted and "has no ready endpoints" in done.why
+    assert (kept.written, kept.get(apex)) == ([], before)
+
+
 def test_safety_17_a_replicaset_that_is_gone_is_not_promoted(server: Any, kept: Objects) -> None:
     before = kept.get(PRIMARY)
     order = {"replicaset": "podinfo-0", "uid": "uid-podinfo-0", "revision": revision_of(B)}
@@ -109,12 +118,27 @@ def test_safety_17_a_replicaset_that_is_gone_is_not_promoted(server: Any, kept: 
     assert kept.get(PRIMARY) == before
 
 
+def test_safety_21_a_promotion_brings_the_copies_of_budgets_up_to_date(server: Any, kept: Objects) -> None:
+    kept.put(refs.pod_disruption_budget("test", "podinfo"), {"spec": {"minAvailable": 1, "selector": {"matchLabels": {"app": "podinfo"}}}})
+    order = {"replicaset": "podinfo-1", "uid": "uid-podinfo-1", "revision": revision_of(B)}
+    apply_workload(server.api(), CANARY, WorkloadOrder(promote=order), 3)
+    made = kept.get(refs.pod_disruption_budget("test", "podinfo-primary"))
+    assert made and made["spec"] == {"minAvailable": 1, "selector": {"matchLabels": {"app": "podinfo-primary"}}}
+
+
 def test_safety_22_replicas_are_changed_through_the_scale_subresource_alone(server: Any, kept: Objects) -> None:
     apply_workload(server.api(), CANARY, WorkloadOrder(scale_target=0), 4)
     assert (kept.get(TARGET) or {})["spec"]["replicas"] == 0
     assert kept.written[-1] == ("PATCH", "scale")
     steps = [step for one in server.asked if one.method == "PATCH" and one.path == TARGET.path for step in json.loads(one.body)]
     assert steps and all(step["path"].startswith("/metadata/") for step in steps)
+
+
+def test_safety_29_what_is_taken_away_is_deleted_as_it_was_read(server: Any, kept: Objects) -> None:
+    place = refs.service("test", "podinfo-canary")
+    kept.meanwhile = lambda: kept.change(place, lambda live: live["metadata"].update(labels={}))
+    apply_workload(server.api(), CANARY, WorkloadOrder(dispose=("Service/podinfo-canary",)), 3)
+    assert kept.get(place), "it is somebody else's by now"
 
 
 def test_safety_24_of_a_route_the_weights_and_our_annotation_are_changed_under_our_name(server: Any, kept: Objects) -> None:
