@@ -76,7 +76,7 @@ def test_safety_02_a_tick_claims_before_anybody_is_asked() -> None:
 ])
 def test_safety_13_an_open_order_is_carried_out_before_anything_is_decided(open_orders: dict[str, Any], decides: bool, ordered: dict[str, Any]) -> None:
     tasks = {verb(task): task for task in tick() if verb(task)}
-    facts: dict[str, Any] = {"__canary_observed": {"tick": {"open": open_orders}}}
+    facts: dict[str, Any] = {"__canary_observed": {"tick": {"due": True, "open": open_orders}}}
     assert bool(evaluate("{{ " + tasks["canary_decide"]["when"] + " }}", facts)) is decides
     facts["__canary_decided"] = {"decision": {"traffic": {"split": {"primary": 80, "canary": 20}}, "workload": {}}} if decides else {}
     facts["__canary_orders"] = evaluate(tasks["traffic_weight"]["vars"]["__canary_orders"], facts)
