@@ -98,6 +98,8 @@ def promoting(turn: Turn) -> Decision:
         return turn.wait_asking(f"{turn.canary.primary} does not exist; {_who_serves(turn)}")
     if primary.promoted != pinned.revision:
         return _not_promoted(turn)
+    if stages.primary_shrank(turn.record, turn.seen):
+        return hold_capacity(turn)
     if _serves_another(turn):
         return turn.lower("the canary no longer runs the analysed revision: all traffic to the primary")
     unready = _primary_unready(turn)

@@ -449,6 +449,32 @@ def test_safety_15_a_shrunken_primary_is_put_back_before_it_gets_the_traffic(how
     rules.hold(world)
 
 
+def test_safety_15_a_shrunken_primary_is_put_back_before_a_new_revision_sends_the_traffic_back() -> None:
+    world = at_weight(30)
+    assert world.primary
+    world.primary.scale(1, world.now)
+    world.release(C)
+    world.done.clear()
+    assert Run(world).walk().outcome == "promoted"
+    first, second = world.done[:2]
+    assert first.workload and first.workload.scale_primary == 2
+    assert second.weight == 0 and second.at - first.at < 2
+    assert world.record.last_promoted == C and world.primary.replicas == 2
+    rules.hold(world)
+
+
+def test_safety_15_a_primary_that_shrank_while_it_was_promoted_is_put_back_before_it_gets_the_traffic() -> None:
+    world = in_phase(states.PROMOTING)
+    assert world.primary
+    world.primary.scale(1, world.now)
+    world.done.clear()
+    assert Run(world).walk().outcome == "promoted"
+    first, second = world.done[:2]
+    assert first.workload and first.workload.scale_primary == 2
+    assert second.weight == 0 and second.seen.primary and second.seen.primary.endpoints == 2
+    rules.hold(world)
+
+
 def test_safety_15_who_shrinks_it_twice_means_it() -> None:
     world = at_weight(10)
     assert world.primary
