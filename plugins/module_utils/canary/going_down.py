@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states, stage as stages
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Split, TrafficOrder, WorkloadOrder
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Ending, order_key
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import POST_ROLLOUT
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.steps import next_promotion
@@ -252,8 +252,7 @@ def stopped(turn: Turn) -> Decision:
 def repair_route(turn: Turn) -> Decision:
     """The route vanished under a walk: it comes back with everything on the primary, and the walk climbs again."""
     turn.warn(f"The route of {turn.label} was missing or held other backends", once="route-gone")
-    return turn.act("the route is gone: make it again with all traffic to the primary", lowers=True,
-                    traffic=TrafficOrder(split=Split(100, 0)))
+    return turn.lower("the route is gone: make it again with all traffic to the primary")
 
 
 def stray_weight(turn: Turn) -> Decision:

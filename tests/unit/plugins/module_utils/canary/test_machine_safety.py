@@ -526,6 +526,24 @@ def test_safety_16_a_primary_without_endpoints_gets_no_traffic_back() -> None:
     assert Run(world).walk().outcome == "aborted"
 
 
+@pytest.mark.parametrize("foreign", [False, True])
+def test_safety_16_a_route_that_vanished_does_not_lead_to_a_primary_that_does_not_answer(foreign: bool) -> None:
+    world = at_weight(30)
+    assert world.primary
+    if foreign:
+        world.foreign_route = True      # somebody leads it to other backends
+    else:
+        world.split = None
+    world.primary.down = True
+    world.done.clear()
+    Run(world, patience=60).walk()
+    assert world.done == []
+    world.primary.down = False
+    assert Run(world).walk().outcome == "promoted"
+    assert world.done[0].weight == 0
+    rules.hold(world)
+
+
 def test_safety_16_a_failed_promotion_restores_the_primary_and_then_rolls_back() -> None:
     world = at_weight(50)
     assert world.primary
