@@ -262,7 +262,11 @@ def promote_now(turn: Turn) -> Decision:
 
 
 def lowered_by_hand(turn: Turn) -> Decision:
-    """Somebody lowered the canary: their hand wins until they say resume (SAFETY 14)."""
+    """Somebody lowered the canary: their hand wins until they say resume (SAFETY 14), or a rollback hook takes away the rest (SAFETY 31)."""
+    requested = turn.rollback_requested()
+    if requested:
+        turn.end("rolled_back", requested)
+        return go_down(turn)
     live = turn.weight
     if turn.seen.orders.resume:
         turn.obeyed.append(order_key("resume"))

@@ -801,6 +801,18 @@ def test_safety_31_rollback_hooks_are_read_while_the_canary_is_not_ready() -> No
     assert run.outcome == "rolled_back" and world.now - BEGIN < 90
 
 
+@pytest.mark.parametrize("weight", [0, 5])
+def test_safety_31_rollback_hooks_are_read_while_somebody_holds_the_weight_down(weight: int) -> None:
+    world = at_weight(30, canary(hooks=(hook(0, ROLLBACK),)))
+    world.set_weight(weight)
+    assert Run(world, patience=60).walk().outcome == "interrupted"
+    world.gates[0] = "allowed"
+    run = Run(world, patience=120).walk()
+    assert run.outcome == "rolled_back" and "manual webhook" in run.why
+    rules.at_rest(world)
+    rules.hold(world)
+
+
 def test_safety_31_rollback_hooks_are_read_while_the_primary_is_not_ready() -> None:
     world = at_weight(30, canary(hooks=(hook(0, ROLLBACK),)))
     world.primary.limping = True
