@@ -192,14 +192,16 @@ class Round:
 
     def _stands_still(self) -> bool:
         """Whether nobody renews the record for a whole lease time on our own clock."""
-        until = time.monotonic() + self.canary.options.lease
+        known, until = self.stored.record, time.monotonic() + self.canary.options.lease
         self.say(f"{store.held_by(self.record)}; its lease is over, watching {int(self.canary.options.lease)} s whether it is renewed")
         while time.monotonic() < until:
             for event in self.api.watch(store.record_ref(self.canary.namespace, self.canary.name), min(RENEW, until - time.monotonic()),
                                         resource_version=self.stored.resource_version):
                 if event.get("type") in ("MODIFIED", "DELETED"):
                     self._read()
-                    return self.record.holder is None
+                    if self.stored.record != known:
+                        return self.record.holder is None
+                    break               # a person's order stands beside the record: no sign of the holder's life
         return True
 
     def _claim(self) -> None:

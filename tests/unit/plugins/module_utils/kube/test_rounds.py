@@ -164,6 +164,15 @@ def test_safety_03_a_lease_that_is_over_and_stands_still_is_taken(server: Any) -
     assert record.holder and record.holder.run == "us"
 
 
+def test_safety_03_an_order_of_a_person_is_no_sign_of_the_holders_life(server: Any) -> None:
+    canary = document(options=Options(lease=1.0))
+    kept = walked(server, canary, 10, time.time() - 60, holder=somebody(until=time.time() - 5))
+    threading.Timer(0.3, lambda: ordered(kept, "promote")).start()
+    assert walk(server, canary).run()["due"]
+    record = stored(kept)
+    assert record.holder and record.holder.run == "us"
+
+
 def test_safety_03_a_schedule_wants_a_margin_beyond_the_lease(server: Any) -> None:
     kept = walked(server, document(), 10, time.time() - 60, holder=somebody(until=time.time() - 5))
     with pytest.raises(LostLock, match="held by run them"):
