@@ -57,9 +57,9 @@ def after(seconds: float) -> Any:
     return lambda why: time.monotonic() > end
 
 
-def ordered(kept: Objects, word: str) -> None:
+def ordered(kept: Objects, word: str, text: str = "yes") -> None:
     """kubectl annotate."""
-    kept.change(RECORD, lambda live: live["metadata"].setdefault("annotations", {}).update({f"{PREFIX}{word}": "yes"}))
+    kept.change(RECORD, lambda live: live["metadata"].setdefault("annotations", {}).update({f"{PREFIX}{word}": text}))
 
 
 def walked_on_by(kept: Objects, run: str, epoch: int) -> None:
@@ -263,6 +263,18 @@ def test_safety_04_an_order_is_heard_while_it_waits(server: Any) -> None:
     threading.Timer(0.5, lambda: ordered(kept, "abort")).start()
     assert walk(server, canary, impatient=over).run()["due"]
     assert not over("the wait")
+
+
+@pytest.mark.parametrize(("key", "before", "after"), [
+    ("approve.confirm-promotion", "aaaaaaaa", "bbbbbbbb"), ("abort", "yes", "no, really"), ("remove", "yes", '{"by": "yes", "keep": "target"}')])
+def test_safety_04_an_order_that_is_given_anew_while_the_former_is_obeyed_stays(server: Any, key: str, before: str, after: str) -> None:
+    kept = walked(server, document(), 10, time.time())
+    ordered(kept, key, before)
+    ordered(kept, "resume")
+    found = store.read(server.api(), "test", "podinfo")
+    kept.meanwhile = lambda: ordered(kept, key, after)
+    store.write(server.api(), found, Record(**{**vars(stored(kept)), "report": "decided"}), obeyed=[f"{PREFIX}{key}", f"{PREFIX}resume"])
+    assert (kept.get(RECORD) or {})["metadata"]["annotations"] == {f"{PREFIX}{key}": after}
 
 
 def test_safety_04_waiting_and_claiming_leave_peoples_orders_where_they_are(server: Any) -> None:
