@@ -424,7 +424,9 @@ def test_safety_15_a_primary_that_was_scaled_down_in_mid_walk_is_put_back() -> N
     world = at_weight(30)
     assert world.primary
     world.primary.scale(1, world.now)
+    world.done.clear()
     assert Run(world).walk().outcome == "promoted"
+    assert world.done[0].workload and world.done[0].workload.scale_primary == 2, "before the next raise"
     assert [one.workload.scale_primary for one in world.done if one.workload and one.workload.scale_primary] == [2]
     assert world.primary.replicas == 2
     rules.hold(world)
