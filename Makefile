@@ -30,7 +30,7 @@ LAB_TOOL = $(IN_VENV) python3 tests/lab/lab.py $(1) $(if $(LAB),--name "$(LAB)")
 STAGE := $(IN_VENV) $(PYTHON) tests/toolchain/stages.py $(if $(LAB),--lab "$(LAB)") --cluster "$(CLUSTER)"
 
 .PHONY: help setup setup-runtime demo demo-down test \
-  test-unit test-lint test-types test-sanity test-integration test-e2e test-docs \
+  test-unit test-lint test-types test-sanity test-integration test-e2e test-docs mutants \
   lab-build lab-up lab-down lab-status lab-shell lab-env bench clean
 
 help:  ## list the targets
@@ -79,6 +79,9 @@ test-e2e: setup  ## whole releases in the lab (CLUSTER=own: in a cluster of your
 
 test-docs: setup  ## module documentation and changelog fragments
 	@$(STAGE) docs
+
+mutants: setup  ## switch each rule of docs/safety.md off and see its test fail (ARGS='07 12_b' chooses)
+	@$(IN_VENV) $(PYTHON) tests/mutants/mutants.py $(if $(LAB),--lab "$(LAB)") $(ARGS)
 
 bench: setup  ## every budget of the design, measured in the lab (ARGS=--quick leaves out what takes minutes)
 	@$(IN_VENV) $(PYTHON) tests/bench/bench.py $(if $(LAB),--lab "$(LAB)") $(ARGS)

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import blue_green, record as states
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.going_down import go_down, promote, resume_target
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.going_down import go_down, hold_capacity, promote, resume_target
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import FAIL, PASS, UNKNOWN, Outcome, WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import EVIDENCE_KEPT, Pinned, order_key
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import (
@@ -17,7 +17,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec i
     PRE_ROLLOUT,
     ROLLOUT,
 )
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.stage import evidence_due
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.stage import evidence_due, primary_shrank
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.steps import at_top, next_weight
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn import ACT, CLOCK, PERSON, Decision, Turn
 
@@ -32,6 +32,8 @@ def reverted(turn: Turn) -> Decision:
 
 def restarted(turn: Turn) -> Decision:
     """Another revision came: it starts from the beginning, and no traffic reaches it before that (SAFETY 9)."""
+    if turn.weight > 0 and primary_shrank(turn.record, turn.seen):
+        return hold_capacity(turn)
     if turn.weight > 0 or turn.record.canary_weight > 0:
         # The old revision stays pinned until then: what comes next begins at 0, whenever the primary can take the traffic.
         return turn.lower("a new revision arrived: all traffic to the primary, the analysis starts again")
@@ -260,7 +262,11 @@ def promote_now(turn: Turn) -> Decision:
 
 
 def lowered_by_hand(turn: Turn) -> Decision:
-    """Somebody lowered the canary: their hand wins until they say resume (SAFETY 14)."""
+    """Somebody lowered the canary: their hand wins until they say resume (SAFETY 14), or a rollback hook takes away the rest (SAFETY 31)."""
+    requested = turn.rollback_requested()
+    if requested:
+        turn.end("rolled_back", requested)
+        return go_down(turn)
     live = turn.weight
     if turn.seen.orders.resume:
         turn.obeyed.append(order_key("resume"))

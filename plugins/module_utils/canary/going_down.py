@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states, stage as stages
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Split, TrafficOrder, WorkloadOrder
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Ending, order_key
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import POST_ROLLOUT
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.steps import next_promotion
@@ -98,6 +98,8 @@ def promoting(turn: Turn) -> Decision:
         return turn.wait_asking(f"{turn.canary.primary} does not exist; {_who_serves(turn)}")
     if primary.promoted != pinned.revision:
         return _not_promoted(turn)
+    if stages.primary_shrank(turn.record, turn.seen):
+        return hold_capacity(turn)
     if _serves_another(turn):
         return turn.lower("the canary no longer runs the analysed revision: all traffic to the primary")
     unready = _primary_unready(turn)
@@ -250,8 +252,7 @@ def stopped(turn: Turn) -> Decision:
 def repair_route(turn: Turn) -> Decision:
     """The route vanished under a walk: it comes back with everything on the primary, and the walk climbs again."""
     turn.warn(f"The route of {turn.label} was missing or held other backends", once="route-gone")
-    return turn.act("the route is gone: make it again with all traffic to the primary", lowers=True,
-                    traffic=TrafficOrder(split=Split(100, 0)))
+    return turn.lower("the route is gone: make it again with all traffic to the primary")
 
 
 def stray_weight(turn: Turn) -> Decision:

@@ -133,7 +133,7 @@ def asks(canary: Canary, record: Record, seen: Observation) -> Asks:
     if where == stages.START:
         return Asks(_indexes(canary, ROLLBACK) + (() if record.pre_rollout_done else _indexes(canary, PRE_ROLLOUT)),
                     after=() if canary.analysis.iterations else _indexes(canary, CONFIRM_TRAFFIC_INCREASE))
-    if where in (stages.UNREADY, stages.PRIMARY_UNREADY, stages.PROMOTING):
+    if where in (stages.UNREADY, stages.PRIMARY_UNREADY, stages.PROMOTING, stages.LOWERED_BY_HAND):
         return Asks(before=_indexes(canary, ROLLBACK))
     return Asks()
 

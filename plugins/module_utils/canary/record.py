@@ -261,6 +261,14 @@ def orders_of(annotations: Mapping[str, str]) -> Orders:
     return Orders(approvals=tuple(approvals), **words)
 
 
+def given_anew(key: str, before: Orders, now: Orders) -> bool:
+    """Whether the order of this annotation says something else by now: what was obeyed is the former one."""
+    word, unused, gate = key.removeprefix(PREFIX).partition(".")
+    if word == "approve":
+        return [one for one in before.approvals if one["gate"] == gate] != [one for one in now.approvals if one["gate"] == gate]
+    return getattr(before, word) != getattr(now, word) or (word == "remove" and before.keep != now.keep)
+
+
 def removal_text(reason: str, keep: str) -> str:
     """The annotation's text of an order to remove; only what differs from the usual needs more than the reason."""
     return json.dumps({"keep": keep, "by": reason}, sort_keys=True) if keep != KEEP_PRIMARY else reason or "yes"

@@ -169,6 +169,6 @@ def _evidence_complete(canary: Canary, record: Record) -> float:
     return record.confirmed_at + max([canary.analysis.interval, *windows])
 
 
-def window(record: Record, interval: float, now: float) -> float:
-    """Seconds of evidence that a query may look at: never back beyond the present weight (SAFETY 12)."""
-    return max(1.0, min(interval, now - record.confirmed_at))
+def confirmed_for(record: Record, now: float) -> float:
+    """Seconds for which the present weight, or iteration, stands: no query looks back further (SAFETY 12). 0 where none is confirmed."""
+    return max(1.0, now - record.confirmed_at) if record.confirmed_at else 0.0

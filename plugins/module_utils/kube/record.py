@@ -20,6 +20,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.record
     Holder,
     Record,
     dumps,
+    given_anew,
     loads,
     orders_of,
     rfc3339,
@@ -133,7 +134,8 @@ def write(api: Api, stored: Stored, record: Record, *, obeyed: Iterable[str] = (
         now = read(api, stored.namespace, stored.name)
         if now.record is not None and dumps(now.record) == dumps(record):
             return now                      # our own write had landed, only its answer was lost
-        stored = _still_ours(stored, now)
+        stored, before = _still_ours(stored, now), stored
+        obeyed = tuple(key for key in obeyed if not given_anew(key, before.orders, stored.orders))
     raise LostLock(f"the record {stored.namespace}/{stored.name} is being changed all the time: run again")
 
 

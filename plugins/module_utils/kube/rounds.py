@@ -193,14 +193,16 @@ class Round:
 
     def _stands_still(self) -> bool:
         """Whether nobody renews the record for a whole lease time on our own clock."""
-        until = time.monotonic() + self.canary.options.lease
+        known, until = self.stored.record, time.monotonic() + self.canary.options.lease
         self.say(f"{store.held_by(self.record)}; its lease is over, watching {int(self.canary.options.lease)} s whether it is renewed")
         while time.monotonic() < until:
             for event in self.api.watch(store.record_ref(self.canary.namespace, self.canary.name), min(RENEW, until - time.monotonic()),
                                         resource_version=self.stored.resource_version):
                 if event.get("type") in ("MODIFIED", "DELETED"):
                     self._read()
-                    return self.record.holder is None
+                    if self.stored.record != known:
+                        return self.record.holder is None
+                    break               # a person's order stands beside the record: no sign of the holder's life
         return True
 
     def _claim(self) -> None:
@@ -248,7 +250,7 @@ class Round:
         return {
             "due": True, "outcome": "", "phase": self.record.phase, "weight": self.record.canary_weight, "epoch": self.record.epoch,
             "asks": {"before": list(wanted.before), "checks": list(wanted.checks), "after": list(wanted.after)},
-            "window": max(1.0, seen.now - self.record.confirmed_at) if self.record.confirmed_at else 0.0,
+            "window": stages.confirmed_for(self.record, seen.now),
             "checksum": checksum({}, self.record.pinned.revision if self.record.pinned else self.record.last_applied),
             "seen": dump(seen), "open": {}, **more,
         }

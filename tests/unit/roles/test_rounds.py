@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How many ticks a walk may take, and how many lines Ansible prints for them: the arithmetic of the rounds, by the role's own templates."""
+"""How many ticks a walk may take, how many lines Ansible prints for them, and what a tick does in which order, by the role's own templates."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
 import yaml
 from jinja2.nativetypes import NativeEnvironment
 
@@ -51,3 +52,33 @@ def test_never_more_lines_are_printed_than_twice_the_ticks_and_two() -> None:
 
 def test_a_round_is_never_longer_than_64_ticks_so_that_memory_stays_flat() -> None:
     assert max(len(ticks) for ticks in rounds()) == 64
+
+
+def tick() -> list[dict[str, Any]]:
+    """The tasks of a tick, those of its block among them."""
+    tasks = yaml.safe_load((TASKS / "tick.yml").read_text(encoding="utf-8"))
+    return [inner for task in tasks for inner in task.get("block", [task])]
+
+
+def verb(task: dict[str, Any]) -> str:
+    return next((key.rpartition(".")[2] for key in task if key.startswith("progressive.delivery.")), "")
+
+
+def test_safety_02_a_tick_claims_before_anybody_is_asked() -> None:
+    verbs = [verb(task) for task in tick() if verb(task)]
+    assert verbs[0] == "canary_observe" and verbs.count("canary_observe") == 1
+    assert verbs[-3:] == ["canary_decide", "traffic_weight", "primary_workload"]
+
+
+@pytest.mark.parametrize(("open_orders", "decides", "ordered"), [
+    ({}, True, {"split": {"primary": 80, "canary": 20}}),
+    ({"traffic": {"split": {"primary": 100, "canary": 0}}, "workload": None}, False, {"split": {"primary": 100, "canary": 0}}),
+])
+def test_safety_13_an_open_order_is_carried_out_before_anything_is_decided(open_orders: dict[str, Any], decides: bool, ordered: dict[str, Any]) -> None:
+    tasks = {verb(task): task for task in tick() if verb(task)}
+    facts: dict[str, Any] = {"__canary_observed": {"tick": {"due": True, "open": open_orders}}}
+    assert bool(evaluate("{{ " + tasks["canary_decide"]["when"] + " }}", facts)) is decides
+    facts["__canary_decided"] = {"decision": {"traffic": {"split": {"primary": 80, "canary": 20}}, "workload": {}}} if decides else {}
+    facts["__canary_orders"] = evaluate(tasks["traffic_weight"]["vars"]["__canary_orders"], facts)
+    assert evaluate(tasks["traffic_weight"]["progressive.delivery.traffic_weight"]["order"], facts) == ordered
+    assert not evaluate("{{ " + tasks["primary_workload"]["when"] + " }}", facts)

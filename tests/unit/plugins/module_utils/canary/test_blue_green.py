@@ -24,7 +24,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec i
     Canary,
     Options,
 )
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.stage import window
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.stage import confirmed_for
 from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.canary import rules
 from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.canary.test_machine_release import counted, phases, said, trace
 from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.canary.test_plan import planned, squeezed
@@ -118,7 +118,7 @@ def test_safety_12_each_iteration_is_an_interval_of_its_own(document: Any) -> No
 @BOTH
 def test_safety_12_a_query_looks_back_no_further_than_its_iteration(document: Any) -> None:
     world = in_iteration(3, document())
-    assert window(world.record, 3600.0, world.now) < 10
+    assert confirmed_for(world.record, world.now) < 10
 
 
 def test_safety_12_all_traffic_on_the_canary_is_judged_for_an_interval_before_the_promotion() -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import budgets
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import budgets, marks
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.primary import Selector
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Analysis, Canary, Service
 
@@ -40,8 +40,11 @@ def test_safety_21_a_copy_says_the_same_of_the_primarys_pods() -> None:
 
 
 def test_safety_20_a_copy_carries_no_mark_of_other_tools_and_is_owned_by_nothing() -> None:
-    metadata = budgets.copy_of(budget({"matchLabels": {"app": "podinfo"}}), CANARY, SELECTOR)["metadata"]
+    original = budget({"matchLabels": {"app": "podinfo"}})
+    original["metadata"] |= {"labels": {"app.kubernetes.io/managed-by": "Helm"}, "ownerReferences": [{"kind": "HelmRelease", "name": "x"}]}
+    metadata = budgets.copy_of(original, CANARY, SELECTOR)["metadata"]
     assert not [key for key in metadata["annotations"] if "argocd" in key]
+    assert metadata["labels"] == {marks.CANARY: "podinfo"}
     assert "ownerReferences" not in metadata
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.machine import read_back
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.machine import decide, read_back
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import FAIL, REFUSED, UNKNOWN, Split, TrafficOrder, WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Intent, dumps
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import (
@@ -175,6 +175,18 @@ def test_safety_10_readiness_lost_while_settling_settles_anew() -> None:
     assert world.done[-1].at >= back + 7
 
 
+def test_safety_10_a_canary_without_a_ready_endpoint_gets_no_weight() -> None:
+    world = released()
+    until(world, lambda now: now.record.ready_since > 0)
+    world.pass_time(5)
+    seen = world.look()
+    assert seen.target and seen.target.ready
+    assert decide(world.canary, world.record, seen).traffic == TrafficOrder(split=Split(90, 10))
+    unreachable = dataclasses.replace(seen, target=dataclasses.replace(seen.target, endpoints=0))
+    decision = decide(world.canary, world.record, unreachable)
+    assert decision.traffic is None and "none of its pods is a ready endpoint" in decision.why
+
+
 @pytest.mark.parametrize("why", ["bad", "abort", "superseded", "promoted"])
 def test_safety_11_pods_go_a_whole_drain_after_the_traffic(why: str) -> None:
     world = at_weight(30, canary(options=Options(drain=25.0)))
@@ -243,6 +255,14 @@ def test_safety_12_each_raise_has_an_interval_of_evidence() -> None:
     Run(world).walk()
     times = [one.at for one in world.done if one.weight]
     assert all(later - earlier >= 10 for earlier, later in zip(times, times[1:], strict=False))
+
+
+def test_safety_12_evidence_counts_from_the_confirmation_not_from_the_order() -> None:
+    world = released(accepts_after=6.0)
+    Run(world).walk()
+    times = [one.at for one in world.done if one.weight]
+    assert len(times) == 5
+    assert all(later - earlier >= 16 for earlier, later in zip(times, times[1:], strict=False))
 
 
 def test_safety_12_a_hard_written_window_is_waited_for() -> None:
@@ -404,7 +424,9 @@ def test_safety_15_a_primary_that_was_scaled_down_in_mid_walk_is_put_back() -> N
     world = at_weight(30)
     assert world.primary
     world.primary.scale(1, world.now)
+    world.done.clear()
     assert Run(world).walk().outcome == "promoted"
+    assert world.done[0].workload and world.done[0].workload.scale_primary == 2, "before the next raise"
     assert [one.workload.scale_primary for one in world.done if one.workload and one.workload.scale_primary] == [2]
     assert world.primary.replicas == 2
     rules.hold(world)
@@ -426,6 +448,32 @@ def test_safety_15_a_shrunken_primary_is_put_back_before_it_gets_the_traffic(how
     assert first.workload and first.workload.scale_primary == 2
     assert second.weight == 0
     assert how != "abort" or second.at - first.at < 2
+    rules.hold(world)
+
+
+def test_safety_15_a_shrunken_primary_is_put_back_before_a_new_revision_sends_the_traffic_back() -> None:
+    world = at_weight(30)
+    assert world.primary
+    world.primary.scale(1, world.now)
+    world.release(C)
+    world.done.clear()
+    assert Run(world).walk().outcome == "promoted"
+    first, second = world.done[:2]
+    assert first.workload and first.workload.scale_primary == 2
+    assert second.weight == 0 and second.at - first.at < 2
+    assert world.record.last_promoted == C and world.primary.replicas == 2
+    rules.hold(world)
+
+
+def test_safety_15_a_primary_that_shrank_while_it_was_promoted_is_put_back_before_it_gets_the_traffic() -> None:
+    world = in_phase(states.PROMOTING)
+    assert world.primary
+    world.primary.scale(1, world.now)
+    world.done.clear()
+    assert Run(world).walk().outcome == "promoted"
+    first, second = world.done[:2]
+    assert first.workload and first.workload.scale_primary == 2
+    assert second.weight == 0 and second.seen.primary and second.seen.primary.endpoints == 2
     rules.hold(world)
 
 
@@ -478,6 +526,24 @@ def test_safety_16_a_primary_without_endpoints_gets_no_traffic_back() -> None:
     assert (run.outcome, world.done, world.weight) == ("interrupted", [], 30)
     world.primary.down = False
     assert Run(world).walk().outcome == "aborted"
+
+
+@pytest.mark.parametrize("foreign", [False, True])
+def test_safety_16_a_route_that_vanished_does_not_lead_to_a_primary_that_does_not_answer(foreign: bool) -> None:
+    world = at_weight(30)
+    assert world.primary
+    if foreign:
+        world.foreign_route = True      # somebody leads it to other backends
+    else:
+        world.split = None
+    world.primary.down = True
+    world.done.clear()
+    Run(world, patience=60).walk()
+    assert world.done == []
+    world.primary.down = False
+    assert Run(world).walk().outcome == "promoted"
+    assert world.done[0].weight == 0
+    rules.hold(world)
 
 
 def test_safety_16_a_failed_promotion_restores_the_primary_and_then_rolls_back() -> None:
@@ -551,6 +617,11 @@ def test_safety_17_a_replicaset_of_the_same_name_made_anew_is_refused() -> None:
     assert world.target
     world.target.history[world.record.pinned.replicaset] = ("uid-new", B)
     assert Run(world).walk().outcome == "rolled_back"
+
+
+def test_safety_17_the_primarys_former_replicaset_is_remembered() -> None:
+    world = in_phase(states.PROMOTING)
+    assert world.record.previous == {"replicaset": f"podinfo-primary-{A[:6]}", "revision": A}
 
 
 def test_safety_19_another_hash_of_the_same_meaning_starts_nothing() -> None:
@@ -709,12 +780,39 @@ def test_safety_31_rollback_hooks_are_read_in_every_phase(phase: str) -> None:
     rules.hold(world)
 
 
+@pytest.mark.parametrize("phase", [states.INITIALIZING, states.WAITING, states.PROGRESSING, states.WAITING_PROMOTION, states.PROMOTING, states.FINALISING])
+@pytest.mark.parametrize("order", ["halt", "suspend"])
+def test_safety_31_a_halt_is_obeyed_in_every_phase(phase: str, order: str) -> None:
+    gates = {states.WAITING: (CONFIRM_ROLLOUT,), states.WAITING_PROMOTION: (CONFIRM_PROMOTION,)}.get(phase, ())
+    world = in_phase(phase, canary(options=Options(manual_gates=gates)))
+    world.order(order)
+    world.done.clear()
+    Run(world, patience=120).walk()
+    assert (world.done, world.record.phase) == ([], phase)
+    world.resume()
+    for gate in gates:
+        world.approve(gate)
+    assert Run(world).walk().outcome == "promoted"
+
+
 def test_safety_31_rollback_hooks_are_read_while_the_canary_is_not_ready() -> None:
     world = released(canary(hooks=(hook(0, ROLLBACK),)))
     world.target.sick.add(B)
     world.after(30, lambda now: now.gates.update({0: "allowed"}))
     run = Run(world).walk()
     assert run.outcome == "rolled_back" and world.now - BEGIN < 90
+
+
+@pytest.mark.parametrize("weight", [0, 5])
+def test_safety_31_rollback_hooks_are_read_while_somebody_holds_the_weight_down(weight: int) -> None:
+    world = at_weight(30, canary(hooks=(hook(0, ROLLBACK),)))
+    world.set_weight(weight)
+    assert Run(world, patience=60).walk().outcome == "interrupted"
+    world.gates[0] = "allowed"
+    run = Run(world, patience=120).walk()
+    assert run.outcome == "rolled_back" and "manual webhook" in run.why
+    rules.at_rest(world)
+    rules.hold(world)
 
 
 def test_safety_31_rollback_hooks_are_read_while_the_primary_is_not_ready() -> None:
@@ -730,6 +828,16 @@ def test_safety_31_skip_analysis_waits_for_a_ready_primary() -> None:
     world.primary.limping = True
     Run(world, patience=60).walk()
     assert not [one for one in world.done if one.workload and one.workload.promote]
+
+
+def test_safety_31_skip_analysis_waits_for_a_primary_that_is_no_longer_ready() -> None:
+    world = released(canary(skip_analysis=True))
+    until(world, lambda now: now.record.phase == states.PROGRESSING)
+    world.primary.limping = True
+    Run(world, patience=60).walk()
+    assert not [one for one in world.done if one.workload and one.workload.promote]
+    world.primary.limping = False
+    assert Run(world).walk().outcome == "promoted"
 
 
 def test_an_intent_of_another_kind_is_read_back_by_what_it_ordered() -> None:

@@ -186,6 +186,12 @@ def test_safety_17_the_primary_gets_exactly_the_analysed_template_and_keeps_its_
     assert made["metadata"]["annotations"]["progressive.delivery/promoted"] == ORDER["revision"]
 
 
+def test_safety_05_the_primary_says_itself_what_was_promoted_to_it() -> None:
+    made = primary.new_primary(target(), CANARY, 1)
+    assert made["metadata"]["annotations"]["progressive.delivery/promoted"] == revision_of(target()["spec"]["template"])
+    assert promoted(made)["metadata"]["annotations"]["progressive.delivery/promoted"] == ORDER["revision"]
+
+
 def test_safety_17_a_promotion_that_was_done_already_changes_nothing() -> None:
     once = promoted(primary.new_primary(target(), CANARY, 1))
     once["spec"]["template"]["spec"]["restartPolicy"] = "Always"

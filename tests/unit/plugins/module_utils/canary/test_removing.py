@@ -17,7 +17,15 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.machin
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import ORIGINAL, OURS, Orders, TrafficOrder, WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.plan import plan
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import KEEP_TARGET, Intent, dumps, orders_of, removal_text
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import CONFIRM_PROMOTION, CONFIRM_ROLLOUT, GATES, POST_ROLLOUT, Canary, Options
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import (
+    CONFIRM_PROMOTION,
+    CONFIRM_ROLLOUT,
+    CONFIRM_TRAFFIC_INCREASE,
+    GATES,
+    POST_ROLLOUT,
+    Canary,
+    Options,
+)
 from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.canary import rules
 from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.canary.test_machine_properties import (
     BEGINNINGS,
@@ -466,11 +474,11 @@ def test_safety_32_an_absence_shorter_than_the_option_is_none() -> None:
 def test_safety_32_waiting_for_a_person_is_no_absence() -> None:
     world = released(canary(options=Options(on_absence="rollback", manual_gates=GATES)))
     Run(world, on_wait="end").walk()
-    world.after(0, lambda now: now.approve(CONFIRM_ROLLOUT))
+    world.approve(CONFIRM_ROLLOUT)
     Run(world, on_wait="end").walk()
     world.pass_time(7200)
     assert Run(world, on_wait="end").walk().outcome == "waiting"
-    assert world.record.phase in (states.WAITING, states.PROGRESSING)
+    assert (world.record.phase, world.record.closed_gate) == (states.PROGRESSING, CONFIRM_TRAFFIC_INCREASE)
 
 
 def test_safety_32_a_walk_that_a_person_suspended_was_not_abandoned() -> None:

@@ -44,6 +44,10 @@ def test_past_its_own_deadline_it_is_stuck() -> None:
     assert rollout(deployment(available=0, **STUCK)) == Rollout(False, 'deployment "podinfo" exceeded its progress deadline', stuck=True)
 
 
+def test_safety_10_a_latest_spec_that_was_not_observed_yet_is_not_ready() -> None:
+    assert not rollout(deployment(generation=3, observed=2)).ready
+
+
 def test_safety_10_zero_replicas_are_not_ready() -> None:
     assert rollout(deployment(replicas=0, updated=0, total=0, available=0)) == Rollout(False, "podinfo is scaled to 0")
 

@@ -148,7 +148,7 @@ def test_what_we_or_flagger_made_for_this_canary_is_gone_on_with(metadata: Any) 
          "spec.service.name: Service test/podinfo belongs to the canary other"),
     ],
 )
-def test_safety_8_what_is_somebody_elses_is_refused(seen: Any, words: str) -> None:
+def test_safety_08_what_is_somebody_elses_is_refused(seen: Any, words: str) -> None:
     refused = refusals(**seen)
     assert len(refused) == 1
     assert refused[0].startswith(words)
@@ -217,7 +217,7 @@ def test_an_adopted_route_is_not_expected_to_be_ours() -> None:
     assert not found(ADOPTED, route=route()).problems
 
 
-def test_safety_8_an_adopted_route_that_another_canary_walks_on_is_refused() -> None:
+def test_safety_08_an_adopted_route_that_another_canary_walks_on_is_refused() -> None:
     (problem,) = found(ADOPTED, route=route(annotations={"progressive.delivery/canary": "other"})).problems
     assert str(problem).startswith("spec.service.name: HTTPRoute test/podinfo belongs to the canary other")
 

@@ -1,0 +1,164 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is sent for an order, and what becomes of it when somebody else writes first; the like against a real API server is in the integration targets."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError, LostLock
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Split, TrafficOrder, WorkloadOrder
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import look, refs, routes
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.routes import apply_traffic
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.workloads import apply_workload
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import Writer, change
+from ansible_collections.progressive.delivery.plugins.module_utils.routers import gatewayapi
+from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.kube.objects import B, Objects, document, walked
+
+CANARY = document()
+ROUTE = routes.ref(CANARY)
+TARGET = refs.deployment("test", "podinfo")
+PRIMARY = refs.deployment("test", "podinfo-primary")
+
+
+def weights(canary: int) -> TrafficOrder:
+    return TrafficOrder(split=Split(100 - canary, canary))
+
+
+@pytest.fixture
+def kept(server: Any) -> Objects:
+    """A walk at 10 percent, its objects written by epoch 3."""
+    kept = walked(server, CANARY, 10, time.time())
+    look.fence(server.api(), CANARY, 3)
+    for place in (ROUTE, TARGET, refs.service("test", "podinfo")):
+        kept.change(place, lambda live: live["metadata"]["annotations"].update({marks.CANARY: "podinfo"}))
+    server.asked.clear()
+    return kept
+
+
+def weight(kept: Objects) -> int:
+    split = gatewayapi.read(kept.get(ROUTE) or {}, CANARY)
+    assert split
+    return split.canary
+
+
+def by_hand(kept: Objects, canary: int) -> None:
+    kept.put(ROUTE, gatewayapi.write(kept.get(ROUTE) or {}, CANARY, Split(100 - canary, canary)))
+
+
+def test_safety_01_a_raise_that_arrives_after_a_takeover_is_refused(server: Any, kept: Objects) -> None:
+    kept.meanwhile = lambda: look.fence(server.api(), CANARY, 4)
+    with pytest.raises(LostLock, match="was fenced by a later run"):
+        apply_traffic(server.api(), CANARY, weights(50), 3, wait=0)
+    assert weight(kept) == 10
+
+
+def test_safety_01_a_scaling_that_arrives_after_a_takeover_is_refused(server: Any, kept: Objects) -> None:
+    kept.meanwhile = lambda: look.fence(server.api(), CANARY, 4)
+    with pytest.raises(LostLock, match="was fenced by a later run"):
+        apply_workload(server.api(), CANARY, WorkloadOrder(scale_target=0), 3)
+    assert (kept.get(TARGET) or {})["spec"]["replicas"] == 2
+
+
+def test_safety_08_what_is_walked_gets_the_name_of_its_canary(server: Any, kept: Objects) -> None:
+    kept.change(TARGET, lambda live: live["metadata"].pop("annotations"))
+    change(Writer(server.api(), "podinfo", 3), TARGET, dict, claim=True)
+    assert marks.annotations_of(kept.get(TARGET) or {}) == {marks.CANARY: "podinfo", marks.EPOCH: "3"}
+
+
+def test_safety_08_of_two_canaries_that_claim_at_once_one_is_told(server: Any, kept: Objects) -> None:
+    kept.change(TARGET, lambda live: live["metadata"].pop("annotations"))
+    kept.meanwhile = lambda: kept.change(TARGET, lambda live: live["metadata"].update(annotations={marks.CANARY: "other"}))
+    with pytest.raises(CanaryError, match="belongs to the canary other"):
+        change(Writer(server.api(), "podinfo", 3), TARGET, dict, claim=True)
+    assert marks.annotations_of(kept.get(TARGET) or {}) == {marks.CANARY: "other"}
+
+
+def test_safety_14_a_hand_that_lowers_while_we_raise_wins(server: Any, kept: Objects) -> None:
+    kept.meanwhile = lambda: by_hand(kept, 0)
+    with pytest.raises(KubeError, match="was changed by somebody else while it was to be changed; nothing was done to it"):
+        apply_traffic(server.api(), CANARY, weights(20), 3, wait=0)
+    assert weight(kept) == 0
+
+
+def test_safety_14_what_has_nothing_to_do_with_the_order_is_no_reason_to_give_up(server: Any, kept: Objects) -> None:
+    kept.meanwhile = lambda: kept.change(ROUTE, lambda live: live["metadata"]["annotations"].update(somebody="else"))
+    apply_traffic(server.api(), CANARY, weights(20), 3, wait=0)
+    assert weight(kept) == 20
+
+
+def test_safety_16_nothing_is_routed_to_a_service_without_endpoints(server: Any, kept: Objects) -> None:
+    kept.change(refs.endpoint_slice("test", "podinfo-canary"), lambda live: live.update(endpoints=[]))
+    done = apply_traffic(server.api(), CANARY, weights(20), 3, wait=0)
+    assert not done.accepted and "has no ready endpoints" in done.why
+    assert (kept.written, weight(kept)) == ([], 10)
+
+
+def test_safety_16_users_are_not_given_back_to_a_target_that_does_not_answer(server: Any, kept: Objects) -> None:
+    apex = refs.service("test", "podinfo")
+    before = kept.get(apex)
+    kept.change(refs.endpoint_slice("test", "podinfo-canary"), lambda live: live.update(endpoints=[]))
+    done = apply_traffic(server.api(), CANARY, TrafficOrder(apex_back=True), 3, wait=0)
+    assert not done.accepted and "has no ready endpoints" in done.why
+    assert (kept.written, kept.get(apex)) == ([], before)
+
+
+def test_safety_17_a_replicaset_that_is_gone_is_not_promoted(server: Any, kept: Objects) -> None:
+    before = kept.get(PRIMARY)
+    order = {"replicaset": "podinfo-0", "uid": "uid-podinfo-0", "revision": revision_of(B)}
+    with pytest.raises(CanaryError, match="podinfo-0 is gone"):
+        apply_workload(server.api(), CANARY, WorkloadOrder(promote=order), 3)
+    assert kept.get(PRIMARY) == before
+
+
+def test_safety_21_a_promotion_brings_the_copies_of_budgets_up_to_date(server: Any, kept: Objects) -> None:
+    kept.put(refs.pod_disruption_budget("test", "podinfo"), {"spec": {"minAvailable": 1, "selector": {"matchLabels": {"app": "podinfo"}}}})
+    order = {"replicaset": "podinfo-1", "uid": "uid-podinfo-1", "revision": revision_of(B)}
+    apply_workload(server.api(), CANARY, WorkloadOrder(promote=order), 3)
+    made = kept.get(refs.pod_disruption_budget("test", "podinfo-primary"))
+    assert made and made["spec"] == {"minAvailable": 1, "selector": {"matchLabels": {"app": "podinfo-primary"}}}
+
+
+def test_safety_22_replicas_are_changed_through_the_scale_subresource_alone(server: Any, kept: Objects) -> None:
+    apply_workload(server.api(), CANARY, WorkloadOrder(scale_target=0), 4)
+    assert (kept.get(TARGET) or {})["spec"]["replicas"] == 0
+    assert kept.written[-1] == ("PATCH", "scale")
+    steps = [step for one in server.asked if one.method == "PATCH" and one.path == TARGET.path for step in json.loads(one.body)]
+    assert steps and all(step["path"].startswith("/metadata/") for step in steps)
+
+
+def test_safety_29_what_is_taken_away_is_deleted_as_it_was_read(server: Any, kept: Objects) -> None:
+    place = refs.service("test", "podinfo-canary")
+    kept.meanwhile = lambda: kept.change(place, lambda live: live["metadata"].update(labels={}))
+    apply_workload(server.api(), CANARY, WorkloadOrder(dispose=("Service/podinfo-canary",)), 3)
+    assert kept.get(place), "it is somebody else's by now"
+
+
+def test_safety_24_of_a_route_the_weights_and_our_annotation_are_changed_under_our_name(server: Any, kept: Objects) -> None:
+    kept.change(ROUTE, lambda live: live["spec"]["rules"][0].update(timeouts={"request": "7s"}))
+    apply_traffic(server.api(), CANARY, weights(20), 4, wait=0)
+    asked, = (one for one in server.asked if one.method in ("PATCH", "PUT", "POST"))
+    assert (asked.method, asked.all_of("content-type"), asked.query) == (
+        "PATCH", ["application/json-patch+json"], {"fieldManager": "progressive-delivery"})
+    assert [step["path"] for step in json.loads(asked.body)] == [
+        "/metadata/resourceVersion", "/metadata/annotations/progressive.delivery~1epoch",
+        "/spec/rules/0/backendRefs/0/weight", "/spec/rules/0/backendRefs/1/weight"]
+
+
+def test_safety_24_no_write_is_an_apply_and_none_is_forced(server: Any, kept: Objects) -> None:
+    api = server.api()
+    apply_workload(api, CANARY, WorkloadOrder(create_primary=2), 4)
+    apply_traffic(api, CANARY, TrafficOrder(services=True, split=Split(80, 20), apex=True), 4, wait=0)
+    apply_workload(api, CANARY, WorkloadOrder(scale_target=0), 4)
+    writes = [one for one in server.asked if one.method in ("PATCH", "PUT", "POST", "DELETE")]
+    assert writes
+    for one in writes:
+        assert one.query == {"fieldManager": "progressive-delivery"}, one.path
+        assert one.all_of("content-type") in (["application/json-patch+json"], ["application/merge-patch+json"], ["application/json"]), one.path
