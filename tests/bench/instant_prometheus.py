@@ -19,7 +19,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query).get("query", [""])[0]
-        body = json.dumps({"status": "success", "data": {"resultType": "vector", "result": [{"metric": {}, "value": [0, self.server.value(query)]}]}}).encode()
+        value = self.server.value(query)
+        result = [] if value is None else [{"metric": {}, "value": [0, value]}]
+        body = json.dumps({"status": "success", "data": {"resultType": "vector", "result": result}}).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
@@ -38,13 +40,13 @@ def healthy(query: str) -> str:
 
 
 class _Server(ThreadingHTTPServer):
-    def __init__(self, value: Callable[[str], str]) -> None:
+    def __init__(self, value: Callable[[str], str | None]) -> None:
         self.value = value
         super().__init__(("127.0.0.1", 0), _Handler)
 
 
-def start(value: Callable[[str], str] = healthy) -> str:
-    """Its address; it serves until the process ends. ``value`` gives the answer to a query."""
+def start(value: Callable[[str], str | None] = healthy) -> str:
+    """Its address; it serves until the process ends. ``value`` gives the answer to a query, None = no data."""
     server = _Server(value)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return f"http://127.0.0.1:{server.server_port}"

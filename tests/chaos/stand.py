@@ -76,7 +76,7 @@ class Stand:
 
     label: str
     folder: Path
-    good: bool = True
+    good: bool | None = True        # what the metrics say of the canary; None = nothing
     version: int = 1
     _metrics_url: str = ""
     proxy: FaultProxy | None = None
@@ -84,10 +84,15 @@ class Stand:
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True)
-        self._metrics_url = instant_prometheus.start(lambda query: instant_prometheus.healthy(query) if self.good or query == "vector(1)" else "0")
+        self._metrics_url = instant_prometheus.start(self._measured)
         self.hooks = Receiver()
         self.closing.append(self.hooks.shutdown)
         self.release: Release | None = None
+
+    def _measured(self, query: str) -> str | None:
+        if self.good or query == "vector(1)":
+            return instant_prometheus.healthy(query)
+        return "0" if self.good is False else None
 
     # -- the app --
 
@@ -100,7 +105,7 @@ class Stand:
         self.release = one = Release(f"chaos-{self.label}-{folder.name}", folder)
         one.start_app(VERSION="1")
         one.allow("progressive-delivery-remove")
-        hooks = [{"name": hook_type, "type": hook_type, "url": self.hooks.url, "metadata": {"type": hook_type}} for hook_type in HOOKS]
+        hooks = [{"name": hook_type, "type": hook_type, "url": self.hooks.url, "timeout": "1s", "metadata": {"type": hook_type}} for hook_type in HOOKS]
         one.write_document(**{**scenario.document, "webhooks": hooks, "spec__metricsServer": self._metrics_url})
         self.proxy = FaultProxy(one.kubeconfig, folder / "proxy")
         return one

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import pytest
 from harness import wait_for
 from sameness import differences
-from stand import NO_REVIEW, SCENARIOS, SLICES, WRITES, Scenario, Stand
+from stand import NO_REVIEW, SCENARIOS, SLICES, WRITES, Scenario, Stand, Undisturbed
 
 AT_MOST = 5
 PROMOTION, INITIALISE = SCENARIOS[0], SCENARIOS[4]
@@ -27,19 +27,20 @@ SIDE_EFFECTS = r"/(deployments|services|httproutes|poddisruptionbudgets)"
 def test_safety_01_a_late_write_changes_nothing(
         stand: Callable[[str], Stand], scenario: Scenario, part: int, chosen: Callable[..., list[int]], tried: Callable[[str], None]) -> None:
     one = stand(f"late-{scenario}-{part}")
-    side_effects = [write for write in one.undisturbed(scenario).writes if re.search(SIDE_EFFECTS, write)]
+    usual = one.undisturbed(scenario)
+    side_effects = [write for write in usual.writes if re.search(SIDE_EFFECTS, write)]
     assert side_effects
     points = [(number, meanwhile) for number in range(1, len(side_effects) + 1) for meanwhile in MEANWHILE]
     wrong: list[str] = []
     for point in chosen(len(points), part, AT_MOST):
         number, meanwhile = points[point - 1]
         what = f"{side_effects[number - 1]}, late after {meanwhile}"
-        wrong += [f"{what}: {problem}" for problem in _late(one, scenario, number, meanwhile)]
+        wrong += [f"{what}: {problem}" for problem in _late(one, scenario, usual, number, meanwhile)]
         tried("late writes")
     assert not wrong, "\n".join(wrong)
 
 
-def _late(one: Stand, scenario: Scenario, number: int, meanwhile: str) -> list[str]:
+def _late(one: Stand, scenario: Scenario, usual: Undisturbed, number: int, meanwhile: str) -> list[str]:
     one.ready(scenario)
     one.begin(scenario)
     walk, since = one.start(), len(one.proxy.log())
@@ -57,9 +58,10 @@ def _late(one: Stand, scenario: Scenario, number: int, meanwhile: str) -> list[s
     time.sleep(0.3)                             # what it set off would have begun
     after = differences(before, one.end())
     if entry["method"] == "POST" and entry["status"] < 300:
-        # A late create cannot be refused. It carries no traffic, and the next run takes it away.
-        _go_on(one, scenario, meanwhile)
-        after = differences(before, one.end())
+        # A late create cannot be refused. It carries no traffic, and the next run takes it away, or needs it.
+        again = "canary" if meanwhile == "abort" else meanwhile
+        _go_on(one, scenario, again)
+        after = differences(usual.end if again == "canary" else before, one.end())
     wrong += after
     one.drop()
     return wrong
@@ -76,6 +78,8 @@ def _go_on(one: Stand, scenario: Scenario, meanwhile: str) -> None:
         assert walk.result["outcome"] in ("promoted", "unchanged"), walk.output[-4000:]
         if one.release.phase() == "Initialized":
             one.go_on(PROMOTION, by_ticks=False)
+    elif meanwhile == "canary":
+        one.go_on(scenario, by_ticks=False)
     else:
         walk = one.start(meanwhile, direct=True).wait()
         assert walk.rc == 0 or meanwhile == "abort", walk.output[-4000:]

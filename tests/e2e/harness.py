@@ -129,10 +129,11 @@ class Load:
 
 
 class Receiver(ThreadingHTTPServer):
-    """A webhook's far end that lets everything pass and counts who asked."""
+    """A webhook's far end that lets everything pass, unless ``status`` says otherwise, and counts who asked."""
 
     def __init__(self, on_ask: Callable[[], Any] = lambda: None) -> None:
         self.asked: list[dict[str, Any]] = []
+        self.status = 200
         self.on_ask = on_ask                        # what it does about it before it answers
         super().__init__(("127.0.0.1", 0), _Receive)
         threading.Thread(target=self.serve_forever, daemon=True).start()
@@ -147,7 +148,7 @@ class _Receive(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.asked.append(body)
         self.server.on_ask()
-        self.send_response(200)
+        self.send_response(self.server.status)
         self.send_header("Content-Length", "0")
         self.end_headers()
 

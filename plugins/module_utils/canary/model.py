@@ -159,6 +159,7 @@ class TrafficOrder:
     apex: bool = False                  # the apex Service, selecting the primary
     apex_back: bool = False             # the apex Service, selecting what it selected before us
     route_back: bool = False            # the route, leading to the apex alone
+    raised_from: int | None = None      # of a raise: the canary's weight that it rests on; less by now = somebody lowered it (SAFETY 14)
 
 
 @dataclass(frozen=True)

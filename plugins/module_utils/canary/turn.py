@@ -142,7 +142,7 @@ class Turn:
         return self.act(why, lowers=True, traffic=TrafficOrder(split=Split(100 - canary, canary)))
 
     def raise_to(self, weight: int, why: str) -> Decision:
-        return self.act(why, lowers=False, traffic=TrafficOrder(split=Split(100 - weight, weight)))
+        return self.act(why, lowers=False, traffic=TrafficOrder(split=Split(100 - weight, weight), raised_from=self.weight))
 
     def scale(self, replicas: int, why: str) -> Decision:
         return self.act(why, lowers=replicas == 0, workload=WorkloadOrder(scale_target=replicas))

@@ -105,7 +105,7 @@ def apply_traffic(api: Api, canary: Canary, order: TrafficOrder, epoch: int, che
         traffic.changes += ensure_services(writer, canary, (services.PRIMARY, services.CANARY))
     if not canary.splits:
         return _without_route(writer, canary, order, traffic)
-    if order.split is not None and not _set_weights(writer, canary, order.split, traffic):
+    if order.split is not None and not _set_weights(writer, canary, order.split, order.raised_from, traffic):
         return traffic
     if order.split is not None and not check_mode:
         traffic.await_accepted(api, canary, canary.options.max_time_to_accept if wait is None else wait, leave)
@@ -144,11 +144,11 @@ def set_weights(api: Api, canary: Canary, split: Split, check_mode: bool = False
     return traffic
 
 
-def _set_weights(writer: Writer, canary: Canary, split: Split, traffic: Traffic) -> bool:
+def _set_weights(writer: Writer, canary: Canary, split: Split, raised_from: int | None, traffic: Traffic) -> bool:
     router, place = router_for(canary), ref(canary)
     live = writer.api.get(place)
     before = router.read(live, canary) if live else None
-    if not _may_raise(writer, canary, split, before, traffic):
+    if not _may_raise(writer, canary, split, before, traffic, raised_from):
         return False
     if live is None and canary.adopted:
         raise CanaryError(f"{place} does not exist; it is yours (canary_route: adopted), so put it back")
@@ -204,11 +204,18 @@ def _give_apex_back(writer: Writer, canary: Canary, traffic: Traffic) -> None:
     traffic.changes.append(removal.apex_back(writer, canary, selector_of(target, canary.options.selector_labels)))
 
 
-def _may_raise(writer: Writer, canary: Canary, split: Split, before: Split | None, traffic: Traffic) -> bool:
-    name = canary.service.canary_name
-    if split.canary <= (before.canary if before else 0) or has_endpoints(writer.api, canary.namespace, name):
+def _may_raise(writer: Writer, canary: Canary, split: Split, before: Split | None, traffic: Traffic, raised_from: int | None = None) -> bool:
+    """Whether somebody answers behind the canary's Service (SAFETY 16), and nobody lowered the weight since the raise was decided (SAFETY 14)."""
+    live, name = before.canary if before else 0, canary.service.canary_name
+    if split.canary <= live:
+        return True
+    if raised_from is not None and live < raised_from:
+        problem = f"somebody lowered the canary from {raised_from}% to {live}%"
+    elif not has_endpoints(writer.api, canary.namespace, name):
+        problem = f"Service {canary.namespace}/{name} has no ready endpoints"
+    else:
         return True
     traffic.before = traffic.after = before
     traffic.accepted = False
-    traffic.why = f"not raised to {split.canary}%: Service {canary.namespace}/{name} has no ready endpoints"
+    traffic.why = f"not raised to {split.canary}%: {problem}"
     return False

@@ -181,7 +181,7 @@ def test_safety_10_a_canary_without_a_ready_endpoint_gets_no_weight() -> None:
     world.pass_time(5)
     seen = world.look()
     assert seen.target and seen.target.ready
-    assert decide(world.canary, world.record, seen).traffic == TrafficOrder(split=Split(90, 10))
+    assert decide(world.canary, world.record, seen).traffic == TrafficOrder(split=Split(90, 10), raised_from=0)
     unreachable = dataclasses.replace(seen, target=dataclasses.replace(seen.target, endpoints=0))
     decision = decide(world.canary, world.record, unreachable)
     assert decision.traffic is None and "none of its pods is a ready endpoint" in decision.why

@@ -88,6 +88,19 @@ def test_safety_14_a_hand_that_lowers_while_we_raise_wins(server: Any, kept: Obj
     assert weight(kept) == 0
 
 
+def test_safety_14_a_hand_that_lowered_since_the_raise_was_decided_wins(server: Any, kept: Objects) -> None:
+    by_hand(kept, 0)
+    done = apply_traffic(server.api(), CANARY, TrafficOrder(split=Split(80, 20), raised_from=10), 3, wait=0)
+    assert not done.accepted and done.why == "not raised to 20%: somebody lowered the canary from 10% to 0%"
+    assert (kept.written, weight(kept)) == ([], 0)
+
+
+def test_safety_14_a_raise_that_was_done_already_is_done(server: Any, kept: Objects) -> None:
+    by_hand(kept, 20)
+    apply_traffic(server.api(), CANARY, TrafficOrder(split=Split(80, 20), raised_from=10), 3, wait=0)
+    assert weight(kept) == 20
+
+
 def test_safety_14_what_has_nothing_to_do_with_the_order_is_no_reason_to_give_up(server: Any, kept: Objects) -> None:
     kept.meanwhile = lambda: kept.change(ROUTE, lambda live: live["metadata"]["annotations"].update(somebody="else"))
     apply_traffic(server.api(), CANARY, weights(20), 3, wait=0)
