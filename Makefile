@@ -30,7 +30,7 @@ LAB_TOOL = $(IN_VENV) python3 tests/lab/lab.py $(1) $(if $(LAB),--name "$(LAB)")
 STAGE := $(IN_VENV) $(PYTHON) tests/toolchain/stages.py $(if $(LAB),--lab "$(LAB)") --cluster "$(CLUSTER)"
 
 .PHONY: help setup setup-runtime demo demo-down test \
-  test-unit test-lint test-types test-sanity test-integration test-e2e test-docs mutants \
+  test-unit test-lint test-types test-sanity test-integration test-e2e test-docs mutants chaos \
   lab-build lab-up lab-down lab-status lab-shell lab-env bench clean
 
 help:  ## list the targets
@@ -76,6 +76,9 @@ test-integration: setup  ## ansible-test integration against the lab
 
 test-e2e: setup  ## whole releases in the lab (CLUSTER=own: in a cluster of yours)
 	@$(STAGE) e2e -- $(ARGS)
+
+chaos: setup  ## every kill, fault, late write and random walk there is, in the lab (an hour and more; make test tries a part)
+	@$(STAGE) chaos -- --full $(ARGS)
 
 test-docs: setup  ## module documentation and changelog fragments
 	@$(STAGE) docs

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states, stage as stages
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import WorkloadOrder
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import TrafficOrder, WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Ending, order_key
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import POST_ROLLOUT
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.steps import next_promotion
@@ -247,6 +247,13 @@ def stopped(turn: Turn) -> Decision:
     if not outcome and target and not turn.seen.same_as_primary and target.revision not in (record.last_promoted, record.last_applied):
         return turn.done("aborted", f"aborted by a person: revision {target.revision[:8]} was not walked; run again to walk it")
     return turn.done(outcome or "unchanged", why or f"{record.phase}: nothing to abort")
+
+
+def repair_services(turn: Turn) -> Decision:
+    """A Service of ours was deleted: it comes back, and moves nobody (SAFETY 16: behind a Service that is gone nobody can be seen to answer)."""
+    names = " and ".join(name for name in (turn.canary.service.primary_name, turn.canary.service.canary_name) if name in turn.seen.missing)
+    turn.warn(f"{names} of {turn.label} were missing", once="services-gone")
+    return turn.act(f"{names} is gone: make it again", lowers=False, traffic=TrafficOrder(services=True))
 
 
 def repair_route(turn: Turn) -> Decision:

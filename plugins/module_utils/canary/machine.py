@@ -71,6 +71,7 @@ _HANDLERS: dict[str, Callable[[Turn], Decision]] = {
     stages.RESTORING: going_down.restoring,
     stages.SUSPENDED: _suspended,
     stages.NO_TARGET: _no_target,
+    stages.SERVICES_GONE: going_down.repair_services,
     stages.STRAY_WEIGHT: going_down.stray_weight,
     stages.LOWERED_BY_HAND: analysing.lowered_by_hand,
     stages.ROUTE_GONE: going_down.repair_route,

@@ -22,6 +22,7 @@ ENDING = "ending"
 RESTORING = "restoring"
 SUSPENDED = "suspended"
 NO_TARGET = "no target"
+SERVICES_GONE = "services gone"         # -primary or -canary: without them nobody is seen to answer
 STRAY_WEIGHT = "stray weight"           # the live object gives the canary more than was confirmed
 LOWERED_BY_HAND = "lowered by hand"
 ROUTE_GONE = "route gone"
@@ -54,6 +55,8 @@ def stage(canary: Canary, record: Record, seen: Observation) -> str:
         return REMOVE if seen.orders.remove else REMOVED
     if record.removing or seen.orders.remove:
         return _removing(record)
+    if _services_gone(canary, record, seen):
+        return SERVICES_GONE
     if seen.orders.abort:
         return ABORT
     if record.post_rollout and record.phase in states.IDLE:
@@ -79,6 +82,13 @@ def stage(canary: Canary, record: Record, seen: Observation) -> str:
     if record.phase in states.ANALYSING:
         return _analysing(canary, record, seen)
     return _idle(record, seen)
+
+
+def _services_gone(canary: Canary, record: Record, seen: Observation) -> bool:
+    """Whether Services that we made have to be made again. A canary that is suspended is left as it is, unless somebody aborts."""
+    held = not seen.orders.abort and (seen.suspended or seen.orders.suspend or seen.orders.halt)
+    gone = {canary.service.primary_name, canary.service.canary_name} & set(seen.missing)
+    return bool(gone) and record.phase not in ("", states.INITIALIZING) and not held
 
 
 def _removing(record: Record) -> str:

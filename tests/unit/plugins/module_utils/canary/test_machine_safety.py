@@ -420,6 +420,33 @@ def test_safety_14_a_route_that_vanished_never_comes_back_with_weight() -> None:
         assert world.record.phase == states.SUCCEEDED
 
 
+@pytest.mark.parametrize("phase", [states.SUCCEEDED, states.PROGRESSING, states.PROMOTING, states.FINALISING])
+@pytest.mark.parametrize("gone", ["podinfo-primary", "podinfo-canary"])
+def test_safety_16_a_service_of_ours_that_vanished_is_made_again(phase: str, gone: str) -> None:
+    world = in_phase(phase)
+    world.services.discard(gone)
+    run = Run(world).walk()
+    assert gone in world.services
+    assert (run.outcome, world.record.phase) == ("promoted", states.SUCCEEDED), run.why
+
+
+def test_safety_16_an_abort_makes_the_service_of_the_primary_again_before_it_moves_users() -> None:
+    world = at_weight(30)
+    world.services.discard("podinfo-primary")
+    world.order("abort")
+    assert Run(world).walk().outcome == "aborted"
+    assert [one.traffic for one in world.done if one.traffic][-2:] == [TrafficOrder(services=True), TrafficOrder(split=Split(100, 0))]
+
+
+def test_nothing_is_made_again_while_a_canary_is_suspended() -> None:
+    world = at_weight(30)
+    world.services.discard("podinfo-canary")
+    world.suspended = True
+    before = len(world.done)
+    Run(world, on_wait="end").walk()
+    assert len(world.done) == before
+
+
 def test_safety_15_a_primary_that_was_scaled_down_in_mid_walk_is_put_back() -> None:
     world = at_weight(30)
     assert world.primary

@@ -239,7 +239,8 @@ class World:
         elif self.split is not None:
             route = Route(self.split, self.now >= self.accepted_from, "" if self.now >= self.accepted_from else "not accepted yet")
         seen = Observation(
-            now=self.now, target=self.target.see(self.now) if self.target else None, primary=self.primary.see(self.now) if self.primary else None,
+            now=self.now, target=self._reached(self.target, self.canary.service.canary_name),
+            primary=self._reached(self.primary, self.canary.service.primary_name),
             same_as_primary=bool(self.target and self.primary and self.target.revision == self.primary.revision),
             services=tuple(sorted(names - self.services)), apex_on_primary=self.now >= self.apex_since + self.apex_takes, route=route,
             orders=self.orders(), suspended=self.suspended,
@@ -248,6 +249,11 @@ class World:
         if not self.weights or self.weights[-1][1] != weight_of(seen):
             self.weights.append((self.now, weight_of(seen)))
         return seen
+
+    def _reached(self, side: Deployment | None, service: str) -> Workload | None:
+        """As its Service shows it: without one nobody is an endpoint."""
+        seen = side.see(self.now) if side else None
+        return seen if seen is None or service in self.services else dataclasses.replace(seen, endpoints=0)
 
     def look_for(self, record: Record) -> Observation:
         """As kube/look.py: what is left is looked for only while the canary is removed."""
