@@ -216,7 +216,7 @@ outcomes:
       returned: always
       sample: 60.0
 passed:
-  description: Whether every check passed. With O(document), a check without data counts as passed where C(on_no_data=pass) says so.
+  description: Whether every check passed. With O(document), a check without data, or with a query error, counts as passed where C(on_no_data=pass) or C(on_query_error=pass) says so.
   type: bool
   returned: always
   sample: false
@@ -241,7 +241,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.frozen import thaw
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import FAIL, PASS, UNKNOWN, Outcome
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary, Check, MetricProvider, Options
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.verdict.threshold import NO_DATA
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.verdict.threshold import NO_DATA, QUERY_ERROR
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import secrets
 from ansible_collections.progressive.delivery.plugins.module_utils.metrics.evaluate import Context, Secrets, context_of, measure_all
 from ansible_collections.progressive.delivery.plugins.module_utils.verb import Call, Verb
@@ -365,7 +365,8 @@ def _result(outcomes: Sequence[Outcome], policy: Options, fail_when: Sequence[st
 
 
 def _passes(outcome: Outcome, policy: Options) -> bool:
-    return outcome.outcome == PASS or (policy.on_no_data == PASS and outcome.outcome == UNKNOWN and outcome.why.startswith(NO_DATA))
+    let_pass = [reason for reason, said in ((NO_DATA, policy.on_no_data), (QUERY_ERROR, policy.on_query_error)) if said == PASS]
+    return outcome.outcome == PASS or (outcome.outcome == UNKNOWN and outcome.why.startswith(tuple(let_pass)))
 
 
 VERB = Verb(

@@ -15,7 +15,7 @@ import pytest
 from sameness import differences
 from stand import NO_REVIEW, SCENARIOS, SLICES, Scenario, Stand, Undisturbed
 
-AT_MOST = 5
+AT_MOST = 4
 PROMOTION = SCENARIOS[0]
 
 

@@ -13,7 +13,7 @@ import pytest
 from sameness import differences
 from stand import NO_REVIEW, RATE, SCENARIOS, SLICES, WRITES, Scenario, Stand, Undisturbed
 
-AT_MOST = 5                 # points of a slice, where not all are tried
+AT_MOST = 4                 # points of a slice, where not all are tried
 SIDES = ("before", "after")
 
 

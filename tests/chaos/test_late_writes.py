@@ -15,7 +15,7 @@ from harness import wait_for
 from sameness import differences
 from stand import NO_REVIEW, SCENARIOS, SLICES, WRITES, Scenario, Stand, Undisturbed
 
-AT_MOST = 5
+AT_MOST = 3
 PROMOTION, INITIALISE = SCENARIOS[0], SCENARIOS[4]
 # What others do meanwhile, and the outcomes that it may have.
 MEANWHILE = ("abort", "tick", "new revision", "remove")

@@ -43,8 +43,8 @@ class Options:
     drain: float = 10.0                 # after weight 0 is confirmed, before pods go (SAFETY 11)
     lease: float = 30.0                 # a record not renewed for so long is stale (SAFETY 3)
     on_no_data: str = "fail"            # fail | hold | pass: a check without data after the first metric interval
-    on_query_error: str = "hold"        # hold | fail: a check whose query could not be answered
-    on_no_answer: str = "hold"          # hold | fail: a rollout or pre-rollout hook that did not answer
+    on_query_error: str = "hold"        # hold | fail | pass: a check whose query could not be answered
+    on_no_answer: str = "hold"          # hold | fail | pass: a rollout or pre-rollout hook that did not answer
     manual_gates: tuple[str, ...] = ()  # gates that wait for a person (canary_order), without any webhook
     provider: str = ""                  # for documents that leave it to Flagger's controller flag
     metrics_server: str = ""            # Prometheus for built-in checks and inline queries when the document names none

@@ -135,6 +135,13 @@ def test_ws_39_no_data_counts_as_passed_only_where_the_policy_says_so(
     assert (result["passed"], result["outcome"]) == (passed, "unknown")
 
 
+@pytest.mark.parametrize(("policy", "passed"), [("pass", True), ("hold", False), ("fail", False)])
+def test_a_query_error_counts_as_passed_only_where_the_policy_says_so(run_verb: Any, foreign: Any, behaviour: Any, frozen: Any, policy: str, passed: bool) -> None:
+    foreign.behave(behaviour.reply(400, "no such thing"))
+    result = run_verb(VERB, document=frozen(METRICS, metrics_server=foreign.url, on_query_error=policy))
+    assert (result["passed"], result["outcome"]) == (passed, "unknown")
+
+
 def test_in_check_mode_the_queries_are_asked(run_verb: Any, foreign: Any) -> None:
     foreign.prometheus(value("1"))
     assert run_verb(VERB, check_mode=True, address=foreign.url, query="x")["passed"]

@@ -395,7 +395,7 @@ def test_a_rollout_hook_that_refuses_is_a_failed_check() -> None:
     assert run.outcome == "rolled_back" and "rollout check rollout-0 failed" in run.why
 
 
-@pytest.mark.parametrize(("policy", "outcome"), [("hold", "interrupted"), ("fail", "rolled_back")])
+@pytest.mark.parametrize(("policy", "outcome"), [("hold", "interrupted"), ("fail", "rolled_back"), ("pass", "promoted")])
 def test_a_rollout_hook_without_answer_follows_its_policy(policy: str, outcome: str) -> None:
     world = at_weight(20, canary(hooks=(hook(0, ROLLOUT),), options=Options(on_no_answer=policy)))
     world.gates[0] = NO_ANSWER
@@ -405,7 +405,7 @@ def test_a_rollout_hook_without_answer_follows_its_policy(policy: str, outcome: 
 @pytest.mark.parametrize(("option", "why", "policy", "outcome"), [
     ("on_no_data", "no_data: nothing", "fail", "rolled_back"), ("on_no_data", "no_data: nothing", "hold", "interrupted"),
     ("on_no_data", "no_data: nothing", "pass", "promoted"), ("on_query_error", "query_error: 503", "hold", "interrupted"),
-    ("on_query_error", "query_error: 503", "fail", "rolled_back"),
+    ("on_query_error", "query_error: 503", "fail", "rolled_back"), ("on_query_error", "query_error: 503", "pass", "promoted"),
 ])
 def test_a_check_that_cannot_tell_follows_its_policy(option: str, why: str, policy: str, outcome: str) -> None:
     world = released(canary(options=Options(**{option: policy})))

@@ -1,0 +1,59 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What docs/bad-day.md says that a person can type when the usual way is gone."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import pytest
+
+from harness import REPOSITORY, Release, wait_for
+from routing import CONTOUR, PROXY, SERVICE, TRAEFIK, Routing
+
+PARTS = {TRAEFIK: "gatewayapi", CONTOUR: "gatewayapi", PROXY: "contour", SERVICE: "traefik"}
+
+
+def _typed(release: Release, beginning: str) -> None:
+    """Run the command of the page that stands below (or is) the line that begins so."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", (REPOSITORY / "docs" / "bad-day.md").read_text(), re.MULTILINE | re.DOTALL)
+    found = [part for block in blocks for part in re.split(r"\n(?=#|kubectl)|\n\n", block) if part.startswith(beginning)]
+    assert len(found) == 1, f"{len(found)} commands begin with {beginning}"
+    command = found[0] if found[0].startswith("kubectl") else next(
+        part for block in blocks for before, part in re.findall(r"^(# .*)\n(kubectl(?:.|\n(?=  ))*)", block, re.MULTILINE) if before.startswith(beginning))
+    subprocess.run(["bash", "-c", command.replace("-n test ", f"-n {release.namespace} ")], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("routing", [TRAEFIK, SERVICE, *(pytest.param(one, marks=pytest.mark.wide) for one in (CONTOUR, PROXY))], ids=str)
+def test_one_command_of_kubectl_takes_all_traffic_back_and_a_walk_respects_it(release: Release, routing: Routing) -> None:
+    release.start_app(VERSION="1")
+    release.initialise(maxWeight=40, stepWeight=20)
+    load = release.load()
+    release.set_template("lab.local/testapp:2", VERSION="2")
+    walk = release.walk()
+    wait_for("it has traffic", lambda: release.weight() == 20)
+    _typed(release, f"# {PARTS[routing]}:")
+    wait_for("the walk waits for a person", lambda: "somebody lowered the canary to 0%" in walk.output)
+    assert release.routing.weights(release.get(routing.resource, "podinfo"))["podinfo-canary"] == 0
+    assert release.playbook("abort").wait().rc == 0
+    walk.wait()
+    assert release.phase() == "Failed"
+    assert release.lost(load.stop()) == []
+
+
+def test_safety_04_a_halt_by_kubectl_holds_a_walk_within_two_seconds_and_lets_it_go_on(release: Release) -> None:
+    release.start_app(VERSION="1")
+    release.initialise(maxWeight=20, stepWeight=20, interval="8s")
+    load = release.load()
+    release.set_template("lab.local/testapp:2", VERSION="2")
+    walk = release.walk()
+    wait_for("it has traffic", lambda: release.weight() == 20)
+    _typed(release, "kubectl -n test annotate configmap podinfo-canary progressive.delivery/halt=")
+    wait_for("it is held", lambda: "suspended by a person: who and why" in walk.output, 2.5)
+    _typed(release, "kubectl -n test annotate configmap podinfo-canary progressive.delivery/halt-")
+    assert walk.wait().rc == 0, walk.output[-4000:]
+    assert walk.result["outcome"] == "promoted"
+    assert release.lost(load.stop()) == []
