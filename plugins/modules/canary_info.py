@@ -176,7 +176,7 @@ def execute(call: Call) -> dict[str, Any]:
         return _all(call, namespace)
     stored = store.read(call.api, namespace, name)
     if stored.record is None:
-        call.say("no record: it was never walked")
+        call.say("no record: it was never walked, or its record was deleted")
         return {"changed": False, "exists": False, "phase": "", "outcome": "", "walking": False}
     record, now = stored.record, call.api.now()
     orphaned = _orphaned_since(record, now)

@@ -62,3 +62,9 @@ def test_whether_a_run_holds_a_walk_is_told(line_of: Any) -> None:
     assert line_of(**walking).endswith("| held by no run")
     assert "| held by run 6a1c8e20 on elsewhere, process 4711" in line_of(holder=alive, **walking)
     assert "| held by run 6a1c8e20, without a sign of life since" in line_of(holder=Holder("6a1c8e20f0", renewed=1.0, until=time.time() - 2), **walking)
+
+
+def test_without_a_record_it_says_no_more_than_it_knows(run_verb: Any, foreign: Any, behaviour: Any) -> None:
+    foreign.behave(behaviour.reply(404, '{"kind": "Status", "reason": "NotFound", "code": 404}', **{"Content-Type": "application/json"}))
+    result = run_verb(VERB, name="podinfo", namespace="test", host=foreign.url, api_key="sesame-4711")
+    assert result["lines"] == ["test/podinfo: no record: it was never walked, or its record was deleted"] and not result["exists"]
