@@ -159,6 +159,7 @@ status:
 
 from typing import Any
 
+from ansible_collections.progressive.delivery.plugins.module_utils import walker
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import absence, record as states, words
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record, flagger_status, rfc3339
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import record as store
@@ -175,12 +176,12 @@ def execute(call: Call) -> dict[str, Any]:
         return _all(call, namespace)
     stored = store.read(call.api, namespace, name)
     if stored.record is None:
-        call.say("no record: it was never walked")
+        call.say("no record: it was never walked, or its record was deleted")
         return {"changed": False, "exists": False, "phase": "", "outcome": "", "walking": False}
     record, now = stored.record, call.api.now()
     orphaned = _orphaned_since(record, now)
-    why = record.due_why or (record.outcome.replace("_", " ") + (f": {record.outcome_why}" if record.outcome_why else ""))
-    call.say(words.line(record, now, f"orphaned since {orphaned}" if orphaned else why, record.due))
+    ended = record.outcome.replace("_", " ") + (f": {record.outcome_why}" if record.outcome_why else "")
+    call.say(words.line(record, now, _told(record, now, orphaned, ended), record.due))
     return {
         "changed": False, "exists": True, "phase": record.phase, "walking": _walking(record), "weight": record.canary_weight,
         "iteration": min(record.iterations, record.iterations_wanted), "iterations": record.iterations_wanted,
@@ -201,8 +202,7 @@ def _all(call: Call, namespace: str) -> dict[str, Any]:
     entries = [_entry(record, now) for record in found] + [{**_entry(Record(name, namespace), now), "unreadable": why} for name, why in unreadable]
     for record in found:
         orphaned = _orphaned_since(record, now)
-        why = f"orphaned since {orphaned}" if orphaned else record.due_why or record.outcome or "under way"
-        call.say(f"{record.name}: " + words.line(record, now, why, record.due))
+        call.say(f"{record.name}: " + words.line(record, now, _told(record, now, orphaned, record.outcome), record.due))
     for name, why in unreadable:
         call.warn(f"{namespace}/{name}: {why}")
     return {"changed": False, "canaries": sorted(entries, key=lambda entry: entry["name"])}
@@ -211,6 +211,26 @@ def _all(call: Call, namespace: str) -> dict[str, Any]:
 def _entry(record: Record, now: float) -> dict[str, Any]:
     return {"name": record.name, "phase": record.phase, "walking": _walking(record), "due": _walking(record) and record.due <= now + GRACE,
             "weight": record.canary_weight, "outcome": record.outcome, "orphaned_since": _orphaned_since(record, now), "unreadable": ""}
+
+
+def _told(record: Record, now: float, orphaned: str, ended: str) -> str:
+    """What a walk waits for and who walks it, or how the last one ended: its outcome says nothing of a walk that is under way."""
+    if not _walking(record):
+        return record.due_why or ended
+    gathers = record.phase in states.ANALYSING and record.canary_weight and record.confirmed_at
+    why = f"orphaned since {orphaned}" if orphaned else record.due_why or (f"gathering evidence at {record.canary_weight}%" if gathers else "under way")
+    return f"{why} | {_held(record, now)}"
+
+
+def _held(record: Record, now: float) -> str:
+    holder = record.holder
+    if holder is None:
+        return "held by no run"
+    if walker.is_gone(holder):
+        return f"held by run {holder.run[:8]}, which has ended"
+    if now >= holder.until:
+        return f"held by run {holder.run[:8]}, without a sign of life since {rfc3339(holder.renewed)}"
+    return f"held by run {holder.run[:8]}" + (f" on {holder.host}" if holder.host else "") + (f", process {holder.pid}" if holder.pid else "")
 
 
 def _walking(record: Record) -> bool:

@@ -83,7 +83,7 @@ from typing import Any
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, RecordError, SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record, order_key
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import CONFIRM_PROMOTION, CONFIRM_ROLLOUT, CONFIRM_TRAFFIC_INCREASE, GATES
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import CONFIRM_PROMOTION, CONFIRM_ROLLOUT, GATES
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import record as store
 from ansible_collections.progressive.delivery.plugins.module_utils.options import IDENTITY
 from ansible_collections.progressive.delivery.plugins.module_utils.verb import Call, Verb
@@ -130,10 +130,12 @@ def _annotations(order: str, record: Record, gate: str | None, reason: str, keep
 
 
 def _waiting_gate(record: Record) -> str:
-    waiting = {states.WAITING: CONFIRM_ROLLOUT, states.WAITING_PROMOTION: CONFIRM_PROMOTION, states.PROGRESSING: CONFIRM_TRAFFIC_INCREASE}
-    if record.phase not in waiting:
+    """The gate that is closed now. In mid-analysis none may be: the approval would open the next one, which nobody has seen yet."""
+    waiting = {states.WAITING: CONFIRM_ROLLOUT, states.WAITING_PROMOTION: CONFIRM_PROMOTION}
+    gate = record.closed_gate or waiting.get(record.phase)
+    if not gate:
         raise CanaryError(f"{record.name}.{record.namespace} is {record.phase}: it waits at no gate; say which gate to open in advance")
-    return waiting[record.phase]
+    return gate
 
 
 VERB = Verb(name="canary_order", options=OPTIONS, execute=execute)

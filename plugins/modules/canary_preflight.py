@@ -371,9 +371,9 @@ def _look_around(call: Call, given: Given, found: Found, stored: store.Stored, r
     canary, findings = found.canary, Findings(warnings=list(found.told))
     if released.refused:
         findings.problems.append(released.refused)
-    if released.differs and stored.record is None:
-        findings.warnings.append(f"{RELEASE}: {canary.name} was never walked: the version that is released now reaches its users as the Deployment rolls out, "
-                                 f"without an analysis; walk it once without {RELEASE} before")
+    unanalysed = releasing.unanalysed(canary.name, stored.record) if released.differs else ""
+    if unanalysed:
+        findings.warnings.append(f"{RELEASE}: {unanalysed}; walk it once without {RELEASE} before")
     begins = preflight.begins(stored)
     if begins:
         findings.warnings.extend([*_ignored(call, given), *canary.warnings])

@@ -235,7 +235,7 @@ def _canary(params: dict[str, Any]) -> Canary:
 
 def _warn_of_walks(call: Call, work: Work) -> None:
     for one in work.changes:
-        owner = marks.annotations_of(one.after).get(marks.CANARY)
+        owner = marks.annotations_of(one.after).get(marks.CANARY) or marks.labels_of(one.after).get(marks.CANARY)
         if owner and one.changed:
             call.warn(f"{one.ref} belongs to the canary {owner}: its walk holds, or undoes what this task did")
 

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import gitops, marks
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import gitops, marks, record as states
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.gitops import Entry, Field
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record
 
 Object = Mapping[str, Any]
 
@@ -88,6 +89,19 @@ def warnings(fields: tuple[Field, ...]) -> tuple[str, ...]:
     """What people should know of who else writes these fields."""
     return tuple(f"{one} is in a Helm chart: the next helm upgrade puts it back, unless the chart says the same by then"
                  for one in fields if gitops.HELM in gitops.managers_of(one))
+
+
+def unanalysed(name: str, record: Record | None) -> str:
+    """What people should know of a release while the target itself serves users; empty where a primary does."""
+    if record is None:
+        why = "was never walked"
+    elif record.phase == states.INITIALIZING:
+        why = "has no primary yet that serves its users"
+    elif record.phase == states.TERMINATED:
+        why = "was removed, and its target serves by itself"
+    else:
+        return ""
+    return f"{name} {why}: the version that is released now reaches its users as the Deployment rolls out, without an analysis"
 
 
 def images_line(before: Object, after: Object) -> str:

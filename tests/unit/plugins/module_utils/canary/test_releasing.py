@@ -9,9 +9,10 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import gitops, releasing
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import gitops, record as states, releasing
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.gitops import Entry
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record
 
 CONTAINERS = ("spec", "template", "spec", "containers")
 # As the API server writes it for a manifest that says nothing but the image of app, and a nodeSelector, which is one field.
@@ -165,3 +166,18 @@ def test_the_owner_of_an_entry_is_the_owner_of_what_is_taken_away_with_it() -> N
 def test_people_read_which_images_are_new() -> None:
     assert releasing.images_line(target(), image_to("app:2", target())) == "app to app:2"
     assert not releasing.images_line(target(), target())
+
+
+@pytest.mark.parametrize(("record", "why"), [
+    (None, "was never walked"),
+    (Record("podinfo", "test", phase=states.INITIALIZING), "has no primary yet that serves its users"),
+    (Record("podinfo", "test", phase=states.TERMINATED), "was removed, and its target serves by itself"),
+])
+def test_a_version_that_users_get_without_an_analysis_is_told_of(record: Record | None, why: str) -> None:
+    assert releasing.unanalysed("podinfo", record) == (
+        f"podinfo {why}: the version that is released now reaches its users as the Deployment rolls out, without an analysis")
+
+
+@pytest.mark.parametrize("phase", sorted(set(states.PHASES) - {states.INITIALIZING, states.TERMINATED}))
+def test_what_a_primary_serves_is_not_touched_by_a_release(phase: str) -> None:
+    assert releasing.unanalysed("podinfo", Record("podinfo", "test", phase=phase)) == ""
