@@ -10,6 +10,8 @@ import json
 from typing import Any
 
 import yaml
+
+import cluster
 from harness import PORT, RATE, Load, Receiver, Release, Walk, wait_for
 
 STEPS = {"stepWeight": None, "maxWeight": None}
@@ -27,6 +29,7 @@ def _load_on(release: Release, service: str) -> Load:
 
 def _hooks(release: Release) -> list[dict[str, str]]:
     """A pre-rollout hook that starts load on the canary, since no user makes any."""
+    cluster.load_generator(["--url"])       # skips here what could not be skipped in the receiver's thread
     receiver = Receiver(on_ask=lambda: _load_on(release, "podinfo-canary"))
     release.on_cleanup.append(receiver.shutdown)
     return [{"name": "load", "type": "pre-rollout", "url": receiver.url, "timeout": "10s"}]
