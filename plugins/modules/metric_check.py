@@ -216,7 +216,9 @@ outcomes:
       returned: always
       sample: 60.0
 passed:
-  description: Whether every check passed. With O(document), a check without data, or with a query error, counts as passed where C(on_no_data=pass) or C(on_query_error=pass) says so.
+  description: >-
+    Whether every check passed. With O(document), a check without data, or with a query error, counts as passed where C(on_no_data=pass) or
+    C(on_query_error=pass) says so.
   type: bool
   returned: always
   sample: false

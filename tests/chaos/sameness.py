@@ -17,8 +17,8 @@ VOLATILE = {"uid", "resourceVersion", "generation", "creationTimestamp", "manage
 ANNOTATIONS = {"progressive.delivery/epoch", "deployment.kubernetes.io/revision", "kubectl.kubernetes.io/last-applied-configuration"}
 # Of the record: times, whose walk it was, how often it was taken over, and what was measured.
 RECORD = {"epoch", "holder", "run", "confirmed_at", "due", "due_why", "drain_until", "ready_since", "unready_since", "hold_since", "started_at", "evidence",
-          "outcome_at", "last_transition", "condition_since", "target_uid", "judged_by", "aborted_in", "absent_since", "announced", "replicaset_uid", "lastTransitionTime",
-          "lastUpdateTime", "conditions", "clusterIP", "clusterIPs", "inventory"}
+          "outcome_at", "last_transition", "condition_since", "target_uid", "judged_by", "aborted_in", "absent_since", "announced", "replicaset_uid",
+          "lastTransitionTime", "lastUpdateTime", "conditions", "clusterIP", "clusterIPs", "inventory"}
 
 
 def end(release: Release) -> dict[str, Any]:

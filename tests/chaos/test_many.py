@@ -86,7 +86,8 @@ def _workers(pid: int) -> list[int]:
 
 
 @pytest.mark.parametrize("offset", [0.0, 2.0, 4.0])
-def test_safety_23_a_reverter_of_our_fields_does_no_more_than_hold_a_walk_up(stand: Callable[[str], Stand], offset: float, tried: Callable[[str], None]) -> None:
+def test_safety_23_a_reverter_of_our_fields_does_no_more_than_hold_a_walk_up(
+        stand: Callable[[str], Stand], offset: float, tried: Callable[[str], None]) -> None:
     """Somebody's tool puts the route back to 100/0 every five seconds: users are safe, nothing that was not analysed is promoted, and it is told."""
     slowly = dataclasses.replace(PROMOTION, document={**PROMOTION.document, "interval": "4s"})
     one = stand("reverter")
@@ -114,7 +115,7 @@ def test_safety_23_a_reverter_of_our_fields_does_no_more_than_hold_a_walk_up(sta
         walk.kill()
     weights, failed = watch.stop(), one.release.lost(load.stop())
     assert failed == []
-    print(watch.seen)
+    print(f"seen: {weights}")
     assert "lowered" in walk.output, walk.output[-3000:]
     now = one.release.primary_template()
     analysed = one.release.get("deployment", "podinfo")["spec"]["template"]

@@ -71,7 +71,9 @@ STAGES = {
             "integration", f"ansible-test integration --local --python {PYTHON} --color no --continue-on-error", assembled=True, lab=True,
             closing=r"ok=\d+|^=+ .* in [\d.]+s|^FATAL: ",
         ),
-        Stage("chaos", "python -m pytest tests/chaos -n {workers}", closing=r"^=* ?\d+ .* in [\d.]+s|^tried: ", closing_lines=12, lab=True, takes_arguments=True),
+        Stage(
+            "chaos", "python -m pytest tests/chaos -n {workers}", lab=True, takes_arguments=True, closing=r"^=* ?\d+ .* in [\d.]+s|^tried: ", closing_lines=12,
+        ),
         Stage("e2e", "python -m pytest tests/e2e -n {workers} -m 'not wide'", closing=r"^=* ?\d+ .* in [\d.]+s", lab=True, takes_arguments=True),
     )
 }

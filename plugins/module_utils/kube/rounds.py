@@ -75,6 +75,8 @@ class Round:
         if self.abort and not self.stored.exists:
             return self._rescue("")
         self._stop_if_held()
+        if self.abort:
+            self._begin_nothing()
         decided = self._is_ours() and bool(self.record.report)      # told below, so it is the tick before this observation that made it
         while True:
             quiet = self._confirmed_by_route()
@@ -190,6 +192,13 @@ class Round:
             if now < other.until + margin or (self.mode != "tick" and not self._stands_still()):
                 raise LostLock(store.held_by(self.record))
         self._claim()
+
+    def _begin_nothing(self) -> None:
+        """An abort's own run takes back what is under way, and walks nothing: the order itself may have been obeyed by whoever walked until now (SAFETY 30)."""
+        if self.record.aborted_in == self.holder.run:
+            return
+        self._claim()
+        self._store(dataclasses.replace(self.record, aborted_in=self.holder.run))
 
     def _stands_still(self) -> bool:
         """Whether nobody renews the record for a whole lease time on our own clock."""

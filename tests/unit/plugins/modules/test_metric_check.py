@@ -136,7 +136,8 @@ def test_ws_39_no_data_counts_as_passed_only_where_the_policy_says_so(
 
 
 @pytest.mark.parametrize(("policy", "passed"), [("pass", True), ("hold", False), ("fail", False)])
-def test_a_query_error_counts_as_passed_only_where_the_policy_says_so(run_verb: Any, foreign: Any, behaviour: Any, frozen: Any, policy: str, passed: bool) -> None:
+def test_a_query_error_counts_as_passed_only_where_the_policy_says_so(
+        run_verb: Any, foreign: Any, behaviour: Any, frozen: Any, policy: str, passed: bool) -> None:
     foreign.behave(behaviour.reply(400, "no such thing"))
     result = run_verb(VERB, document=frozen(METRICS, metrics_server=foreign.url, on_query_error=policy))
     assert (result["passed"], result["outcome"]) == (passed, "unknown")

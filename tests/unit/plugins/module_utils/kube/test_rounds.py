@@ -21,7 +21,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec i
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import record as store, refs, routes
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.rounds import Round
 from ansible_collections.progressive.delivery.plugins.modules import canary_decide
-from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.kube.objects import B, Objects, document, walked
+from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.kube.objects import A, B, Objects, document, walked
 
 RECORD = store.record_ref("test", "podinfo")
 ROUTE = routes.ref(document())
@@ -299,3 +299,27 @@ def test_safety_08_what_is_walked_cannot_be_changed_in_mid_walk(server: Any, key
     with pytest.raises(SpecError, match=f"{key} of the document: changed from {value}"):
         walk(server, canary).run()
     assert kept.written == []
+
+
+# An abort's own run
+
+@pytest.mark.parametrize("phase", ["Succeeded", "Failed"])
+def test_safety_30_an_abort_whose_order_the_walker_obeyed_does_not_walk_what_was_aborted(server: Any, phase: str) -> None:
+    """The walker waited for the primary, obeyed and ended; the abort's own run comes after it, and is no run of a release."""
+    kept = walked(server, document(), 0, time.time(), phase=phase, aborted_in="the-walker", pinned=None, last_applied=revision_of(A), due=0.0)
+    tick = walk(server, document(), abort=True, take_over=True).run()
+    assert (tick["due"], tick["outcome"]) == (False, "aborted")
+    assert f"revision {revision_of(B)[:8]} was not walked" in tick["why"]
+    assert (stored(kept).holder, stored(kept).last_promoted) == (None, revision_of(A))
+
+
+def test_safety_30_nor_does_it_initialise_what_was_stopped(server: Any) -> None:
+    walked(server, document(), 0, time.time(), phase="Initializing", aborted_in="the-walker", pinned=None, last_applied="", last_promoted="")
+    tick = walk(server, document(), abort=True, take_over=True).run()
+    assert (tick["due"], tick["outcome"], tick["open"]) == (False, "aborted", {})
+
+
+def test_whoever_is_no_abort_walks_what_another_run_aborted(server: Any) -> None:
+    walked(server, document(), 0, time.time(), phase="Succeeded", aborted_in="the-walker", pinned=None, last_applied=revision_of(A), due=0.0)
+    tick = walk(server, document()).run()
+    assert (tick["due"], tick["outcome"]) == (True, "")
