@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 
 from harness import Release, Walk, wait_for
+from routing import on_every_gateway
 
 REMOVER = "progressive-delivery-remove"
 FAST = {"canary_drain": 2}
@@ -31,10 +32,10 @@ def removed(release: Release, walk: Walk) -> None:
         assert release.get(kind, name) == {}, f"{kind} {name} is still there"
     apex = release.get("service", "podinfo")
     assert apex["spec"]["selector"] == {"app": "podinfo"}
-    (rule,) = release.get("httproute", "podinfo")["spec"]["rules"]
-    assert [(entry["name"], entry["port"]) for entry in rule["backendRefs"]] == [("podinfo", 80)]
+    route = release.get(release.routing.resource, "podinfo")
+    assert [name for name, weight in release.routing.weights(route).items() if name == "podinfo" or weight] == ["podinfo"], "it leads to the apex alone"
     assert release.get("deployment", "podinfo")["status"]["readyReplicas"] == release.replicas
-    for thing in (apex, release.get("httproute", "podinfo"), release.get("deployment", "podinfo")):
+    for thing in (apex, route, release.get("deployment", "podinfo")):
         ours = [key for key in thing["metadata"].get("annotations", {}) if key in ("progressive.delivery/canary", "progressive.delivery/epoch")]
         assert ours == [], f"{thing['kind']} still carries {ours}"
 
@@ -65,6 +66,7 @@ def test_safety_29_removed_after_a_promotion_and_begun_anew_without_a_failed_req
     assert counted["failed"] == 0, counted["failures"]
 
 
+@on_every_gateway
 def test_safety_29_removed_in_mid_walk_with_the_promoted_template(release: Release) -> None:
     begun(release)
     watch, load = release.watch_route(), release.load()
@@ -79,8 +81,7 @@ def test_safety_29_removed_in_mid_walk_with_the_promoted_template(release: Relea
     assert (walk.rc, walk.result["outcome"]) in ((2, "lost_lock"), (2, "removed")), walk.output[-4000:]
     assert images(release) == "lab.local/podinfo:A"
     assert watch.stop()[-2:] in ([30, 0], [0, 0])
-    counted = load.stop()
-    assert counted["failed"] == 0, counted["failures"]
+    assert release.lost(load.stop()) == []
 
 
 def test_safety_29_removed_after_a_failure_killed_once_and_run_again(release: Release) -> None:
