@@ -522,7 +522,7 @@ def test_safety_16_a_canary_without_endpoints_loses_its_traffic_at_once(weight: 
     world.done.clear()
     began = world.now
     run = Run(world).walk()
-    assert run.outcome == "rolled_back" and "no ready endpoint" in run.why
+    assert run.outcome == "rolled_back" and "no ready endpoint" in run.why and run.why.rpartition(": ")[2]
     assert world.done[0].weight == 0 and world.done[0].at - began < 2 * 10
 
 
