@@ -51,7 +51,8 @@ def restarted(turn: Turn) -> Decision:
 
 def canary_gone(turn: Turn) -> Decision:
     """It has weight and nobody answers for it: users see errors now (SAFETY 16)."""
-    turn.end("rolled_back", f"{turn.canary.target} has no ready endpoint while it has {turn.weight}% of the traffic: {turn.seen.target.why}")
+    why = turn.seen.target.why or "none of its pods is a ready endpoint"
+    turn.end("rolled_back", f"{turn.canary.target} has no ready endpoint while it has {turn.weight}% of the traffic: {why}")
     return go_down(turn)
 
 

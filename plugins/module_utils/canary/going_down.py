@@ -250,10 +250,15 @@ def stopped(turn: Turn) -> Decision:
 
 
 def repair_services(turn: Turn) -> Decision:
-    """A Service of ours was deleted: it comes back, and moves nobody (SAFETY 16: behind a Service that is gone nobody can be seen to answer)."""
-    names = " and ".join(name for name in (turn.canary.service.primary_name, turn.canary.service.canary_name) if name in turn.seen.missing)
-    turn.warn(f"{names} of {turn.label} were missing", once="services-gone")
-    return turn.act(f"{names} is gone: make it again", lowers=False, traffic=TrafficOrder(services=True))
+    """A Service of ours was deleted or edited: it comes back, and moves nobody (SAFETY 16: behind it nobody can be seen to answer)."""
+    lost = stages.lost_services(turn.canary, turn.seen)
+    gone = all(name in turn.seen.missing for name in lost)
+    names = " and ".join(lost)
+    turn.warn(f"{names} of {turn.label} {'were missing' if gone else 'led elsewhere'}", once="services-gone")
+    if turn.record.confirmed_at and turn.record.phase in states.ANALYSING:
+        # What was gathered meanwhile says nothing of the canary (SAFETY 12).
+        turn.set(confirmed_at=turn.now, due=max(turn.record.due, turn.now + turn.canary.analysis.interval))
+    return turn.act(f"{names} {'is gone: make it again' if gone else 'leads elsewhere: put it right'}", lowers=False, traffic=TrafficOrder(services=True))
 
 
 def repair_route(turn: Turn) -> Decision:

@@ -253,7 +253,7 @@ def orders_of(annotations: Mapping[str, str]) -> Orders:
             continue
         try:
             parsed = json.loads(text) if text.startswith("{") else {"revision": text}
-        except ValueError:
+        except (ValueError, RecursionError):
             parsed = {}
         approvals.append({"gate": gate, **{str(key): str(value) for key, value in parsed.items()}})
     if words["remove"]:
@@ -278,7 +278,7 @@ def _removal(text: str) -> tuple[str, str]:
     """(reason, whose template is kept) of an order to remove. What cannot be read keeps what serves."""
     try:
         said = json.loads(text) if text.startswith("{") else {"by": text}
-    except ValueError:
+    except (ValueError, RecursionError):
         said = {"by": text}
     return str(said.get("by") or "yes"), KEEP_TARGET if said.get("keep") == KEEP_TARGET else KEEP_PRIMARY
 

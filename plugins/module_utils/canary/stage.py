@@ -84,11 +84,15 @@ def stage(canary: Canary, record: Record, seen: Observation) -> str:
     return _idle(record, seen)
 
 
+def lost_services(canary: Canary, seen: Observation) -> tuple[str, ...]:
+    """Of the two Services that traffic goes through, those that are missing, or lead elsewhere since somebody edited them."""
+    return tuple(name for name in (canary.service.primary_name, canary.service.canary_name) if name in seen.services)
+
+
 def _services_gone(canary: Canary, record: Record, seen: Observation) -> bool:
     """Whether Services that we made have to be made again. A canary that is suspended is left as it is, unless somebody aborts."""
     held = not seen.orders.abort and (seen.suspended or seen.orders.suspend or seen.orders.halt)
-    gone = {canary.service.primary_name, canary.service.canary_name} & set(seen.missing)
-    return bool(gone) and record.phase not in ("", states.INITIALIZING) and not held
+    return bool(lost_services(canary, seen)) and record.phase not in ("", states.INITIALIZING) and not held
 
 
 def _removing(record: Record) -> str:

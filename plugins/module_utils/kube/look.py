@@ -51,7 +51,7 @@ def look(api: Api, canary: Canary, record: Record | None = None, imagined: Objec
     slices = _slices(api, canary)
     # A Service's slices follow its selector by a moment: only both together say who answers at the apex.
     only_primary = _only_primary(canary, slices)
-    differing, missing = _differing(api, canary, target, selector, _suspects(canary, record, slices, only_primary))
+    differing, missing = _differing(api, canary, target, selector, _suspects(canary, record, slices, only_primary, target))
     return Observation(
         now=api.now(),
         target=_workload(target, replicasets, canary.analysis.canary_ready_threshold,
@@ -177,12 +177,14 @@ def _at_apex(canary: Canary, slices: Sequence[Object], differing: Sequence[str] 
                             of_canary=endpoints.all_pods(slices, canary.service.canary_name))
 
 
-def _suspects(canary: Canary, record: Record | None, slices: Sequence[Object], only_primary: bool) -> list[str]:
+def _suspects(canary: Canary, record: Record | None, slices: Sequence[Object], only_primary: bool, target: Object | None) -> list[str]:
     """Services worth a request of their own. Once the canary is initialised, slices tell that they are there and whom they reach."""
     if _before_the_first_write(record):
         return list(services.ROLES)
-    return [role for role in services.ROLES
-            if not endpoints.has_slices(slices, services.name_of(canary, role)) or (role == services.APEX and not only_primary)]
+    answers = {role: bool(endpoints.ready_pods(slices, services.name_of(canary, role))) for role in services.ROLES}
+    rests = not target or target["spec"].get("replicas", 1) == 0
+    fine = {services.PRIMARY: answers[services.PRIMARY], services.CANARY: answers[services.CANARY] or rests, services.APEX: only_primary}
+    return [role for role in services.ROLES if not fine[role] or not endpoints.has_slices(slices, services.name_of(canary, role))]
 
 
 def _differing(api: Api, canary: Canary, target: Object | None, selector: Selector | None, roles: Sequence[str],

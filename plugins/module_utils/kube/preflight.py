@@ -25,6 +25,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec i
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import documents, look, refs, removal, routes
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import UNKNOWN_KIND, Api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.record import Stored
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.services import has_endpoints
 from ansible_collections.progressive.delivery.plugins.module_utils.routers import refuse
 
 TICK_GRACE = 15.0           # seconds that tick mode waits for a near due (SAFETY 12)
@@ -244,8 +245,9 @@ def _unchanged(record: Record, revision: str, mode: str) -> Glance:
 
 
 def _at_rest(api: Api, canary: Canary) -> bool:
+    """Whether nothing is to be put right either: the route leads to the primary, and somebody answers there."""
     route = look.route_now(api, canary)
-    return bool(route and route.split and route.split.canary == 0 and not route.held)
+    return bool(route and route.split and route.split.canary == 0 and not route.held) and has_endpoints(api, canary.namespace, canary.service.primary_name)
 
 
 def _canary_object(api: Api, given: Given, stored: Stored) -> dict[str, Any] | None:

@@ -94,7 +94,7 @@ def _success(reply: exchange.Reply) -> dict[str, Any]:
 def _json(reply: exchange.Reply) -> dict[str, Any]:
     try:
         envelope = json.loads(reply.text)
-    except ValueError:
+    except (ValueError, RecursionError):
         envelope = None
     if isinstance(envelope, dict) and "status" in envelope:
         return envelope

@@ -430,6 +430,26 @@ def test_safety_16_a_service_of_ours_that_vanished_is_made_again(phase: str, gon
     assert (run.outcome, world.record.phase) == ("promoted", states.SUCCEEDED), run.why
 
 
+@pytest.mark.parametrize("phase", [states.SUCCEEDED, states.PROGRESSING, states.PROMOTING])
+@pytest.mark.parametrize("edited", ["podinfo-primary", "podinfo-canary"])
+def test_safety_16_a_service_of_ours_that_leads_elsewhere_is_put_right(phase: str, edited: str) -> None:
+    world = in_phase(phase)
+    decision = decide(world.canary, world.record, dataclasses.replace(world.look(), services=(edited,), missing=()))
+    assert decision.traffic == TrafficOrder(services=True)
+    assert decision.why == f"{edited} leads elsewhere: put it right"
+
+
+def test_safety_12_what_was_gathered_while_a_service_was_gone_raises_nothing() -> None:
+    world = at_weight(30)
+    world.pass_time(8)
+    world.services.discard("podinfo-canary")
+    world.decisions.clear()
+    Run(world).walk()
+    repaired = next(at for at, unused, then in world.decisions if then.traffic and then.traffic.services)
+    raised = next(at for at, unused, then in world.decisions if then.traffic and then.traffic.split and then.traffic.split.canary > 30)
+    assert raised >= repaired + 10
+
+
 def test_safety_16_an_abort_makes_the_service_of_the_primary_again_before_it_moves_users() -> None:
     world = at_weight(30)
     world.services.discard("podinfo-primary")
@@ -522,7 +542,7 @@ def test_safety_16_a_canary_without_endpoints_loses_its_traffic_at_once(weight: 
     world.done.clear()
     began = world.now
     run = Run(world).walk()
-    assert run.outcome == "rolled_back" and "no ready endpoint" in run.why
+    assert run.outcome == "rolled_back" and "no ready endpoint" in run.why and run.why.rpartition(": ")[2]
     assert world.done[0].weight == 0 and world.done[0].at - began < 2 * 10
 
 

@@ -165,6 +165,12 @@ def test_an_approval_is_json_or_a_bare_revision(text: str, expected: dict[str, s
     assert orders.approvals == ({"gate": CONFIRM_PROMOTION, **expected},)
 
 
+def test_orders_that_are_nested_without_end_say_nothing() -> None:
+    deep = '{"revision": ' + "[" * 100_000
+    assert orders_of({order_key("approve", CONFIRM_PROMOTION): deep}).approvals == ({"gate": CONFIRM_PROMOTION},)
+    assert orders_of({order_key("remove"): deep}).keep == states.KEEP_PRIMARY
+
+
 @given(st.dictionaries(st.sampled_from([order_key(word) for word in states.ORDER_WORDS] + [order_key("approve", gate) for gate in GATES]), texts))
 @QUICK
 def test_orders_of_any_annotations_can_be_read(annotations: dict[str, str]) -> None:

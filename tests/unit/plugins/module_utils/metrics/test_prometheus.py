@@ -79,6 +79,11 @@ def test_an_answer_that_is_none_says_why(foreign: Any, behaviour: Any, status: i
     assert ask("up", at(foreign.url)) == Sample(error=f"{foreign.url} {words}")
 
 
+def test_an_answer_that_is_nested_without_end_is_none(foreign: Any, behaviour: Any) -> None:
+    foreign.behave(behaviour.reply(200, '{"status": "success", "data": ' + "[" * 100_000))
+    assert "answered 200, but not as Prometheus does: {" in ask("up", at(foreign.url)).error
+
+
 def test_a_redirect_is_not_followed_but_named(foreign: Any, behaviour: Any) -> None:
     foreign.behave(behaviour.reply(301, Location="https://prometheus.example/graph"))
     assert "answered 301, a redirect to https://prometheus.example/graph, which is not followed" in ask("up", at(foreign.url)).error
