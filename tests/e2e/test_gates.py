@@ -99,6 +99,20 @@ def test_a_person_aborts_in_mid_walk(release: Release, phase: str) -> None:
     assert release.lost(load.stop()) == []
 
 
+def test_safety_30_an_abort_that_comes_when_users_have_the_new_version_says_so_and_fails(release: Release) -> None:
+    release.start_app(VERSION="1")
+    release.initialise(maxWeight=20, stepWeight=20)
+    load = release.load()
+    release.set_template("lab.local/testapp:2", VERSION="2")
+    walk = release.walk(canary_drain=15)
+    wait_for("all users have it", lambda: release.phase() == "Finalising", 90)
+    aborted = release.playbook("abort", canary_reason="too bad").wait()
+    walk.wait()
+    assert aborted.rc == 2 and "the abort came too late: all users have revision" in aborted.result["why"], aborted.output[-4000:]
+    assert (release.phase(), release.images()["podinfo-primary"]) == ("Succeeded", "lab.local/testapp:2")
+    assert release.lost(load.stop()) == []
+
+
 @pytest.mark.parametrize(
     ("when", "routing"), [("before traffic", TRAEFIK), ("waiting", TRAEFIK), *(("with traffic", routing) for routing in ROUTINGS)], ids=str)
 def test_a_rollback_hook_is_obeyed(release: Release, when: str) -> None:

@@ -240,7 +240,7 @@ def _unchanged(record: Record, revision: str, mode: str) -> Glance:
     """A walk that asks again for what was rejected gets the same answer, not success."""
     if mode == "walk" and record.phase == states.FAILED and record.outcome in ("rolled_back", "aborted") and revision != record.last_promoted:
         before = f"this revision was {record.outcome.replace('_', ' ')} before ({record.outcome_why})"
-        return Glance(record.outcome, f"{before}; change the pod template to try again")
+        return Glance(record.outcome, f"{before}; change the pod template to try again, as kubectl rollout restart does")
     return Glance(machine.UNCHANGED, f"{record.phase}: nothing changed")
 
 

@@ -33,6 +33,7 @@ DOCUMENT_KEY = "document"
 LABEL = f"{PREFIX}canary"
 SUFFIX = "-canary"
 MOST_TRIES = 5
+WAY_OUT = "; an abort takes traffic back all the same; keep a copy of it, delete it, and run again"
 
 
 def record_ref(namespace: str, name: str) -> Ref:
@@ -79,7 +80,10 @@ def _stored(namespace: str, name: str, body: Mapping[str, Any] | None) -> Stored
     if LABEL not in (metadata.get("labels") or {}) or KEY not in data:
         raise RecordError(f"ConfigMap {namespace}/{name}-canary is not a record of this collection (it has no label {LABEL} or no key {KEY}): "
                           "rename or delete it, or give the canary another name")
-    record = loads(data[KEY])
+    try:
+        record = loads(data[KEY])
+    except RecordError as error:
+        raise RecordError(f"ConfigMap {namespace}/{name}{SUFFIX}: {error}{WAY_OUT}") from None
     if (record.namespace, record.name) != (namespace, name):
         raise RecordError(f"ConfigMap {namespace}/{name}-canary holds the record of {record.namespace}/{record.name}")
     return Stored(namespace, name, record, orders_of(metadata.get("annotations") or {}), metadata["resourceVersion"], _document(data))

@@ -71,7 +71,7 @@ class Round:
         except RecordError as error:
             if not self.abort:
                 raise
-            return self._rescue(str(error))
+            return self._rescue(str(error).removesuffix(store.WAY_OUT))
         if self.abort and not self.stored.exists:
             return self._rescue("")
         self._stop_if_held()
@@ -296,7 +296,9 @@ class Round:
         outcome, why = decision.outcome, decision.why
         record = self.record
         if outcome == "unchanged" and self.mode == "walk" and record.phase == states.FAILED and record.outcome in ("rolled_back", "aborted"):
-            return record.outcome, f"this revision was {record.outcome.replace('_', ' ')} before ({record.outcome_why}); change the pod template to try again"
+            return record.outcome, f"this revision was {record.outcome.replace('_', ' ')} before ({record.outcome_why}); change the pod template to try again, as kubectl rollout restart does"
+        if outcome == "promoted" and self.abort:
+            return outcome, f"the abort came too late: all users have revision {record.outcome_revision[:8]}; release the version before it to go back"
         if outcome == "promoted" and self.asked and record.outcome_revision not in ("", self.asked):
             return "superseded", f"revision {record.outcome_revision[:8]} was promoted instead of {self.asked[:8]}: the target changed during the walk"
         return outcome, why

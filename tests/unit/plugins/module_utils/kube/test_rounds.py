@@ -245,6 +245,14 @@ def test_safety_06_a_config_map_of_somebody_else_is_refused_in_words(server: Any
     assert kept.written == []
 
 
+def test_safety_06_a_damaged_record_is_refused_with_the_way_out(server: Any) -> None:
+    kept = walked(server, document(), 10, time.time() - 60)
+    kept.change(RECORD, lambda live: live["data"].update(record="{"))
+    with pytest.raises(RecordError, match=r"ConfigMap test/podinfo-canary: .* damaged .*abort takes traffic back all the same.*delete it, and run again"):
+        walk(server, document()).run()
+    assert kept.written == []
+
+
 def test_safety_06_an_abort_goes_on_without_a_readable_record(server: Any) -> None:
     kept = walked(server, document(), 10, time.time() - 60)
     kept.change(RECORD, lambda live: live["data"].update(record="{"))
