@@ -68,8 +68,8 @@ test-types: setup  ## mypy over the plugins
 test-sanity: setup  ## ansible-test sanity
 	@$(STAGE) sanity
 
-test-unit: setup  ## unit tests in the checkout, by plain pytest
-	@$(IN_VENV) $(PYTHON) -m pytest --numprocesses 2 $(ARGS)
+test-unit: setup  ## unit tests in the checkout, by plain pytest, in seconds (make test runs the exhaustive ones too)
+	@$(IN_VENV) $(PYTHON) -m pytest --numprocesses 2 -m 'not exhaustive' $(ARGS)
 
 test-integration: setup  ## ansible-test integration against the lab
 	@$(STAGE) integration

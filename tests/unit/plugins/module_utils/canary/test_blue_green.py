@@ -309,6 +309,7 @@ def test_safety_16_a_failed_promotion_restores_the_primary_and_rolls_back(docume
     rules.hold(world)
 
 
+@pytest.mark.exhaustive
 @BOTH
 def test_killed_at_any_crossing_and_run_again_every_iteration_is_judged_and_the_end_is_the_same(document: Any) -> None:
     undisturbed = released(document(1))

@@ -548,6 +548,7 @@ SCENES: dict[str, Any] = {
 DOWNTIMES = (0.0, 4.0, 45.0, 3600.0)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("downtime", DOWNTIMES)
 @pytest.mark.parametrize("scene", SCENES)
 def test_killed_at_any_crossing_and_run_again_the_end_is_the_same(scene: str, downtime: float) -> None:

@@ -118,6 +118,7 @@ def test_safety_29_removal_works_from_every_phase_and_users_notice_nothing(phase
     rules.hold(world)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("phase", PHASES)
 def test_safety_29_removal_killed_at_any_crossing_is_gone_on_with(phase: str) -> None:
     undisturbed = PHASES[phase]()
@@ -135,6 +136,7 @@ def test_safety_29_removal_killed_at_any_crossing_is_gone_on_with(phase: str) ->
         assert world.target and undisturbed.target and world.target.revision == undisturbed.target.revision, crossing
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("phase", [states.INITIALIZING, states.INITIALIZED, states.PROGRESSING, states.PROMOTING, states.FINALISING, states.SUCCEEDED])
 @pytest.mark.parametrize("document", OTHERS)
 def test_safety_29_removal_works_for_every_provider_and_strategy_killed_at_any_crossing(document: str, phase: str) -> None:
