@@ -52,14 +52,18 @@ def tried(request: pytest.FixtureRequest) -> Callable[[str], None]:
     return count
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "part" in metafunc.fixturenames:
+        metafunc.parametrize("part", range(SLICES if metafunc.config.getoption("--full") else 1))
+
+
 @pytest.fixture
 def chosen(request: pytest.FixtureRequest) -> Callable[[int, int, int], list[int]]:
-    """``chosen(there are, slice, at most)``: the points of a slice, from 1; all of them with --full, else some that are evenly spread."""
+    """``chosen(there are, slice, at most)``: points from 1 on; with --full all those of the slice, else some that are evenly spread over all."""
     def choose(there_are: int, part: int, at_most: int) -> list[int]:
-        mine = [point for point in range(1, there_are + 1) if point % SLICES == part]
-        if request.config.getoption("--full") or len(mine) <= at_most:
-            return mine
-        return [mine[index * len(mine) // at_most] for index in range(at_most)]
+        if request.config.getoption("--full"):
+            return [point for point in range(1, there_are + 1) if point % SLICES == part]
+        return sorted({1 + index * there_are // at_most for index in range(at_most)})
     return choose
 
 

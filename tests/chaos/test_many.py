@@ -21,6 +21,12 @@ from sameness import differences
 from stand import RATE, SCENARIOS, Stand
 
 PROMOTION = SCENARIOS[0]
+OFFSETS = (0.0, 2.0, 4.0)   # seconds by which a reverter begins later; the first one alone without --full
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "offset" in metafunc.fixturenames:
+        metafunc.parametrize("offset", OFFSETS if metafunc.config.getoption("--full") else OFFSETS[:1])
 
 
 @pytest.mark.parametrize("walkers", [2, 10])
@@ -85,7 +91,6 @@ def _workers(pid: int) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("offset", [0.0, 2.0, 4.0])
 def test_safety_23_a_reverter_of_our_fields_does_no_more_than_hold_a_walk_up(
         stand: Callable[[str], Stand], offset: float, tried: Callable[[str], None]) -> None:
     """Somebody's tool puts the route back to 100/0 every five seconds: users are safe, nothing that was not analysed is promoted, and it is told."""
