@@ -53,12 +53,9 @@ def distinct(requests: list[dict[str, Any]]) -> list[tuple[str, str]]:
 
 def _kind(path: str) -> str:
     """The path of a request as an expression for all of its kind: namespace, names and generated parts left open."""
-    path, _query, query = path.partition("?")
-    watch = "watch=1" in query
-    parts = re.sub(r"/namespaces/[^/]+/", "/namespaces/[^/]+/", path).split("/")
-    if "namespaces" in parts and len(parts) > (at := parts.index("namespaces") + 3):
-        parts[at] = "[^/?]+"
-    return "^" + "/".join(parts) + (r"\?.*watch=1" if watch else r"(\?(?!.*watch=1)|$)")
+    path, _mark, query = path.partition("?")
+    kind = re.sub(r"^(.*/namespaces/)[^/]+/([^/]+)(/[^/]+)?(.*)$", lambda found: rf"{found[1]}[^/]+/{found[2]}{'/[^/?]+' if found[3] else ''}{found[4]}", path)
+    return "^" + kind + (r"\?.*watch=1" if "watch=1" in query else r"(\?(?!.*watch=1)|$)")
 
 
 def test_safety_00_every_fault_at_every_call_ends_as_ever_or_in_words(
