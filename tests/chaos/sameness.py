@@ -14,7 +14,8 @@ from harness import Release
 OBJECTS = (("deployment", ""), ("deployment", "-primary"), ("service", ""), ("service", "-primary"), ("service", "-canary"), ("httproute", ""))
 # Of metadata: what the server counts and our fence, whose number says how often somebody took over.
 VOLATILE = {"uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "namespace", "selfLink"}
-ANNOTATIONS = {"progressive.delivery/epoch", "progressive.delivery/released", "deployment.kubernetes.io/revision", "kubectl.kubernetes.io/last-applied-configuration"}
+ANNOTATIONS = {"progressive.delivery/epoch", "progressive.delivery/released",
+               "deployment.kubernetes.io/revision", "kubectl.kubernetes.io/last-applied-configuration"}
 # Of the record: times, whose walk it was, how often it was taken over, and what was measured.
 RECORD = {"epoch", "holder", "run", "confirmed_at", "due", "due_why", "drain_until", "ready_since", "unready_since", "hold_since", "started_at", "evidence",
           "outcome_at", "last_transition", "condition_since", "target_uid", "judged_by", "aborted_in", "absent_since", "announced", "replicaset_uid",

@@ -67,11 +67,17 @@ def test_safety_00_every_fault_at_every_call_ends_as_ever_or_in_words(
     calls = distinct(one.proxy.log(since))
     points = [(method, kind, fault) for method, kind in calls for fault in FAULTS]
     wrong: list[str] = []
+    struck = 0
     for point in chosen(len(points), part, AT_MOST):
         method, kind, fault = points[point - 1]
-        wrong += [f"{fault} at {method} {kind}: {problem}" for problem in _struck(one, usual, fault, method, kind)]
+        problems = _struck(one, usual, fault, method, kind)
+        if problems is None:
+            continue                            # this walk had no need of that call, as where nobody was waited for
+        struck += 1
+        wrong += [f"{fault} at {method} {kind}: {problem}" for problem in problems]
         tried("faults")
     assert not wrong, "\n".join(wrong)
+    assert struck
 
 
 @pytest.mark.parametrize("weather", WEATHER, ids=str)
@@ -80,11 +86,11 @@ def test_safety_00_in_any_weather_a_walk_ends_as_ever(stand: Callable[[str], Sta
     usual = one.undisturbed(PROMOTION)
     wrong = _struck(one, usual, weather, ".*", "")
     tried("faults")
-    assert not wrong, "\n".join(wrong)
+    assert wrong == []
 
 
-def _struck(one: Stand, usual: Undisturbed, fault: Fault, method: str, kind: str) -> list[str]:
-    """What is wrong after a walk with this fault; nothing when all is well."""
+def _struck(one: Stand, usual: Undisturbed, fault: Fault, method: str, kind: str) -> list[str] | None:
+    """What is wrong after a walk with this fault; nothing when all is well, None when no request was struck."""
     scenario: Scenario = PROMOTION
     release = one.ready(scenario)
     one.begin(scenario)
@@ -100,12 +106,11 @@ def _struck(one: Stand, usual: Undisturbed, fault: Fault, method: str, kind: str
     one.proxy.clear()
     if "Traceback" in walk.output:
         wrong.append(f"a traceback: {walk.output[-3000:]}")
-    if not struck:
-        wrong.append("no request was struck")
     if walk.rc != 0 and not re.search(r'"msg": ".{20,}"', walk.output) and not wrong:
         wrong.append(f"it ended with {walk.rc} and without words: {walk.output[-1500:]}")
     one.go_on(scenario, by_ticks=False)
     weights = watch.stop()
     if not {*weights} <= {*usual.weights} or max(weights) != max(usual.weights):
         wrong.append(f"the weights were {weights} instead of {usual.weights}")
-    return [*wrong, *differences(usual.end, one.end())]
+    wrong += differences(usual.end, one.end())
+    return wrong if struck or wrong else None
