@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import functools
 import json
 import os
 import signal
@@ -60,6 +62,7 @@ def test_safety_01_a_walker_that_was_frozen_beyond_its_lease_finds_itself_fenced
         workers = _workers(frozen.process.pid)
         for worker in workers:
             os.kill(worker, signal.SIGSTOP)
+        one.closing.append(functools.partial(_thaw, workers))
         # Its process is alive, so that only the lease that nobody renews says that it does not walk; it covers the hooks that it may be asking.
         for _try in range(20):
             other = one.start(direct=True, canary_lease=3).wait(120)
@@ -68,8 +71,7 @@ def test_safety_01_a_walker_that_was_frozen_beyond_its_lease_finds_itself_fenced
         assert other.result["outcome"] == "promoted", other.output[-4000:]
         end = one.end()
         assert differences(usual.end, end) == []
-        for process in (*workers, frozen.process.pid):
-            os.kill(process, signal.SIGCONT)
+        _thaw([*workers, frozen.process.pid])
         frozen.wait(60)
         assert frozen.result["outcome"] in ("lost_lock", "unchanged", "promoted"), frozen.output[-4000:]
         assert differences(end, one.end()) == []
@@ -77,6 +79,12 @@ def test_safety_01_a_walker_that_was_frozen_beyond_its_lease_finds_itself_fenced
         assert sum(extra.values()) <= 1 + usual.hooks["rollout"], f"more than the hook in flight was repeated: {extra}"
         tried("frozen walkers")
     assert one.release.lost(load.stop()) == []
+
+
+def _thaw(processes: list[int]) -> None:
+    for process in processes:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGCONT)
 
 
 def _workers(pid: int) -> list[int]:
