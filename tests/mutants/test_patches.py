@@ -13,6 +13,7 @@ import pytest
 
 HERE = Path(__file__).parent
 PATCHES = sorted(HERE.glob("*.patch"))
+pytestmark = pytest.mark.exhaustive
 
 
 def test_there_are_patches() -> None:
