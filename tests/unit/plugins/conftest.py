@@ -25,6 +25,11 @@ settings.load_profile("steady")
 Behaviour = Callable[[BaseHTTPRequestHandler, threading.Event], None]
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    # ansible-test knows nothing of pyproject.toml, where plain pytest finds it.
+    config.addinivalue_line("markers", "exhaustive: every combination of something")
+
+
 @dataclass
 class Seen:
     """One request as the server got it."""
