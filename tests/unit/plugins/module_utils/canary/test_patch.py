@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.patch import difference, dotted, fenced, json_patch
+from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.canary.json_patches import applied
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -17,23 +18,6 @@ KEYS = st.text(alphabet="ab/~0", max_size=3)
 VALUES = st.recursive(LEAVES, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(KEYS, inner, max_size=3)), max_leaves=8)
 OBJECTS = st.dictionaries(KEYS, VALUES, max_size=4)
 BOUNDED = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-
-
-def applied(document: Any, steps: list[dict[str, Any]]) -> Any:
-    """What an API server does with a patch (RFC 6902), for the three operations that we use."""
-    document = copy.deepcopy(document)
-    for step in steps:
-        *way, last = [part.replace("~1", "/").replace("~0", "~") for part in step["path"].split("/")[1:]]
-        place = document
-        for part in way:
-            place = place[int(part)] if isinstance(place, list) else place[part]
-        key: Any = int(last) if isinstance(place, list) else last
-        if step["op"] == "remove":
-            del place[key]
-        else:
-            assert step["op"] == "add" or key in (range(len(place)) if isinstance(place, list) else place)
-            place[key] = step["value"]
-    return document
 
 
 @BOUNDED

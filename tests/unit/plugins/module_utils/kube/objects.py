@@ -28,6 +28,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec i
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import record as store, refs, routes
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref
 from ansible_collections.progressive.delivery.plugins.module_utils.routers import gatewayapi
+from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.canary.json_patches import applied
 
 Object = dict[str, Any]
 
@@ -146,20 +147,7 @@ def _named_version(body: Any) -> str | None:
 
 
 def _patched(live: Object, body: Any) -> Object:
-    after = copy.deepcopy(live)
-    if isinstance(body, list):
-        for step in body:
-            *way, last = [part.replace("~1", "/").replace("~0", "~") for part in step["path"].split("/")[1:]]
-            place: Any = after
-            for part in way:
-                place = place[int(part)] if isinstance(place, list) else place[part]
-            key: Any = int(last) if isinstance(place, list) else last
-            if step["op"] == "remove":
-                del place[key]
-            else:
-                place[key] = step["value"]
-        return after
-    return _merged(after, body)
+    return applied(live, body) if isinstance(body, list) else _merged(copy.deepcopy(live), body)
 
 
 def _merged(live: Any, body: Any) -> Any:
