@@ -31,15 +31,11 @@ PATIENCE = 150.0            # seconds that any playbook here may take, on a busy
 
 @dataclass(frozen=True)
 class Scenario:
-    """One way through a canary's life, that can be walked again and again on the same stand.
-
-    ``begin`` brings about what is walked, ``ends`` says which (return code, outcome) a walk may have that goes through to the end.
-    """
+    """One way through a canary's life, that can be walked again and again; ``outcome`` and ``rc`` are those of a walk that goes to the end."""
 
     name: str
     document: Mapping[str, Any]
     outcome: str
-    phase: str
     rc: int = 0
     good: bool = True               # the metrics of the canary
     playbook: str = "canary"
@@ -50,13 +46,15 @@ class Scenario:
 
 
 STEPS = {"interval": "500ms", "maxWeight": 40, "stepWeight": 20, "threshold": 2}
+PROMOTION = Scenario("promotion", STEPS, "promoted")
+INITIALISE = Scenario("initialise", STEPS, "promoted", anew=True)
 SCENARIOS = (
-    Scenario("promotion", STEPS, "promoted", "Succeeded"),
-    Scenario("rollback", STEPS, "rolled_back", "Failed", rc=2, good=False),
-    Scenario("blue-green", {"interval": "500ms", "iterations": 2, "threshold": 2, "maxWeight": None, "stepWeight": None}, "promoted", "Succeeded"),
-    Scenario("stepwise-promotion", {**STEPS, "maxWeight": 20, "stepWeightPromotion": 50}, "promoted", "Succeeded"),
-    Scenario("initialise", STEPS, "promoted", "Initialized", anew=True),
-    Scenario("remove", STEPS, "removed", "Terminated", playbook="remove", anew=True),
+    PROMOTION,
+    Scenario("rollback", STEPS, "rolled_back", rc=2, good=False),
+    Scenario("blue-green", {"interval": "500ms", "iterations": 2, "threshold": 2, "maxWeight": None, "stepWeight": None}, "promoted"),
+    Scenario("stepwise-promotion", {**STEPS, "maxWeight": 20, "stepWeightPromotion": 50}, "promoted"),
+    INITIALISE,
+    Scenario("remove", STEPS, "removed", playbook="remove", anew=True),
 )
 
 
@@ -128,7 +126,7 @@ class Stand:
         """An app that the scenario may begin on."""
         if self.release is None or scenario.anew:
             one = self.app(scenario)
-            if scenario.name != "initialise":
+            if scenario != INITIALISE:
                 self.finish(self.start(direct=True), 0, "promoted")
         assert self.release is not None
         return self.release

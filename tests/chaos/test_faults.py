@@ -13,10 +13,9 @@ from typing import Any
 
 import pytest
 from sameness import differences
-from stand import NO_REVIEW, SCENARIOS, Scenario, Stand, Undisturbed
+from stand import NO_REVIEW, PROMOTION, Stand, Undisturbed
 
 AT_MOST = 6
-PROMOTION = SCENARIOS[0]
 
 
 @dataclass(frozen=True)
@@ -91,9 +90,8 @@ def test_safety_00_in_any_weather_a_walk_ends_as_ever(stand: Callable[[str], Sta
 
 def _struck(one: Stand, usual: Undisturbed, fault: Fault, method: str, kind: str) -> list[str] | None:
     """What is wrong after a walk with this fault; nothing when all is well, None when no request was struck."""
-    scenario: Scenario = PROMOTION
-    release = one.ready(scenario)
-    one.begin(scenario)
+    release = one.ready(PROMOTION)
+    one.begin(PROMOTION)
     watch = release.watch_route()
     one.proxy.rule(fault.action, method=method, path=kind, name="fault", **fault.settings)
     walk = one.start()
@@ -108,7 +106,7 @@ def _struck(one: Stand, usual: Undisturbed, fault: Fault, method: str, kind: str
         wrong.append(f"a traceback: {walk.output[-3000:]}")
     if walk.rc != 0 and not re.search(r'"msg": ".{20,}"', walk.output) and not wrong:
         wrong.append(f"it ended with {walk.rc} and without words: {walk.output[-1500:]}")
-    one.go_on(scenario, by_ticks=False)
+    one.go_on(PROMOTION, by_ticks=False)
     weights = watch.stop()
     if not {*weights} <= {*usual.weights} or max(weights) != max(usual.weights):
         wrong.append(f"the weights were {weights} instead of {usual.weights}")

@@ -13,12 +13,10 @@ from collections.abc import Callable
 import pytest
 from harness import wait_for
 from sameness import differences
-from stand import NO_REVIEW, SCENARIOS, WRITES, Scenario, Stand, Undisturbed
+from stand import INITIALISE, NO_REVIEW, PROMOTION, WRITES, Scenario, Stand, Undisturbed
 
 AT_MOST = 4
-PROMOTION, INITIALISE = SCENARIOS[0], SCENARIOS[4]
-# What others do meanwhile, and the outcomes that it may have.
-MEANWHILE = ("abort", "tick", "new revision", "remove")
+MEANWHILE = ("abort", "tick", "new revision", "remove")    # what others do, to the end
 SIDE_EFFECTS = r"/(deployments|services|httproutes|poddisruptionbudgets)"
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import json
 import os
 import signal
 import threading
@@ -20,9 +19,8 @@ from collections.abc import Callable
 import pytest
 from harness import wait_for
 from sameness import differences
-from stand import RATE, SCENARIOS, Stand
+from stand import PROMOTION, RATE, Stand
 
-PROMOTION = SCENARIOS[0]
 OFFSETS = (0.0, 2.0, 4.0)   # seconds by which a reverter begins later; the first one alone without --full
 
 
@@ -112,10 +110,7 @@ def test_safety_23_a_reverter_of_our_fields_does_no_more_than_hold_a_walk_up(
     def revert() -> None:
         ended.wait(offset)
         while not ended.wait(5.0):
-            route = one.release.get("httproute", "podinfo")
-            for ref in route["spec"]["rules"][0]["backendRefs"]:
-                ref["weight"] = 0 if ref["name"].endswith("-canary") else 100
-            one.release.kubectl("patch", "httproute", "podinfo", "--type=merge", "-p", json.dumps({"spec": {"rules": route["spec"]["rules"]}}))
+            one.release.set_weight(0)
 
     threading.Thread(target=revert, daemon=True).start()
     walk = one.start(direct=True, canary_on_wait="end")

@@ -9,16 +9,14 @@ The pure core is walked so by tests/unit/plugins/module_utils/canary/test_machin
 
 from __future__ import annotations
 
-import json
 import random
 import time
 from collections.abc import Callable
 
 import pytest
 from harness import Release, Walk
-from stand import SCENARIOS, Stand
+from stand import PROMOTION, Stand
 
-PROMOTION = SCENARIOS[0]
 TOP = 40                    # the last weight of a promotion: who was there was analysed
 ACTIONS = 10
 SEEDS, BOUNDED = 24, 2      # how many are walked with --full, and without
@@ -79,9 +77,7 @@ class Walks:
         canary = self.dice.choice([0, 10, 70])
         rules = self.release.get("httproute", "podinfo").get("spec", {}).get("rules", [])
         if rules and len(rules[0]["backendRefs"]) == 2:
-            for ref in rules[0]["backendRefs"]:
-                ref["weight"] = canary if ref["name"].endswith("-canary") else 100 - canary
-            self.release.kubectl("patch", "httproute", "podinfo", "--type=merge", "-p", json.dumps({"spec": {"rules": rules}}))
+            self.release.set_weight(canary)
             self.left_by_hand = True
 
     def something_is_deleted(self) -> None:

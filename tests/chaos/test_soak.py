@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from stand import SCENARIOS, Stand
+from stand import PROMOTION, Stand
 
 RUNS, BOUNDED = 500, 5      # one-tick runs, with --full and without
 LARGEST = 32 * 1024         # bytes of a record: evidence, inventory and messages are bounded, and an object may have a MiB
@@ -26,7 +26,7 @@ def test_runs_of_one_tick_leave_no_lock_no_file_and_a_small_record(
     # Other runs beside this one, killed ones among them, have the usual places.
     for variable in ("TMPDIR", "ANSIBLE_LOCAL_TEMP", "ANSIBLE_REMOTE_TEMP"):
         monkeypatch.setenv(variable, str(temporary))
-    steps = dataclasses.replace(SCENARIOS[0], document={**SCENARIOS[0].document, "stepWeight": 1, "maxWeight": 90})
+    steps = dataclasses.replace(PROMOTION, document={**PROMOTION.document, "stepWeight": 1, "maxWeight": 90})
     one = stand("soak")
     release = one.ready(steps)
     one.begin(steps)

@@ -368,6 +368,18 @@ class Release:
     def weight(self) -> int:
         return self.record()["status"]["canaryWeight"]
 
+    def live_weight(self) -> int:
+        """The canary's weight on the HTTPRoute, whatever the record says."""
+        return self.routing.weights(self.get("httproute", self.name))[f"{self.name}-canary"]
+
+    def set_weight(self, weight: int) -> None:
+        """The weights of the HTTPRoute by a person's hand."""
+        backends = self.get("httproute", self.name)["spec"]["rules"][0]["backendRefs"]
+        canary = f"{self.name}-canary"
+        steps = [{"op": "replace", "path": f"/spec/rules/0/backendRefs/{index}/weight", "value": weight if one["name"] == canary else 100 - weight}
+                 for index, one in enumerate(backends)]
+        self.kubectl("patch", "httproute", self.name, "--type=json", "-p", json.dumps(steps))
+
     def primary_template(self) -> dict[str, Any]:
         return self.get("deployment", f"{self.name}-primary")["spec"]["template"]
 

@@ -24,18 +24,6 @@ def _left_at_30(release: Release) -> None:
     walk.kill()
 
 
-def _live_weight(release: Release) -> int:
-    backends = release.get("httproute", "podinfo")["spec"]["rules"][0]["backendRefs"]
-    return next(one["weight"] for one in backends if one["name"] == "podinfo-canary")
-
-
-def _set_weight(release: Release, weight: int) -> None:
-    backends = release.get("httproute", "podinfo")["spec"]["rules"][0]["backendRefs"]
-    steps = [{"op": "replace", "path": f"/spec/rules/0/backendRefs/{index}/weight", "value": weight if one["name"] == "podinfo-canary" else 100 - weight}
-             for index, one in enumerate(backends)]
-    release.kubectl("patch", "httproute", "podinfo", "--type=json", "-p", json.dumps(steps))
-
-
 def _write(release: Release, **data: str) -> dict[str, Any]:
     release.kubectl("patch", "configmap", RECORD, "--type=merge", "-p", json.dumps({"data": data}))
     return release.get("configmap", RECORD)
@@ -48,11 +36,11 @@ def test_safety_06_an_abort_takes_traffic_back_from_a_damaged_record_and_deletin
     damaged = _write(release, record=text[:len(text) // 2])
     refused = release.playbook("canary").wait()
     assert refused.rc == 2 and "the record is damaged" in refused.output, refused.output[-3000:]
-    assert _live_weight(release) == 30
+    assert release.live_weight() == 30
     aborted = release.playbook("abort").wait()
     assert (aborted.rc, aborted.result["outcome"]) == (2, "held"), aborted.output[-4000:]
     assert "the record is damaged" in aborted.result["why"] and "all traffic is routed to the primary (100/0)." in aborted.result["why"]
-    assert _live_weight(release) == 0
+    assert release.live_weight() == 0
     assert release.get("configmap", RECORD) == damaged
     assert release.get("deployment", "podinfo")["status"]["readyReplicas"] == 2, "the canary's pods are left alone"
     release.kubectl("delete", "configmap", RECORD)
@@ -72,22 +60,22 @@ def test_safety_06_an_abort_takes_traffic_back_whatever_is_wrong_with_the_record
         before = release.get("configmap", RECORD)
         aborted = release.playbook("abort", **variables).wait()
         assert aborted.rc == 2 and says in aborted.result["why"], aborted.output[-4000:]
-        assert _live_weight(release) == 0
+        assert release.live_weight() == 0
         assert release.get("configmap", RECORD) == before
         assert release.get("deployment", "podinfo")["status"]["readyReplicas"] == 2
 
     _write(release, record=newer)
     aborts("the record has schema 99")
-    _set_weight(release, 30)
+    release.set_weight(30)
     _write(release, record="{", document="[")
     nobody_knows = release.playbook("abort").wait()
     assert nobody_knows.rc == 2 and "or its document as canary_file or canary_spec" in nobody_knows.output, nobody_knows.output[-3000:]
-    assert _live_weight(release) == 30
+    assert release.live_weight() == 30
     aborts("the record is damaged", canary_file=str(release.folder / "canary.yml"))
-    _set_weight(release, 30)
+    release.set_weight(30)
     release.kubectl("label", "configmap", RECORD, "progressive.delivery/canary-")
     aborts("is not a record of this collection", canary_spec=release.document(maxWeight=60, stepWeight=30))
-    _set_weight(release, 30)
+    release.set_weight(30)
     release.kubectl("delete", "configmap", RECORD)
     aborts("there is no record of a walk", canary_file=str(release.folder / "canary.yml"))
 
@@ -99,4 +87,4 @@ def test_safety_16_an_abort_without_a_record_leaves_traffic_where_somebody_answe
     release.kubectl("wait", "--for=delete", "pod", "-l", "app=podinfo-primary", "--timeout=50s")
     aborted = release.playbook("abort").wait()
     assert aborted.rc == 2 and "Service podinfo-primary has no ready endpoint" in aborted.result["why"], aborted.output[-4000:]
-    assert _live_weight(release) == 30
+    assert release.live_weight() == 30
