@@ -7,8 +7,9 @@ MAKEFLAGS += --no-print-directory
 
 # The interpreter that makes .venv (3.11 or newer). The distribution's own goes first: it is built with profile-guided optimisation, which those that
 # pyenv builds lack, and Ansible takes a fifth less time by it.
+# It is looked for once, by the targets that set up.
 ifndef PYTHON3
-PYTHON3 := $(shell /usr/bin/python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo /usr/bin/python3 || echo python3)
+PYTHON3 = $(eval PYTHON3 := $$(shell /usr/bin/python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo /usr/bin/python3 || echo python3))$(PYTHON3)
 endif
 # The name of the lab that the lab targets and the tests use, where it is not the usual one; several live side by side.
 LAB ?=
@@ -21,7 +22,7 @@ ARGS ?=
 
 VENV := $(CURDIR)/.venv
 PYTHON := $(VENV)/bin/python
-PREPARE := $(PYTHON3) tests/toolchain/prepare.py
+PREPARE = $(PYTHON3) tests/toolchain/prepare.py
 
 # Every recipe but set-up finds our tools and collections first, and nothing installed elsewhere in front of them.
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.build/tree
