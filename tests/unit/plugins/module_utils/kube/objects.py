@@ -39,7 +39,7 @@ MISSING = (404, {"kind": "Status", "reason": "NotFound", "message": "not found",
 
 
 class Objects:
-    """``meanwhile`` happens once, just before the next write arrives: somebody else's change."""
+    """``meanwhile`` happens once, just before the next write arrives, ``in_a_watch`` once a watch has begun: somebody else's change."""
 
     def __init__(self, server: Any) -> None:
         self._server = server
@@ -47,6 +47,7 @@ class Objects:
         self._versions = itertools.count(101)
         self._changed = threading.Condition()
         self.meanwhile: Callable[[], None] | None = None
+        self.in_a_watch: Callable[[], None] | None = None
         server.says(self)
 
     # -- as everybody else changes them --
@@ -89,6 +90,9 @@ class Objects:
             happen, self.meanwhile = self.meanwhile, None
             happen()
         if "watch" in query:
+            if self.in_a_watch:
+                happen, self.in_a_watch = self.in_a_watch, None
+                happen()
             self._server.events(*self._events(address.path, query))(handler)
             return
         status, body = self._answer(handler.command, address.path, query, json.loads(asked.body) if asked.body else None)

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from typing import Any
 
@@ -150,7 +149,7 @@ def test_safety_03_a_lease_that_runs_is_not_taken(server: Any, mode: str) -> Non
 def test_safety_03_a_lease_that_is_over_and_renewed_while_it_is_watched_is_not_taken(server: Any) -> None:
     canary = document(options=Options(lease=2.0))
     kept = walked(server, canary, 10, time.time() - 60, holder=somebody(until=time.time() - 5))
-    threading.Timer(0.3, lambda: walked_on_by(kept, "them", epoch=3)).start()
+    kept.in_a_watch = lambda: walked_on_by(kept, "them", epoch=3)
     with pytest.raises(LostLock, match="held by run them"):
         walk(server, canary).run()
     assert kept.written == []
@@ -167,7 +166,7 @@ def test_safety_03_a_lease_that_is_over_and_stands_still_is_taken(server: Any) -
 def test_safety_03_an_order_of_a_person_is_no_sign_of_the_holders_life(server: Any) -> None:
     canary = document(options=Options(lease=1.0))
     kept = walked(server, canary, 10, time.time() - 60, holder=somebody(until=time.time() - 5))
-    threading.Timer(0.3, lambda: ordered(kept, "promote")).start()
+    kept.in_a_watch = lambda: ordered(kept, "promote")
     assert walk(server, canary).run()["due"]
     record = stored(kept)
     assert record.holder and record.holder.run == "us"
@@ -268,7 +267,7 @@ def test_safety_06_an_abort_goes_on_without_a_readable_record(server: Any) -> No
 def test_safety_04_an_order_is_heard_while_it_waits(server: Any) -> None:
     canary = document(analysis={"interval": 60.0})
     kept, over = walked(server, canary, 10, time.time()), after(8.0)
-    threading.Timer(0.5, lambda: ordered(kept, "abort")).start()
+    kept.in_a_watch = lambda: ordered(kept, "abort")
     assert walk(server, canary, impatient=over).run()["due"]
     assert not over("the wait")
 
