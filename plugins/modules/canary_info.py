@@ -230,7 +230,7 @@ def _held(record: Record, now: float) -> str:
         return f"held by run {holder.run[:8]}, which has ended"
     if now >= holder.until:
         return f"held by run {holder.run[:8]}, without a sign of life since {rfc3339(holder.renewed)}"
-    return f"held by run {holder.run[:8]}" + (f" on {holder.host}" if holder.host else "") + (f", process {holder.pid}" if holder.pid else "")
+    return f"held by {store.run_of(holder)}"
 
 
 def _walking(record: Record) -> bool:

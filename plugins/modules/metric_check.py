@@ -243,7 +243,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.frozen import thaw
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import FAIL, PASS, UNKNOWN, Outcome
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary, Check, MetricProvider, Options
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.verdict.threshold import NO_DATA, QUERY_ERROR
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.verdict.threshold import policy_of
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import secrets
 from ansible_collections.progressive.delivery.plugins.module_utils.metrics.evaluate import Context, Secrets, context_of, measure_all
 from ansible_collections.progressive.delivery.plugins.module_utils.verb import Call, Verb
@@ -289,15 +289,15 @@ def execute(call: Call) -> dict[str, Any]:
         canary = thaw(call.params["document"])
         call.subject = f"{canary.namespace}/{canary.name}"
         checks, context = _chosen(canary, call.params["checks"]), context_of(canary)
-        policy = canary.options
+        options = canary.options
     else:
         checks, context = _alone(call.params), Context(timeout=call.params["timeout"])
-        policy = Options()
+        options = Options()
     outcomes = measure_all(context, checks, confirmed_for=call.params["window"] or None, secrets=_secrets(call, checks))
     if call.params["document"] is None:
         for outcome in outcomes:
             call.say(words.check_text(outcome))
-    return _result(outcomes, policy, call.params["fail_when"])
+    return _result(outcomes, options, call.params["fail_when"])
 
 
 def _chosen(canary: Canary, indexes: Sequence[int] | None) -> list[Check]:
@@ -352,12 +352,12 @@ def _secrets(call: Call, checks: Sequence[Check]) -> Secrets:
     return held
 
 
-def _result(outcomes: Sequence[Outcome], policy: Options, fail_when: Sequence[str]) -> dict[str, Any]:
+def _result(outcomes: Sequence[Outcome], options: Options, fail_when: Sequence[str]) -> dict[str, Any]:
     found = [outcome.outcome for outcome in outcomes]
     result: dict[str, Any] = {
         "changed": False,
         "outcomes": outcomes,
-        "passed": all(_passes(outcome, policy) for outcome in outcomes),
+        "passed": all(_passes(outcome, options) for outcome in outcomes),
         "outcome": next((word for word in (FAIL, UNKNOWN) if word in found), PASS),
     }
     if result["outcome"] != PASS:
@@ -366,9 +366,8 @@ def _result(outcomes: Sequence[Outcome], policy: Options, fail_when: Sequence[st
     return {**result, "failed": True} if any(outcome in fail_when for outcome in found) else result
 
 
-def _passes(outcome: Outcome, policy: Options) -> bool:
-    let_pass = [reason for reason, said in ((NO_DATA, policy.on_no_data), (QUERY_ERROR, policy.on_query_error)) if said == PASS]
-    return outcome.outcome == PASS or (outcome.outcome == UNKNOWN and outcome.why.startswith(tuple(let_pass)))
+def _passes(outcome: Outcome, options: Options) -> bool:
+    return outcome.outcome == PASS or (outcome.outcome == UNKNOWN and policy_of(options, outcome.why) == PASS)
 
 
 VERB = Verb(

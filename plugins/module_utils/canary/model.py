@@ -121,6 +121,11 @@ class Observation:
     missing: tuple[str, ...] = ()       # of services: those that do not exist at all
     remains: Remains | None = None      # only while the canary is removed
 
+    @property
+    def halted(self) -> bool:
+        """Whether the document or a person says that nothing is to move."""
+        return bool(self.suspended or self.orders.suspend or self.orders.halt)
+
 
 @dataclass(frozen=True)
 class Answer:

@@ -69,7 +69,7 @@ def stage(canary: Canary, record: Record, seen: Observation) -> str:
         return ENDING
     if record.restoring:
         return RESTORING
-    if seen.suspended or seen.orders.suspend or seen.orders.halt:
+    if seen.halted:
         return SUSPENDED
     if record.absent_since and record.phase in absence.PHASES:
         return ABANDONED
@@ -91,7 +91,7 @@ def lost_services(canary: Canary, seen: Observation) -> tuple[str, ...]:
 
 def _services_gone(canary: Canary, record: Record, seen: Observation) -> bool:
     """Whether Services that we made have to be made again. A canary that is suspended is left as it is, unless somebody aborts."""
-    held = not seen.orders.abort and (seen.suspended or seen.orders.suspend or seen.orders.halt)
+    held = seen.halted and not seen.orders.abort
     return bool(lost_services(canary, seen)) and record.phase not in ("", states.INITIALIZING) and not held
 
 

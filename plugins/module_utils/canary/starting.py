@@ -28,7 +28,7 @@ def initialise(turn: Turn) -> Decision:
         # Now or never: the projection of this phase takes the place of what Flagger wrote (SAFETY 25).
         turn.set(started_at=turn.now, last_applied=turn.seen.target.revision if turn.seen.rejected and turn.seen.target else "")
     seen, late = turn.seen, turn.now - turn.record.started_at
-    if seen.suspended or seen.orders.suspend or seen.orders.halt:
+    if seen.halted:
         return turn.next_interval(PERSON, "suspended before the initialisation")
     if seen.target is None:
         return turn.wait(KUBERNETES, f"Deployment {turn.target_label} does not exist")

@@ -55,6 +55,12 @@ def report(why: str, answers: Sequence[Answer] = (), outcomes: Sequence[Outcome]
     return " | ".join([text for text in (", ".join(judged), why) if text])
 
 
+def rejected(record: Record) -> str:
+    """Why a walk that asks again for what was taken back gets no other answer, and what gives it one."""
+    return (f"this revision was {record.outcome.replace('_', ' ')} before ({record.outcome_why}); "
+            "change the pod template to try again, as kubectl rollout restart does")
+
+
 def _iteration(record: Record) -> str:
     """`` iteration 3/10`` of a blue/green release, until all its traffic is on the canary."""
     wanted = record.iterations_wanted

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import document as documents_of, machine, marks, permissions
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states, removing, takeover
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states, removing, takeover, words
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError, SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.frozen import freeze, thaw
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.given import Given, kept_options
@@ -239,8 +239,7 @@ def begins(stored: Stored) -> bool:
 def _unchanged(record: Record, revision: str, mode: str) -> Glance:
     """A walk that asks again for what was rejected gets the same answer, not success."""
     if mode == "walk" and record.phase == states.FAILED and record.outcome in ("rolled_back", "aborted") and revision != record.last_promoted:
-        before = f"this revision was {record.outcome.replace('_', ' ')} before ({record.outcome_why})"
-        return Glance(record.outcome, f"{before}; change the pod template to try again, as kubectl rollout restart does")
+        return Glance(record.outcome, words.rejected(record))
     return Glance(machine.UNCHANGED, f"{record.phase}: nothing changed")
 
 

@@ -171,8 +171,12 @@ def held_by(record: Record) -> str:
     holder = record.holder
     if holder is None:
         return f"{record.name}.{record.namespace} was taken over by another run that has ended since"
-    place = f"run {holder.run[:8]}" + (f" on {holder.host}" if holder.host else "") + (f", process {holder.pid}" if holder.pid else "")
-    return f"{record.name}.{record.namespace} is held by {place} since {rfc3339(holder.since)}, last renewed {rfc3339(holder.renewed)}"
+    return f"{record.name}.{record.namespace} is held by {run_of(holder)} since {rfc3339(holder.since)}, last renewed {rfc3339(holder.renewed)}"
+
+
+def run_of(holder: Holder) -> str:
+    """``run 4b31c147 on ci-7, process 4711``, as far as it is known."""
+    return f"run {holder.run[:8]}" + (f" on {holder.host}" if holder.host else "") + (f", process {holder.pid}" if holder.pid else "")
 
 
 def is_ours(record: Record, run: str) -> bool:

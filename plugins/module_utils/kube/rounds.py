@@ -296,8 +296,7 @@ class Round:
         outcome, why = decision.outcome, decision.why
         record = self.record
         if outcome == "unchanged" and self.mode == "walk" and record.phase == states.FAILED and record.outcome in ("rolled_back", "aborted"):
-            before = f"this revision was {record.outcome.replace('_', ' ')} before ({record.outcome_why})"
-            return record.outcome, f"{before}; change the pod template to try again, as kubectl rollout restart does"
+            return record.outcome, words.rejected(record)
         if outcome == "promoted" and self.abort:
             return outcome, f"the abort came too late: all users have revision {record.outcome_revision[:8]}; release the version before it to go back"
         if outcome == "promoted" and self.asked and record.outcome_revision not in ("", self.asked):

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import FAIL, PASS, UNKNOWN, Outcome
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Check
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Check, Options
 
 NO_DATA = "no_data"
 QUERY_ERROR = "query_error"
@@ -39,6 +39,15 @@ def judge(check: Check, value: float | None, *, series: int = 1, error: str = ""
         why = f"{NO_DATA}: {check.name}: the query found no value (no traffic, or no such series)"
         return _outcome(check, UNKNOWN, None, why, unit, window)
     return _compare(check, value, unit, window)
+
+
+def policy_of(options: Options, why: str) -> str:
+    """What the options say about something that cannot be told, for this reason: fail, hold or pass (each its own: DESIGN rule 6)."""
+    if why.startswith(NO_DATA):
+        return options.on_no_data
+    if why.startswith(QUERY_ERROR):
+        return options.on_query_error
+    return options.on_no_answer
 
 
 def _compare(check: Check, value: float, unit: str, window: float) -> Outcome:
