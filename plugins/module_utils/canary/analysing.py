@@ -20,7 +20,9 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec i
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.stage import evidence_due, primary_shrank
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.steps import at_top, next_weight
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn import ACT, CLOCK, PERSON, Decision, Turn
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.verdict.threshold import policy_of
 
+HOLD = "hold"
 LONG_ABSENCE = 150.0        # seconds; SAFETY 12
 
 
@@ -113,9 +115,9 @@ def start(turn: Turn) -> Decision:
         return go_down(turn)
     if not turn.record.pre_rollout_done:
         verdict, why = turn.hooks(PRE_ROLLOUT)
-        if verdict == "fail" or (verdict == "unknown" and _policy(turn, why) == FAIL):
+        if verdict == FAIL:
             return _failed(turn, why)
-        if verdict == "unknown":
+        if verdict == HOLD:
             return _hold(turn, why)
         turn.set(pre_rollout_done=True, hold_since=0.0)
         turn.tell(f"Starting canary analysis for {turn.target_label}", once="starting")
@@ -182,34 +184,24 @@ def _verdict(turn: Turn) -> tuple[str, str]:
             continue
         results.append((outcome.outcome, _said(outcome)))
         if outcome.outcome == UNKNOWN and outcome.why.startswith("no_data") and turn.now - turn.record.confirmed_at < check.interval:
-            results[-1] = ("early", f"{check.name}: no data yet, its first interval of {int(check.interval)} s is not over")
+            results[-1] = (HOLD, f"{check.name}: no data yet, its first interval of {int(check.interval)} s is not over")
     results += [(item.outcome, _said(item)) for item in turn.outcomes if item.index < 0]
     results += [("fail" if item.outcome == "refused" else item.outcome, f"{item.name}: {item.body or item.status}")
                 for item in turn.answers if item.index < 0 and item.outcome != "allowed"]
     for verdict, text in results:
         if verdict == FAIL:
             failed = failed or text
-        elif verdict == "early":
+        elif verdict == HOLD:
             unknown = unknown or text
         elif verdict != PASS:
-            policy = _policy(turn, text)
-            failed = failed or (text if policy == FAIL else "")
-            unknown = unknown or (text if policy == "hold" else "")
+            said = policy_of(turn.canary.options, text)
+            failed = failed or (text if said == FAIL else "")
+            unknown = unknown or (text if said == HOLD else "")
     return failed, unknown
 
 
 def _said(outcome: Outcome) -> str:
     return outcome.why or outcome.name
-
-
-def _policy(turn: Turn, why: str) -> str:
-    """What the options say about something that cannot be told: fail, hold or pass (each its own: DESIGN rule 6)."""
-    options = turn.canary.options
-    if why.startswith("no_data"):
-        return options.on_no_data
-    if why.startswith("query_error"):
-        return options.on_query_error
-    return options.on_no_answer
 
 
 def _failed(turn: Turn, why: str) -> Decision:

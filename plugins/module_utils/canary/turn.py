@@ -202,7 +202,10 @@ class Turn:
         return True, ""
 
     def hooks(self, hook_type: str) -> tuple[str, str]:
-        """Rollout and pre-rollout hooks as one verdict: pass, fail or unknown, and in words which one and why."""
+        """Rollout and pre-rollout hooks as one verdict: pass, fail or hold, and in words which one and why.
+
+        The options say what a hook means that did not answer; one that was not asked is never a pass (ANSIBLE 13).
+        """
         unknown = ""
         for answer in self.answers:
             if answer.type != hook_type or answer.outcome == ALLOWED:
@@ -213,7 +216,10 @@ class Turn:
         missing = [hook.name for hook in self.canary.analysis.of_type(hook_type) if not any(a.index == hook.index for a in self.answers)]
         if not unknown and missing:
             unknown = f"no_answer: {hook_type} check {missing[0]} was not asked"
-        return ("unknown", unknown) if unknown else ("pass", "")
+        policy = self.canary.options.on_no_answer if unknown else "pass"
+        if policy == "pass" and not missing:
+            return "pass", ""
+        return ("fail" if policy == "fail" else "hold"), unknown
 
     def rollback_requested(self) -> str:
         """The rollback hook that signals a rollback, in words; empty when none does (WS 13: read in every phase)."""

@@ -443,6 +443,13 @@ def test_pre_rollout_hooks_that_refuse_are_failed_checks_before_any_traffic() ->
     assert raises(world) == [] and counted(world, 0) == 3
 
 
+@pytest.mark.parametrize(("policy", "outcome"), [("hold", "interrupted"), ("fail", "rolled_back"), ("pass", "promoted")])
+def test_a_pre_rollout_hook_without_answer_follows_its_policy(policy: str, outcome: str) -> None:
+    world = released(canary(hooks=(hook(0, PRE_ROLLOUT),), options=Options(on_no_answer=policy)))
+    world.gates[0] = NO_ANSWER
+    assert Run(world, patience=200).walk().outcome == outcome
+
+
 # -- what is missing is never a pass (ANSIBLE 13) --
 
 def ready_to_judge(**more: Any) -> World:
@@ -456,6 +463,13 @@ def test_an_answer_that_is_missing_holds(answers: list[Answer]) -> None:
     world = ready_to_judge(hooks=(hook(0, ROLLOUT),))
     decision = decide(world.canary, world.record, world.look(), answers, [Outcome(0, "request-success-rate", PASS)])
     assert (decision.traffic, decision.record.failed_checks) == (None, 0) and "was not asked" in decision.why
+
+
+@pytest.mark.parametrize("answers", [[], [Answer(0, "rollout-0", ROLLOUT, NO_ANSWER)]])
+def test_a_hook_that_was_not_asked_holds_also_where_one_without_answer_passes(answers: list[Answer]) -> None:
+    world = ready_to_judge(hooks=(hook(0, ROLLOUT), hook(1, ROLLOUT)), options=Options(on_no_answer="pass"))
+    decision = decide(world.canary, world.record, world.look(), answers, [Outcome(0, "request-success-rate", PASS)])
+    assert (decision.traffic, decision.record.failed_checks) == (None, 0), decision.why
 
 
 @pytest.mark.parametrize("outcomes", [[], [Outcome(-1, "mine", PASS)]])
