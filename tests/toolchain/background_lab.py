@@ -24,7 +24,7 @@ class LabError(Exception):
 class Lab:
     """`with Lab(name, log) as lab:` starts it in the background; `lab.environment()` waits until it is there.
 
-    An empty name is the lab's own default.
+    One that is up gets what tests need beside what it has, and is started anew where a part of it has ended. An empty name is the lab's own default.
     """
 
     def __init__(self, name: str, log: pathlib.Path) -> None:
@@ -39,18 +39,15 @@ class Lab:
         self._thread = threading.Thread(target=self._start, daemon=True)
 
     def __enter__(self) -> Lab:
-        if not self.was_up:
-            self._thread.start()
+        self._thread.start()
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self.was_up:
-            return
         self._stopping = True
         if self._running is not None and self._running.poll() is None:
             os.killpg(self._running.pid, signal.SIGTERM)
         self._thread.join()
-        if not self._starting:
+        if self.was_up or not self._starting:
             return
         result = self._call("down")
         if result.returncode:
@@ -58,10 +55,9 @@ class Lab:
 
     def environment(self) -> dict[str, str]:
         """The variables that `lab-env` exports. Raises LabError."""
-        if not self.was_up:
-            if self._thread.is_alive():
-                print(f"waiting for the lab ({self.log})", flush=True)
-            self._thread.join()
+        if self._thread.is_alive():
+            print(f"waiting for the lab ({self.log})", flush=True)
+        self._thread.join()
         if self._failed:
             raise LabError(self._failed)
         said = self._call("env")

@@ -9,6 +9,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from labkit import processes
 from labkit.errors import LabError
 from labkit.layout import Lab
 
@@ -49,10 +50,15 @@ def write(lab: Lab, state: State) -> None:
 def require_up(lab: Lab) -> State:
     """The state of a lab that is up.
 
+    Its files outlive its daemons where something ended them all at once: a machine that was frozen and copied, a container that was stopped.
+
     Raises:
         LabError: it is not.
     """
     state = read(lab)
+    start = f"Start it with: python3 tests/lab/lab.py up --name {lab.name}"
     if state is None or state.phase != UP:
-        raise LabError(f"The lab {lab.name} is not up. Start it with: python3 tests/lab/lab.py up --name {lab.name}")
+        raise LabError(f"The lab {lab.name} is not up. {start}")
+    if not any(processes.alive(daemon) for daemon in processes.noted(lab)):
+        raise LabError(f"The lab {lab.name} is not up: all that it ran has ended. {start}")
     return state
