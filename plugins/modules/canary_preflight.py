@@ -192,6 +192,13 @@ release:
   type: dict
   returned: success
   sample: {"images": {"podinfo": "ghcr.io/stefanprodan/podinfo:6.14.1"}}
+initialise:
+  description:
+    - Whether a walk has to initialise the canary with what serves its users now, before RV(release) is done - the canary has no primary yet, and the target
+      has pods that are available. RV(asked) is about that walk then.
+  type: bool
+  returned: success
+  sample: false
 anew:
   description: Whether the canary was removed before and this walk begins it again, for M(progressive.delivery.canary_observe).
   type: bool
@@ -265,6 +272,12 @@ class Target:
     held: str = ""                      # by whom it is walked, where that is in the way of a release
     release: Mapping[str, Any] = field(default_factory=dict)
     differs: bool = False               # from what is there
+    before: dict[str, Any] | None = None    # what is there, where it has to be walked before the release
+
+    @property
+    def walked_first(self) -> dict[str, Any] | None:
+        """The target of the walk that begins."""
+        return self.before or self.obj
 
 
 def execute(call: Call) -> dict[str, Any]:
@@ -352,7 +365,8 @@ def _target(call: Call, found: Found, stored: store.Stored) -> Target:
         return Target(live, refused=error)
     differs = changed["spec"]["template"] != live["spec"]["template"]
     held = releases.held_by_the_living(call.api, stored) if differs and not call.params["take_over"] else ""
-    return Target(changed, held=held, release={key: value for key, value in vars(release).items() if value}, differs=differs)
+    before = live if differs and releasing.after_initialising(stored.record, live) else None
+    return Target(changed, held=held, release={key: value for key, value in vars(release).items() if value}, differs=differs, before=before)
 
 
 def _glance(call: Call, found: Found, stored: store.Stored, target: Target, anew: bool = False) -> Glance:
@@ -371,9 +385,6 @@ def _look_around(call: Call, given: Given, found: Found, stored: store.Stored, r
     canary, findings = found.canary, Findings(warnings=list(found.told))
     if released.refused:
         findings.problems.append(released.refused)
-    unanalysed = releasing.unanalysed(canary.name, stored.record) if released.differs else ""
-    if unanalysed:
-        findings.warnings.append(f"{RELEASE}: {unanalysed}; walk it once without {RELEASE} before")
     begins = preflight.begins(stored)
     if begins:
         findings.warnings.extend([*_ignored(call, given), *canary.warnings])
@@ -416,12 +427,13 @@ def _result(call: Call, found: Found, stored: store.Stored, target: Target, seen
         "server": call.api.host,
         "document": found.frozen,
         "holder": dump(walker.me(run=uuid.uuid4().hex, pid=os.getppid() if call.in_process else 0)),
-        "asked": revision_of(target.obj["spec"]["template"]) if target.obj else "",
+        "asked": _revision(target.walked_first),
         "glance": seen.verdict,
         "why": seen.why,
         "anew": anew,
         "phase": stored.record.phase if stored.record else "",
         "release": target.release,
+        "initialise": target.before is not None,
         "gates": [hook.index for hook in found.canary.analysis.hooks if hook.type in GATES],
     }
     if call.check_mode and not plans:
@@ -431,10 +443,15 @@ def _result(call: Call, found: Found, stored: store.Stored, target: Target, seen
     return result
 
 
+def _revision(target: Mapping[str, Any] | None) -> str:
+    return revision_of(target["spec"]["template"]) if target else ""
+
+
 def _planned(call: Call, found: Found, stored: store.Stored, seen: Glance, target: Target) -> dict[str, Any]:
     """What a walk would do, said to people and returned."""
     removal = ("", call.params["keep"]) if call.params["state"] == "absent" else None
-    steps = () if seen.verdict else preflight.plan(call.api, found, stored, target.obj if target.differs else None, removal)
+    then = _revision(target.obj) if target.before else ""
+    steps = () if seen.verdict else preflight.plan(call.api, found, stored, target.walked_first if target.differs else None, removal, then)
     lines = [plan_line(step) for step in steps] or [f"{seen.verdict.replace('_', ' ')}: {seen.why}"]
     hooks = hooks_lines(found.canary) if steps and not removal else ()
     # Ansible prints the diff of what would be changed, and of nothing else.

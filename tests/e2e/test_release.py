@@ -44,6 +44,22 @@ def test_a_good_release_climbs_by_its_steps_and_is_promoted(release: Release) ->
     assert release.writes(began) == []
 
 
+def test_the_first_release_of_a_canary_that_was_never_walked_waits_for_its_primary_and_is_analysed(release: Release) -> None:
+    release.start_app(VERSION="1")
+    release.write_document(interval="1s", maxWeight=40, stepWeight=20, metrics=[])
+    planned = release.playbook("canary", "--check", "--diff", canary_release={"images": {"app": "lab.local/testapp:2"}}).wait()
+    assert re.findall(r"in +\d+ s +Progressing +(\d+)%", planned.output)[-1] == "40", planned.output[-4000:]
+    began = time.time()
+    walk = release.walk(canary_release={"images": {"app": "lab.local/testapp:2"}}).wait()
+    assert (walk.rc, walk.result["outcome"]) == (0, "promoted"), walk.output[-4000:]
+    assert [line for line in walk.told() if "initialised" in line] and "canary to 40%" in " ".join(walk.told()), walk.output[-4000:]
+    assert release.images() == {"podinfo": "lab.local/testapp:2", "podinfo-primary": "lab.local/testapp:2"}
+    assert release.phase() == "Succeeded"
+    writes = release.writes(began)
+    claimed, changed = (index for index, write in enumerate(writes) if write == "patch deployments podinfo")
+    assert claimed < writes.index("create services podinfo") < changed, "users have the primary before the target changes"
+
+
 def _analysed_template(release: Release) -> dict:
     """Containers of the newest ReplicaSet of the target, which is the analysed one."""
     sets = yaml.safe_load(release.kubectl("get", "replicasets", "-l", "app=podinfo", "-o", "yaml"))["items"]

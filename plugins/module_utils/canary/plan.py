@@ -44,8 +44,8 @@ class Step:
     waits: str = ""
 
 
-def plan(canary: Canary, record: Record, seen: Observation) -> tuple[Step, ...]:
-    """The steps from here to the end, if every check passes and every gate opens."""
+def plan(canary: Canary, record: Record, seen: Observation, then: str = "") -> tuple[Step, ...]:
+    """The steps from here to the end, if every check passes and every gate opens; and on to the end of the release of revision ``then``, if there is one."""
     began, steps = seen.now, []
     for _round in range(MOST_STEPS):
         back = read_back(canary, record, seen)
@@ -57,6 +57,10 @@ def plan(canary: Canary, record: Record, seen: Observation) -> tuple[Step, ...]:
         waits = decision.waits if decision.waits == PERSON else ""
         steps.append(Step(seen.now - began, decision.record.phase, decision.record.canary_weight, decision.why, waits))
         record = decision.record
+        if decision.waits == DONE and then and seen.target:
+            seen = dataclasses.replace(seen, same_as_primary=False, target=dataclasses.replace(seen.target, revision=then, replicaset="", replicaset_uid=""))
+            then = ""
+            continue
         if decision.waits in (DONE, PERSON):
             break
         seen = obey(canary, seen, decision.traffic, decision.workload)

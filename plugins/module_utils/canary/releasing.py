@@ -91,17 +91,13 @@ def warnings(fields: tuple[Field, ...]) -> tuple[str, ...]:
                  for one in fields if gitops.HELM in gitops.managers_of(one))
 
 
-def unanalysed(name: str, record: Record | None) -> str:
-    """What people should know of a release while the target itself serves users; empty where a primary does."""
-    if record is None:
-        why = "was never walked"
-    elif record.phase == states.INITIALIZING:
-        why = "has no primary yet that serves its users"
-    elif record.phase == states.TERMINATED:
-        why = "was removed, and its target serves by itself"
-    else:
-        return ""
-    return f"{name} {why}: the version that is released now reaches its users as the Deployment rolls out, without an analysis"
+def after_initialising(record: Record | None, live: Object) -> bool:
+    """Whether a primary has to be made of what serves users now, before a release may change it: else they get the new version as it rolls out.
+
+    Where no pod of the target is available it serves nobody, and what is released may be what mends it.
+    """
+    serves_by_itself = record is None or record.phase in ("", states.INITIALIZING, states.TERMINATED)
+    return serves_by_itself and bool((live.get("status") or {}).get("availableReplicas"))
 
 
 def images_line(before: Object, after: Object) -> str:

@@ -210,10 +210,12 @@ def glance(api: Api, canary: Canary, stored: Stored, target: Mapping[str, Any] |
     return Glance()
 
 
-def plan(api: Api, found: Found, stored: Stored, target: Mapping[str, Any] | None = None, removal: tuple[str, str] | None = None) -> tuple[Step, ...]:
+def plan(
+    api: Api, found: Found, stored: Stored, target: Mapping[str, Any] | None = None, removal: tuple[str, str] | None = None, then: str = "",
+) -> tuple[Step, ...]:
     """What a walk would do from here, when all goes well, or a ``removal`` (reason, keep); nothing is written.
 
-    ``target`` is the target as it would be by then.
+    ``target`` is the target as it would be by then; ``then`` the revision that is released when that walk has ended.
     """
     canary = found.canary
     new = Record(canary.name, canary.namespace, identity=canary.identity)
@@ -223,7 +225,7 @@ def plan(api: Api, found: Found, stored: Stored, target: Mapping[str, Any] | Non
     seen = look.look(api, canary, record, target)
     suspended = takeover.is_suspended(found.canary_object) if found.canary_object else canary.suspend
     rejected = bool(found.canary_object and seen.target and takeover.rejects(found.canary_object, seen.target.revision))
-    return plan_walk(canary, record, dataclasses.replace(seen, orders=stored.orders, suspended=suspended, rejected=rejected))
+    return plan_walk(canary, record, dataclasses.replace(seen, orders=stored.orders, suspended=suspended, rejected=rejected), then)
 
 
 def begins(stored: Stored) -> bool:

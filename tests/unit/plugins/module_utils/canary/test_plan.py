@@ -23,6 +23,7 @@ from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.ca
 )
 from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.canary.world import (
     A,
+    B,
     Run,
     World,
     at_weight,
@@ -81,6 +82,15 @@ def test_a_plan_tells_when() -> None:
 def test_a_plan_of_the_first_run_is_the_initialisation_in_its_order() -> None:
     whats = [step.what for step in planned(fresh())]
     assert [what.split()[0] for what in whats[:5]] == ["create", "create", "route", "point", "initialised;"]
+
+
+def test_a_plan_of_a_first_release_is_the_initialisation_and_then_the_walk() -> None:
+    world = fresh()
+    steps = plan(world.canary, world.record, world.look(), then=B)
+    first = steps.index(next(step for step in steps if step.phase == states.PROGRESSING))
+    assert [step.what for step in steps[:first]][-1] == planned(fresh())[-1].what
+    assert squeezed(step.weight for step in steps[first:]) == [0, 10, 20, 30, 40, 50, 0]
+    assert (steps[-1].phase, steps[-1].what) == (states.SUCCEEDED, "analysis completed")
 
 
 @pytest.mark.parametrize("gate", [CONFIRM_ROLLOUT, CONFIRM_PROMOTION])

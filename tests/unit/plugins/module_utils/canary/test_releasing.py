@@ -168,16 +168,15 @@ def test_people_read_which_images_are_new() -> None:
     assert not releasing.images_line(target(), target())
 
 
-@pytest.mark.parametrize(("record", "why"), [
-    (None, "was never walked"),
-    (Record("podinfo", "test", phase=states.INITIALIZING), "has no primary yet that serves its users"),
-    (Record("podinfo", "test", phase=states.TERMINATED), "was removed, and its target serves by itself"),
-])
-def test_a_version_that_users_get_without_an_analysis_is_told_of(record: Record | None, why: str) -> None:
-    assert releasing.unanalysed("podinfo", record) == (
-        f"podinfo {why}: the version that is released now reaches its users as the Deployment rolls out, without an analysis")
+BY_ITSELF = {states.INITIALIZING, states.TERMINATED}
 
 
-@pytest.mark.parametrize("phase", sorted(set(states.PHASES) - {states.INITIALIZING, states.TERMINATED}))
-def test_what_a_primary_serves_is_not_touched_by_a_release(phase: str) -> None:
-    assert releasing.unanalysed("podinfo", Record("podinfo", "test", phase=phase)) == ""
+@pytest.mark.parametrize("record", [None, *(Record("podinfo", "test", phase=phase) for phase in sorted(BY_ITSELF))])
+def test_what_serves_users_by_itself_gets_a_primary_before_a_release_changes_it(record: Record | None) -> None:
+    assert releasing.after_initialising(record, {**target(), "status": {"availableReplicas": 1}})
+    assert not releasing.after_initialising(record, target()), "it serves nobody, and the release may be what mends it"
+
+
+@pytest.mark.parametrize("phase", sorted(set(states.PHASES) - BY_ITSELF))
+def test_what_a_primary_serves_for_is_released_at_once(phase: str) -> None:
+    assert not releasing.after_initialising(Record("podinfo", "test", phase=phase), {**target(), "status": {"availableReplicas": 1}})
