@@ -204,8 +204,14 @@ anew:
   type: bool
   returned: success
   sample: false
+hooks:
+  description: Indexes of the document's webhooks that a tick may have to ask, which are all but those of type event.
+  type: list
+  elements: int
+  returned: success
+  sample: [0, 1]
 gates:
-  description: Indexes of the document's webhooks that are gates.
+  description: Those of RV(hooks) that are gates.
   type: list
   elements: int
   returned: success
@@ -234,7 +240,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.given 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import dump
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.outline import hooks_lines, plan_line
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import GATES
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import EVENT, GATES
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import preflight, record as store, releasing as releases, secrets, surroundings
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.preflight import Found, Glance
 from ansible_collections.progressive.delivery.plugins.module_utils.metrics import ready
@@ -434,6 +440,7 @@ def _result(call: Call, found: Found, stored: store.Stored, target: Target, seen
         "phase": stored.record.phase if stored.record else "",
         "release": target.release,
         "initialise": target.before is not None,
+        "hooks": [hook.index for hook in found.canary.analysis.hooks if hook.type != EVENT],
         "gates": [hook.index for hook in found.canary.analysis.hooks if hook.type in GATES],
     }
     if call.check_mode and not plans:

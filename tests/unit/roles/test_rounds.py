@@ -21,20 +21,23 @@ def evaluate(text: Any, facts: dict[str, Any]) -> Any:
     return NativeEnvironment().from_string(text).render(facts) if isinstance(text, str) else text
 
 
-def rounds() -> Iterator[list[int]]:
+def rounds(asks: bool = True) -> Iterator[list[int]]:
     """The ticks of each round, until the role includes no further one."""
     begin, unused = yaml.safe_load((TASKS / "main.yml").read_text(encoding="utf-8"))
-    walk, count, again = yaml.safe_load((TASKS / "round.yml").read_text(encoding="utf-8"))
-    facts = dict(begin["ansible.builtin.set_fact"])
+    walk, without_hooks, count, again = yaml.safe_load((TASKS / "round.yml").read_text(encoding="utf-8"))
+    facts = {**begin["ansible.builtin.set_fact"], "__canary_asks": asks}
     while True:
-        yield evaluate(walk["loop"], facts)
+        idle, busy = (evaluate(loop["loop"], facts) for loop in ((without_hooks, walk) if asks else (walk, without_hooks)))
+        assert idle == []
+        yield busy
         facts |= {name: evaluate(text, facts) for name, text in count["ansible.builtin.set_fact"].items()}
         if not evaluate("{{ " + again["when"] + " }}", facts):
             return
 
 
-def test_a_walk_may_take_5000_ticks_that_are_counted_through() -> None:
-    ticks = [number for ticks in rounds() for number in ticks]
+@pytest.mark.parametrize("asks", [True, False])
+def test_a_walk_may_take_5000_ticks_that_are_counted_through(asks: bool) -> None:
+    ticks = [number for ticks in rounds(asks) for number in ticks]
     assert len(ticks) >= 5000
     assert ticks == list(range(len(ticks)))
 
@@ -54,28 +57,44 @@ def test_a_round_is_never_longer_than_64_ticks_so_that_memory_stays_flat() -> No
     assert max(len(ticks) for ticks in rounds()) == 64
 
 
-def tick() -> list[dict[str, Any]]:
-    """The tasks of a tick, those of its block among them."""
-    tasks = yaml.safe_load((TASKS / "tick.yml").read_text(encoding="utf-8"))
-    return [inner for task in tasks for inner in task.get("block", [task])]
+TICKS = ("tick.yml", "tick_without_hooks.yml")
+
+
+def tick(file: str) -> list[dict[str, Any]]:
+    """The tasks of a tick, those of its block and of what it imports among them."""
+    found: list[dict[str, Any]] = []
+    for task in yaml.safe_load((TASKS / file).read_text(encoding="utf-8")):
+        for inner in task.get("block", [task]):
+            found += tick(inner["ansible.builtin.import_tasks"]) if "ansible.builtin.import_tasks" in inner else [inner]
+    return found
 
 
 def verb(task: dict[str, Any]) -> str:
     return next((key.rpartition(".")[2] for key in task if key.startswith("progressive.delivery.")), "")
 
 
-def test_safety_02_a_tick_claims_before_anybody_is_asked() -> None:
-    verbs = [verb(task) for task in tick() if verb(task)]
+def test_a_tick_without_hooks_leaves_out_hooks_and_nothing_else() -> None:
+    without, left_out = tick("tick_without_hooks.yml"), [task for task in tick("tick.yml") if task not in tick("tick_without_hooks.yml")]
+    assert without == [task for task in tick("tick.yml") if task not in left_out]
+    assert len(left_out) == 4
+    assert all(verb(task) == "webhook_gate" or "__canary." in task["ansible.builtin.include_tasks"] for task in left_out)
+
+
+@pytest.mark.parametrize("file", TICKS)
+def test_safety_02_a_tick_claims_before_anybody_is_asked(file: str) -> None:
+    verbs = [verb(task) for task in tick(file) if verb(task)]
     assert verbs[0] == "canary_observe" and verbs.count("canary_observe") == 1
     assert verbs[-3:] == ["canary_decide", "traffic_weight", "primary_workload"]
 
 
+@pytest.mark.parametrize("file", TICKS)
 @pytest.mark.parametrize(("open_orders", "decides", "ordered"), [
     ({}, True, {"split": {"primary": 80, "canary": 20}}),
     ({"traffic": {"split": {"primary": 100, "canary": 0}}, "workload": None}, False, {"split": {"primary": 100, "canary": 0}}),
 ])
-def test_safety_13_an_open_order_is_carried_out_before_anything_is_decided(open_orders: dict[str, Any], decides: bool, ordered: dict[str, Any]) -> None:
-    tasks = {verb(task): task for task in tick() if verb(task)}
+def test_safety_13_an_open_order_is_carried_out_before_anything_is_decided(
+        open_orders: dict[str, Any], decides: bool, ordered: dict[str, Any], file: str) -> None:
+    tasks = {verb(task): task for task in tick(file) if verb(task)}
     facts: dict[str, Any] = {"__canary_observed": {"tick": {"due": True, "open": open_orders}}}
     assert bool(evaluate("{{ " + tasks["canary_decide"]["when"] + " }}", facts)) is decides
     facts["__canary_decided"] = {"decision": {"traffic": {"split": {"primary": 80, "canary": 20}}, "workload": {}}} if decides else {}
