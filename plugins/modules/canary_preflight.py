@@ -232,8 +232,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils import manifests, walker
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import given as inputs, permissions, releasing
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import document as documents, given as inputs, permissions, releasing
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.findings import Findings
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError, RecordError, SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.given import Given
@@ -294,17 +293,25 @@ def execute(call: Call) -> dict[str, Any]:
     except KubeError as error:
         if error.status != FORBIDDEN:
             raise
-        walk = permissions.every_walk(given.document is None, _provider(call, given))
-        lacks = surroundings.missing(call.api, {given.namespace: walk})
-        refusal = surroundings.permission_error(lacks) if lacks else str(error)
+        refusal = _lacks(call, given) or str(error)
     raise KubeError(refusal, FORBIDDEN)
 
 
-def _provider(call: Call, given: Given) -> str:
-    """Of a document that nobody has parsed yet."""
-    spec = (given.document or {}).get("spec")
-    named = spec.get("provider") if isinstance(spec, Mapping) else None
-    return str(named or call.params["options"].get("provider") or flagger.GATEWAYAPI)
+def _lacks(call: Call, given: Given) -> str:
+    """What the user may not do, where it was noticed before the document was understood: by the names that it says, as far as it can be read."""
+    document = given.document if given.document is not None else preflight.readable_object(call.api, given)
+    objects = permissions.objects_in(given.name, document, call.params["options"])
+    needed = {given.namespace: permissions.walk(objects) + (permissions.canary_object(given.name) if given.document is None else ())}
+    if call.params["state"] == "absent":
+        needed[given.namespace] += permissions.removal(objects)
+    have = {(item["metadata"]["namespace"], item["metadata"]["name"]) for item in given.templates}
+    for namespace, name in documents.template_refs(document or {}):
+        if (namespace, name) not in have:
+            needed[namespace] = needed.get(namespace, ()) + permissions.templates([name])
+    lacks = surroundings.missing(call.api, needed)
+    begins = lacks and call.params["state"] == "present" and not surroundings.is_begun(call.api, given.namespace, objects)
+    to_begin = surroundings.missing(call.api, {given.namespace: permissions.create(objects)}) if begins else ""
+    return surroundings.permission_error(lacks, to_begin) if lacks else ""
 
 
 def _checked(call: Call, given: Given) -> dict[str, Any]:
@@ -339,7 +346,9 @@ def _checked_for_removal(call: Call, given: Given, stored: store.Stored) -> dict
     found = preflight.find(call.api, given, call.params["options"], stored)
     seen = preflight.glance_at_removal(call.api, found.canary, stored)
     if not seen.verdict:
-        needed = {**found.needed, given.namespace: found.needed[given.namespace] + permissions.REMOVAL}
+        copies = preflight.copied_budgets(call.api, found.canary)
+        deletes = permissions.removal(permissions.objects_of(found.canary), copies)
+        needed = {**found.needed, given.namespace: found.needed[given.namespace] + permissions.budgets(copies, copies) + deletes}
         lacks = surroundings.missing(call.api, needed)
         if lacks:
             raise KubeError(surroundings.permission_error(lacks), FORBIDDEN)
@@ -395,7 +404,7 @@ def _look_around(call: Call, given: Given, found: Found, stored: store.Stored, r
     if begins:
         findings.warnings.extend([*_ignored(call, given), *canary.warnings])
     if begins and call.params["deep"]:
-        surroundings.inspect(call.api, canary, target, found.needed, findings,
+        surroundings.inspect(call.api, canary, target, found.needed, findings, recorded=stored.exists,
                              gitops_ignored=call.params["gitops_ignored"], flagger_is_gone=call.params["flagger_is_gone"])
         held = {place: secrets.credentials(call.api, *place) for place in ready.secrets_of(canary)}
         problems, warnings = ready.objections(canary, found.frozen["canary"], held)

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
@@ -17,18 +16,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 import traces
 from audit import AuditLog, Request
 from figures import Unmeasured
-from harness import Release, Walk
-from machine import ROOT
+from harness import WALKER, Release, Walk
 from routing import TRAEFIK, Routing
 
-ROLES = ROOT / "docs" / "rbac.yml"
 CALLBACKS = Path(__file__).parent / "callback_plugins"
-USER = "release"                        # the ServiceAccount that docs/rbac.yml names
+USER = WALKER
 
 
 class Subject(Release):
@@ -38,37 +33,13 @@ class Subject(Release):
         self.audit = AuditLog(Path(os.environ["LAB_AUDIT_LOG"]))
         self.user = f"system:serviceaccount:{self.namespace}:{USER}"
         self.kubectl("create", "namespace", self.namespace)
-        self.kubectl("create", "serviceaccount", USER)
-        self.apply(*self._permissions())
-        self._write_kubeconfig()
-
-    def _permissions(self) -> list[dict[str, Any]]:
-        """The Roles for the canary's namespace, each bound to the walker."""
-        shipped = yaml.safe_load(ROLES.read_text(encoding="utf-8"))["items"]
-        roles = [role for role in shipped if role["kind"] == "Role" and role["metadata"]["namespace"] == "test"]
-        made = []
-        for role in roles:
-            place = {"name": role["metadata"]["name"], "namespace": self.namespace}
-            made += [{**role, "metadata": place}, {
-                "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": place,
-                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": place["name"]},
-                "subjects": [{"kind": "ServiceAccount", "name": USER, "namespace": self.namespace}],
-            }]
-        return made
-
-    def _write_kubeconfig(self) -> None:
-        config = json.loads(self.kubectl("config", "view", "--raw", "--minify", "-o", "json"))
-        token = self.kubectl("create", "token", USER, "--duration=3h").strip()
-        config["users"] = [{"name": USER, "user": {"token": token}}]
-        config["contexts"] = [{"name": USER, "context": {**config["contexts"][0]["context"], "user": USER}}]
-        config["current-context"] = USER
-        (self.folder / "kubeconfig").write_text(json.dumps(config), encoding="utf-8")
+        self.make_walker()
 
     def playbook(self, playbook: str = "canary", *arguments: str, environment: dict[str, str] | None = None, **variables: Any) -> Walk:
         self.trace = self.folder / f"trace-{self._walks + 1}.jsonl"
         self.trace.touch()
         ours = {
-            "KUBECONFIG": str(self.folder / "kubeconfig"), "BENCH_TRACE": str(self.trace),
+            "BENCH_TRACE": str(self.trace),
             "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS), "ANSIBLE_CALLBACKS_ENABLED": "bench_trace",
         }
         return super().playbook(playbook, *arguments, environment={**ours, **(environment or {})}, **variables)

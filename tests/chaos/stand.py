@@ -102,7 +102,7 @@ class Stand:
         self.version = 1
         self.release = one = Release(f"chaos-{self.label}-{folder.name}", folder)
         one.start_app(VERSION="1")
-        one.allow("progressive-delivery-remove")
+        one.allow("podinfo-remove")
         hooks = [{"name": hook_type, "type": hook_type, "url": self.hooks.url, "timeout": "1s", "metadata": {"type": hook_type}} for hook_type in HOOKS]
         one.write_document(**{**scenario.document, "webhooks": hooks, "spec__metricsServer": self._metrics_url})
         self.proxy = FaultProxy(one.kubeconfig, folder / "proxy")

@@ -32,13 +32,27 @@ from routing import TRAEFIK, Routing
 RATE = 100                  # requests per second of open-loop load
 PORT = 9898
 WALKER = "release"          # the ServiceAccount that walks
-NOT_FOR_WALKS = ("progressive-delivery-remove", "progressive-delivery-watchdog")
 REPOSITORY = Path(__file__).resolve().parents[2]
+EXAMPLES = REPOSITORY / "examples" / "rbac"
+# By spec.provider, the file that has the Roles for a first walk and for every walk; and what a walk may need besides.
+ROLES_OF = {"gatewayapi:v1": "gatewayapi", "contour": "contour", "traefik": "traefik", "kubernetes": "kubernetes"}
+FOR_WALKS = ("canary-object", "metric-templates", "secrets", "preflight")
+FOR_SOME = ("remove", "watchdog")
+ROUTES = {"httproutes", "httpproxies", "traefikservices"}
 RESOURCES = {       # by kubectl's name for one of them
     "configmap": ("v1", "ConfigMap"), "service": ("v1", "Service"), "deployment": ("apps/v1", "Deployment"), "canary": ("flagger.app/v1beta1", "Canary"),
     "httproute": ("gateway.networking.k8s.io/v1", "HTTPRoute"), "httpproxy": ("projectcontour.io/v1", "HTTPProxy"),
     "traefikservice": ("traefik.io/v1alpha1", "TraefikService"),
 }
+
+
+def _adopt(roles: list[dict[str, Any]], route: str) -> None:
+    """As the examples say what to change for canary_route: adopted."""
+    initialise, walk = roles
+    initialise["rules"] = [rule for rule in initialise["rules"] if not ROUTES.intersection(rule["resources"])]
+    for rule in walk["rules"]:
+        if ROUTES.intersection(rule["resources"]):
+            rule["resourceNames"] = [route]
 
 
 @functools.cache
@@ -248,32 +262,43 @@ class Release:
 
     def start_app(self, **environment: str) -> None:
         self.kubectl("create", "namespace", self.namespace)
-        self._let_walk()
+        self.make_walker()
         self.apply(self.deployment(**environment), *self.routing.root(self.namespace, self.name, self.host))
         self.kubectl("rollout", "status", f"deployment/{self.name}", "--timeout=60s")
 
-    def _let_walk(self) -> None:
-        """A ServiceAccount with the shipped Roles and nothing else: every playbook of a test runs as it, never as an admin."""
+    def make_walker(self) -> None:
+        """A ServiceAccount with the Roles of the examples and nothing else: every playbook of a test runs as it, never as an admin."""
         self.kubectl("create", "serviceaccount", WALKER)
-        shipped = yaml.safe_load((REPOSITORY / "docs" / "rbac.yml").read_text())["items"]
-        roles = [item for item in shipped if item["kind"] == "Role"]
-        assert roles, "docs/rbac.yml holds no Role"
-        for role in roles:
-            role["metadata"]["namespace"] = self.namespace
-            self.apply(role)
-            if role["metadata"]["name"] in NOT_FOR_WALKS:
-                continue
-            self.kubectl("create", "rolebinding", role["metadata"]["name"], f"--role={role['metadata']['name']}",
-                         f"--serviceaccount={self.namespace}:{WALKER}")
+        self.let_walk()
         config = cluster.admin()
-        token = self.kubectl("create", "token", WALKER, "--duration=1h").strip()
+        token = self.kubectl("create", "token", WALKER, "--duration=3h").strip()
         config["users"] = [{"name": config["contexts"][0]["context"]["user"], "user": {"token": token}}]
         config["current-context"] = config["contexts"][0]["name"]
         self.kubeconfig.write_text(json.dumps(config))
 
+    def let_walk(self, provider: str = "", route: str = "") -> None:
+        """The Roles of this canary, those that walks need bound to the walker; ``route`` is the name of an adopted one, which nobody may make."""
+        of_provider = self.roles(ROLES_OF[provider or self.routing.provider])
+        if route:
+            _adopt(of_provider, route)
+        walks = [*of_provider, *(role for file in FOR_WALKS for role in self.roles(file))]
+        self.apply(*walks, *(role for file in FOR_SOME for role in self.roles(file)), *(self._bound(role["metadata"]["name"]) for role in walks))
+
+    def roles(self, file: str) -> list[dict[str, Any]]:
+        """The Roles of one file of the examples, for this canary."""
+        return list(yaml.safe_load_all((EXAMPLES / f"{file}.yml").read_text().replace("podinfo", self.name)))
+
+    def _bound(self, role: str) -> dict[str, Any]:
+        group = "rbac.authorization.k8s.io"
+        return {"apiVersion": f"{group}/v1", "kind": "RoleBinding", "metadata": {"name": role}, "roleRef": {"apiGroup": group, "kind": "Role", "name": role},
+                "subjects": [{"kind": "ServiceAccount", "name": WALKER, "namespace": self.namespace}]}
+
     def allow(self, role: str) -> None:
         """What only some playbooks need."""
-        self.kubectl("create", "rolebinding", role, f"--role={role}", f"--serviceaccount={self.namespace}:{WALKER}")
+        self.apply(self._bound(role))
+
+    def forbid(self, role: str) -> None:
+        self.kubectl("delete", "rolebinding", role)
 
     @property
     def kubeconfig(self) -> Path:
@@ -352,11 +377,12 @@ class Release:
         return self.playbook("canary", **variables)
 
     def initialise(self, **changes: Any) -> None:
-        """The first run: the primary is made and takes over."""
+        """The first run: the primary is made and takes over. Whoever walks afterwards may not create anything any more."""
         self.write_document(**changes)
         walk = self.walk().wait()
         assert walk.rc == 0, walk.output[-4000:]
         assert self.record()["status"]["phase"] == "Initialized", walk.output[-4000:]
+        self.forbid(f"{self.name}-initialise")
 
     def record(self) -> dict[str, Any]:
         body = self.get("configmap", f"{self.name}-canary")

@@ -126,6 +126,7 @@ def own(request: pytest.FixtureRequest) -> Own:
 def begin(release: Release, own: Own, primary: str = "podinfo-primary") -> dict[str, Any]:
     """An app as users have it before the first walk, with an apex and a route of theirs; the route as the server holds it."""
     release.start_app(VERSION="1")
+    release.let_walk(own.provider, "public")
     release.apply({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "podinfo", "namespace": release.namespace},
                    "spec": {"selector": {"app": "podinfo"}, "ports": [{"name": "http", "port": 80, "targetPort": PORT}]}})
     release.apply(own.make(release, primary))
@@ -228,6 +229,7 @@ def test_an_abort_on_the_users_route_leaves_nothing_in_it(release: Release, own:
 ])
 def test_a_route_that_does_not_fit_is_refused_before_the_first_write(release: Release, own: Own, route: tuple[int, int] | None, words: str) -> None:
     release.start_app(VERSION="1")
+    release.let_walk(own.provider, "public")
     if route:
         release.apply(own.make(release, "podinfo-primary", *route))
     own.document(release, metrics=None)

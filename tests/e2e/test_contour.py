@@ -26,6 +26,7 @@ def status_of(release: Release, name: str) -> str:
 
 def test_safety_26_an_httpproxy_that_nothing_includes_is_initialised_and_walked_only_when_a_root_includes_it(release: Release) -> None:
     release.start_app(VERSION="1")
+    release.let_walk("contour")
     release.initialise(spec__provider="contour", spec__service={"port": 80, "targetPort": PORT, "timeout": "15s"}, maxWeight=20, stepWeight=10)
     assert status_of(release, "podinfo") == "orphaned"
 

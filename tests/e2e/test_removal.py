@@ -11,7 +11,7 @@ import time
 from harness import Release, Walk, wait_for
 from routing import on_every_gateway
 
-REMOVER = "progressive-delivery-remove"
+REMOVER = "podinfo-remove"
 FAST = {"canary_drain": 2}
 
 
@@ -107,17 +107,18 @@ def test_safety_29_without_the_permission_to_delete_removal_is_refused_before_an
     release.initialise()
     began = time.time()
     walk = release.playbook("remove").wait()
-    assert walk.rc == 2 and "delete services" in walk.output, walk.output[-4000:]
+    assert walk.rc == 2 and "may not delete services in" in walk.output, walk.output[-4000:]
     assert release.writes(began) == []
 
 
 def test_safety_32_the_watchdog_rolls_back_what_was_left_alone_and_lets_the_rest_be(release: Release) -> None:
     release.start_app(VERSION="1")
     release.initialise(maxWeight=30, stepWeight=30)
-    release.allow("progressive-delivery-watchdog")
+    release.allow("canary-watchdog")
     other = Release(release.namespace, release.folder / "other", name="other", image=release.image)
     other.folder.mkdir()
     other.kubeconfig.write_text(release.kubeconfig.read_text())
+    other.let_walk()
     other.apply(other.deployment(VERSION="1"))
     other.kubectl("rollout", "status", "deployment/other", "--timeout=60s")
     other.initialise(spec__service={**other.document()["spec"]["service"], "hosts": [f"other-{release.host}"]})

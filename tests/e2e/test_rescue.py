@@ -44,6 +44,7 @@ def test_safety_06_an_abort_takes_traffic_back_from_a_damaged_record_and_deletin
     assert release.get("configmap", RECORD) == damaged
     assert release.get("deployment", "podinfo")["status"]["readyReplicas"] == 2, "the canary's pods are left alone"
     release.kubectl("delete", "configmap", RECORD)
+    release.allow("podinfo-initialise")
     again = release.walk().wait()
     assert (again.rc, again.result["outcome"]) == (0, "promoted"), again.output[-4000:]
     assert release.images()["podinfo-primary"] == "lab.local/testapp:2"

@@ -99,7 +99,7 @@ def test_ansible_17_a_number_of_a_survey_is_a_number(release: Release, folder: P
 def test_no_secret_and_nothing_but_strict_json_gets_into_a_job(release: Release, folder: Path) -> None:
     with_secrets = _document_with_secrets(release)
     release.start_app(VERSION="1")
-    release.kubectl("create", "secret", "generic", "metrics", f"--from-literal=token={METRIC_TOKEN}")
+    release.kubectl("create", "secret", "generic", "prometheus", f"--from-literal=token={METRIC_TOKEN}")
     loud = {"cmdline": "-vvv", "canary_on_no_data": "pass"}
     jobs = [_job(release, folder, *with_secrets[1:], document=with_secrets[0], **loud).wait()]
     release.set_template("lab.local/testapp:2", VERSION="2")
@@ -127,7 +127,7 @@ def _document_with_secrets(release: Release) -> list[dict[str, Any]]:
     answers = receiver.url.replace("http://", f"http://walker:{HOOK_PASSWORD}@") + f"?token={HOOK_TOKEN}"
     silent = f"http://walker:{HOOK_PASSWORD}@127.0.0.1:1/?token={HOOK_TOKEN}"
     queries = {"nothing": "vector(0) / 0", "endless": "vector(1) / 0"}
-    provider = {"type": "prometheus", "address": os.environ["PROMETHEUS_URL"], "secretRef": {"name": "metrics"}}
+    provider = {"type": "prometheus", "address": os.environ["PROMETHEUS_URL"], "secretRef": {"name": "prometheus"}}
     templates = [{"apiVersion": "flagger.app/v1beta1", "kind": "MetricTemplate", "metadata": {"name": name, "namespace": release.namespace},
                   "spec": {"provider": provider, "query": query}} for name, query in queries.items()]
     document = release.document(

@@ -2,74 +2,81 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a walk does to the cluster, as permissions: preflight asks for exactly these, and docs/rbac.yml grants exactly these."""
+"""What a walk does to the cluster, as permissions: preflight asks for exactly these, and the Roles of examples/rbac grant exactly these."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.primary import SUFFIX
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 
 GATEWAY = "gateway.networking.k8s.io"
 CONTOUR = "projectcontour.io"
 TRAEFIK = "traefik.io"
 
+# In place of the name of an object that nobody knows yet: a permission on any object of its kind will do.
+ANY = "*"
+
+CREATE = ("create",)
+CHANGE = ("get", "patch")
+
 
 @dataclass(frozen=True, order=True)
 class Rule:
-    """Verbs on one resource; ``resource`` may be ``deployments/scale``."""
+    """Verbs on one resource, which may be ``deployments/scale``; of the objects of these names, or, without names, of all there are.
+
+    RBAC cannot restrict ``create`` and ``list`` by name; ``watch`` it can, since a walk watches one object by its name.
+    """
 
     group: str
     resource: str
     verbs: tuple[str, ...]
-
-    def __str__(self) -> str:
-        base, slash, subresource = self.resource.partition("/")
-        return f"{', '.join(self.verbs)} {base}{'.' if self.group else ''}{self.group}{slash}{subresource}"
+    names: tuple[str, ...] = ()
 
 
-# In the namespace of the canary, by every walk.
-WALK = (
-    Rule("", "configmaps", ("create", "get", "patch", "watch")),
-    Rule("apps", "deployments", ("create", "get", "patch")),
-    Rule("apps", "deployments/scale", ("patch",)),
-    Rule("apps", "replicasets", ("get", "list")),
-    Rule("", "services", ("create", "get", "patch")),
-    Rule("discovery.k8s.io", "endpointslices", ("list",)),
-    Rule("", "events", ("create",)),
-    Rule("policy", "poddisruptionbudgets", ("create", "get", "list", "patch")),
-)
+@dataclass(frozen=True)
+class Objects:
+    """The names of what a walk reads and changes, as far as they are known."""
 
-# In the namespace of the canary, by the document's provider.
-ROUTES: Mapping[str, tuple[Rule, ...]] = {
-    flagger.GATEWAYAPI: (Rule(GATEWAY, "httproutes", ("create", "get", "patch", "watch")),),
-    flagger.CONTOUR: (Rule(CONTOUR, "httpproxies", ("create", "get", "patch", "watch")),),
-    flagger.TRAEFIK: (Rule(TRAEFIK, "traefikservices", ("create", "get", "patch", "watch")),),
-    flagger.KUBERNETES: (),
+    canary: str
+    provider: str = flagger.GATEWAYAPI
+    deployments: tuple[str, ...] = (ANY,)
+    services: tuple[str, ...] = (ANY,)
+    route: str = ANY
+    adopted: bool = False
+
+    @property
+    def record(self) -> str:
+        return f"{self.canary}-canary"
+
+
+RECORD = "configmaps"
+SERVICES = "services"
+DEPLOYMENTS = "deployments"
+BUDGETS = "poddisruptionbudgets"
+
+_POLICY = "policy"
+
+# The routing object of a provider: group, resource, and what a walk does to the one of the canary. Of Traefik nobody waits for an answer.
+_ROUTES: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
+    flagger.GATEWAYAPI: (GATEWAY, "httproutes", ("get", "patch", "watch")),
+    flagger.CONTOUR: (CONTOUR, "httpproxies", ("get", "patch", "watch")),
+    flagger.TRAEFIK: (TRAEFIK, "traefikservices", ("get", "patch")),
 }
 
-# In the namespace of the canary, where it is a Canary object of the cluster.
-CANARY_OBJECT = (Rule(flagger.GROUP, "canaries", ("get",)), Rule(flagger.GROUP, "canaries/status", ("patch",)))
-
-# In the namespace of the canary, by a removal alone.
-REMOVAL = (
-    Rule("", "services", ("delete",)),
-    Rule("apps", "deployments", ("delete",)),
-    Rule("policy", "poddisruptionbudgets", ("delete",)),
-)
+# Without it people find no Events on the objects; the walk goes on.
+EVENTS = (Rule("", "events", CREATE),)
 
 # In a namespace whose canaries are looked after by a watchdog.
-WATCHDOG = (Rule("", "configmaps", ("list",)),)
-
-# In the namespace of a MetricTemplate, and of the Secret that it names.
-TEMPLATE = (Rule(flagger.GROUP, "metrictemplates", ("get",)),)
-SECRET = (Rule("", "secrets", ("get",)),)
+WATCHDOG = (Rule("", RECORD, ("list",)),)
 
 # What preflight looks at where it may; without one of these it looks at less, and nothing fails.
 LOOKS = (
-    Rule("", "services", ("list",)),
+    Rule("", SERVICES, ("list",)),
     Rule(GATEWAY, "httproutes", ("list",)),
     Rule(CONTOUR, "httpproxies", ("list",)),
     Rule("networking.k8s.io", "networkpolicies", ("list",)),
@@ -77,31 +84,119 @@ LOOKS = (
     Rule(flagger.GROUP, "canaries", ("list",)),
 )
 
-# In the namespace of a Gateway; without it, preflight warns that it could not look.
-GATEWAYS = (Rule(GATEWAY, "gateways", ("get",)),)
+
+def objects_of(canary: Canary) -> Objects:
+    service = canary.service
+    return Objects(canary.name, canary.provider, (canary.target, canary.primary), (service.name, service.primary_name, service.canary_name),
+                   service.route_name, canary.adopted)
 
 
-def needed(canary: Canary, is_object: bool, from_cluster: Iterable[str] = ()) -> dict[str, tuple[Rule, ...]]:
-    """By namespace, what a walk of this document does. ``from_cluster`` are the namespaces of MetricTemplates that it reads."""
-    rules: dict[str, tuple[Rule, ...]] = {canary.namespace: WALK + _of_route(canary) + (CANARY_OBJECT if is_object else ())}
-    for namespace in sorted(set(from_cluster)):
-        rules[namespace] = rules.get(namespace, ()) + TEMPLATE
-    for namespace in sorted({check.provider.namespace for check in canary.analysis.checks if check.provider.secret}):
-        rules[namespace] = rules.get(namespace, ()) + SECRET
+def objects_in(name: str, document: Mapping[str, Any] | None, options: Mapping[str, Any]) -> Objects:
+    """The same of a document that nobody has parsed yet, or of one that cannot even be read (None)."""
+    spec = _mapping(document, "spec")
+    provider = str(spec.get("provider") or options.get("provider") or flagger.GATEWAYAPI)
+    target = _mapping(spec, "targetRef").get("name")
+    adopted = options.get("route") == "adopted"
+    if not target:
+        return Objects(name, provider, adopted=adopted)
+    service = _mapping(spec, "service").get("name") or target
+    route = (options.get("route_name") if adopted else "") or service
+    return Objects(name, provider, (f"{target}", f"{target}{SUFFIX}"), (f"{service}", f"{service}-primary", f"{service}-canary"), f"{route}", adopted)
+
+
+def walk(objects: Objects) -> tuple[Rule, ...]:
+    """What every walk does in the namespace of the canary."""
+    return (
+        Rule("", RECORD, ("get", "patch", "watch"), (objects.record,)),
+        Rule("", SERVICES, CHANGE, objects.services),
+        Rule("apps", DEPLOYMENTS, CHANGE, objects.deployments),
+        Rule("apps", f"{DEPLOYMENTS}/scale", ("patch",), objects.deployments),
+        Rule("apps", "replicasets", ("get", "list")),
+        Rule("discovery.k8s.io", "endpointslices", ("list",)),
+        Rule(_POLICY, BUDGETS, ("list",)),
+        *(Rule(group, resource, verbs, (objects.route,)) for group, resource, verbs in _route(objects)),
+    )
+
+
+def create(objects: Objects) -> tuple[Rule, ...]:
+    """What initialising does besides, and a walk that finds one of these gone. A route of the user's own is never made."""
+    return (
+        Rule("", RECORD, CREATE),
+        Rule("", SERVICES, CREATE),
+        Rule("apps", DEPLOYMENTS, CREATE),
+        *(Rule(group, resource, CREATE) for group, resource, _verbs in _route(objects) if not objects.adopted),
+    )
+
+
+def budgets(copies: Iterable[str], there: Iterable[str] = ()) -> tuple[Rule, ...]:
+    """For the copies of PodDisruptionBudgets that serve the primary, by name; ``there`` are those that exist."""
+    names, present = tuple(copies), set(there)
+    made = (Rule(_POLICY, BUDGETS, CREATE),) if set(names) - present else ()
+    return (Rule(_POLICY, BUDGETS, CHANGE, names), *made) if names else ()
+
+
+def removal(objects: Objects, copies: Iterable[str] = ()) -> tuple[Rule, ...]:
+    """What a removal does besides a walk. The apex and the target stay; ``copies`` are those of PodDisruptionBudgets."""
+    names = tuple(copies)
+    return (
+        Rule("", SERVICES, ("delete",), objects.services[1:] or (ANY,)),
+        Rule("apps", DEPLOYMENTS, ("delete",), objects.deployments[1:] or (ANY,)),
+        *((Rule(_POLICY, BUDGETS, ("delete",), names),) if names else ()),
+    )
+
+
+def canary_object(name: str) -> tuple[Rule, ...]:
+    """Where the document is a Canary object of the cluster: it is read, and its status says how the walk goes."""
+    return (Rule(flagger.GROUP, "canaries", ("get",), (name,)), Rule(flagger.GROUP, "canaries/status", ("patch",), (name,)))
+
+
+def templates(names: Iterable[str]) -> tuple[Rule, ...]:
+    """In the namespace of MetricTemplates."""
+    return (Rule(flagger.GROUP, "metrictemplates", ("get",), tuple(names)),)
+
+
+def secrets(names: Iterable[str]) -> tuple[Rule, ...]:
+    """In the namespace of MetricTemplates that have a secretRef."""
+    return (Rule("", "secrets", ("get",), tuple(names)),)
+
+
+def gateways(names: Iterable[str]) -> tuple[Rule, ...]:
+    """In the namespace of a Gateway; without it, preflight warns that it could not look."""
+    return (Rule(GATEWAY, "gateways", ("get",), tuple(names)),)
+
+
+def needed(canary: Canary, is_object: bool, from_cluster: Iterable[tuple[str, str]] = ()) -> dict[str, tuple[Rule, ...]]:
+    """By namespace, what a walk of this document does. ``from_cluster`` are the MetricTemplates that it reads, by namespace and name."""
+    rules: dict[str, tuple[Rule, ...]] = {canary.namespace: walk(objects_of(canary)) + (canary_object(canary.name) if is_object else ())}
+    held = {(check.provider.namespace, check.provider.secret) for check in canary.analysis.checks if check.provider.secret}
+    for make, places in ((templates, from_cluster), (secrets, held)):
+        for namespace, names in _by_namespace(places).items():
+            rules[namespace] = rules.get(namespace, ()) + make(names)
     return rules
 
 
-def _of_route(canary: Canary) -> tuple[Rule, ...]:
-    """A route of the user's own is never made."""
-    made = {"create"} if canary.adopted else set()
-    return tuple(Rule(rule.group, rule.resource, tuple(verb for verb in rule.verbs if verb not in made)) for rule in ROUTES[canary.provider])
-
-
-def every_walk(is_object: bool = False, provider: str = flagger.GATEWAYAPI) -> tuple[Rule, ...]:
-    """What a walk by this provider does whatever its document says, in the namespace of the canary."""
-    return WALK + ROUTES.get(provider, ()) + (CANARY_OBJECT if is_object else ())
-
-
 def sentence(namespace: str, missing: Iterable[Rule]) -> str:
-    """What to grant, in one sentence."""
-    return f"in namespace {namespace}: {'; '.join(str(rule) for rule in missing)}"
+    """What is not allowed: ``may not patch httproutes in test (gateway.networking.k8s.io: podinfo)``."""
+    return "; ".join(f"may not {', '.join(rule.verbs)} {rule.resource} in {namespace}{_closer(rule)}" for rule in missing)
+
+
+def _closer(rule: Rule) -> str:
+    names = ", ".join(name for name in rule.names if name != ANY)
+    text = ": ".join(part for part in (rule.group, names) if part)
+    return f" ({text})" if text else ""
+
+
+def _route(objects: Objects) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+    return (_ROUTES[objects.provider],) if objects.provider in _ROUTES else ()
+
+
+def _by_namespace(places: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for namespace, name in sorted(set(places)):
+        found[namespace] = (*found.get(namespace, ()), name)
+    return found
+
+
+def _mapping(value: Mapping[str, Any] | None, key: str) -> Mapping[str, Any]:
+    found = (value or {}).get(key)
+    return found if isinstance(found, Mapping) else {}

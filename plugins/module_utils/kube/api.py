@@ -21,6 +21,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import KubeError
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.permissions import ANY
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref
 
@@ -63,7 +64,7 @@ class Sender(Protocol):
 
 @dataclass(frozen=True)
 class Permission:
-    """One thing that the user must be allowed to do; ``resource`` may be ``deployments/scale``."""
+    """One thing that the user must be allowed to do; ``resource`` may be ``deployments/scale``, ``name`` ANY for any one object."""
 
     verb: str
     group: str
@@ -185,7 +186,7 @@ class Api:
     def _may(self, namespace: str, rule: Permission) -> bool:
         resource, unused, subresource = rule.resource.partition("/")
         attributes = {"namespace": namespace, "verb": rule.verb, "group": rule.group, "resource": resource,
-                      "subresource": subresource, "name": rule.name}
+                      "subresource": subresource, "name": "" if rule.name == ANY else rule.name}
         review = self.create(refs.access_review(), {
             "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": {"resourceAttributes": attributes}})
         return bool(review.get("status", {}).get("allowed"))
@@ -271,7 +272,7 @@ def _grants(given: Mapping[str, Any], rule: Permission) -> bool:
     unused, slash, subresource = rule.resource.partition("/")
     resources = {"*", rule.resource} | ({f"*/{subresource}"} if slash else set())
     return (bool({"*", rule.verb} & set(given.get("verbs", []))) and bool({"*", rule.group} & set(given.get("apiGroups", [])))
-            and bool(resources & set(given.get("resources", []))) and (not names or rule.name in names))
+            and bool(resources & set(given.get("resources", []))) and (not names or rule.name in (*names, ANY)))
 
 
 def _status_of(reply: Reply) -> dict[str, Any]:

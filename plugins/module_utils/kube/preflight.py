@@ -137,7 +137,7 @@ def _found(api: Api, document: Document, options: Mapping[str, Any], stored: Sto
     fetched = _templates(api, document)
     templates = [*document.templates, *fetched]
     canary = _parsed(document, templates, options)
-    needed = permissions.needed(canary, document.source == "object", [item["metadata"]["namespace"] for item in fetched])
+    needed = permissions.needed(canary, document.source == "object", [(item["metadata"]["namespace"], item["metadata"]["name"]) for item in fetched])
     frozen = freeze(document.canary, templates=templates, options=options, source=document.source)
     return Found(canary, frozen, document.canary_object, told, needed)
 
@@ -178,6 +178,16 @@ def glance_at_removal(api: Api, canary: Canary, stored: Stored) -> Glance:
         return Glance()
     left = look.look(api, canary, _being_removed(stored.record, "", states.KEEP_PRIMARY)).remains
     return Glance() if left and (left.objects or left.held) else Glance(machine.UNCHANGED, removing.removed_why(stored.record))
+
+
+def copied_budgets(api: Api, canary: Canary) -> list[str]:
+    """Names of the copies of PodDisruptionBudgets that a removal takes away; none where they may not be listed, which is said among the permissions."""
+    try:
+        return [entry.partition("/")[2] for entry in removal.made_besides(api, canary)]
+    except KubeError as error:
+        if error.status != 403:
+            raise
+        return []
 
 
 def _refuse_a_route_in_the_way(canary: Canary, route: Mapping[str, Any] | None) -> None:
@@ -261,6 +271,14 @@ def _canary_object(api: Api, given: Given, stored: Stored) -> dict[str, Any] | N
         if error.reason == UNKNOWN_KIND or elsewhere:
             return None
         raise
+
+
+def readable_object(api: Api, given: Given) -> dict[str, Any] | None:
+    """The Canary object where there is one that may be read, whatever else may not."""
+    try:
+        return documents.read_canary(api, given.namespace, given.name)
+    except KubeError:
+        return None
 
 
 def _templates(api: Api, document: Document) -> list[dict[str, Any]]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import permissions, services
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import budgets, permissions, primary as copies, services
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.findings import Findings
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import KubeError
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.permissions import Rule
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.permissions import Objects, Rule
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings import Seen, judge
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs, routes
@@ -25,17 +25,32 @@ from ansible_collections.progressive.delivery.plugins.module_utils.routers.aroun
 
 Object = dict[str, Any]
 
-_PERMITTED = "docs/rbac.yml of the collection holds a Role with exactly what a walk needs"
+_PERMITTED = "examples/rbac of the collection holds Roles with exactly what is needed"
 
 
 def inspect(api: Api, canary: Canary, target: Object | None, needed: Mapping[str, tuple[Rule, ...]], findings: Findings, *,
-            gitops_ignored: bool = False, flagger_is_gone: bool = False) -> None:
-    """Enter into ``findings`` all that the cluster has against a walk of this document. Reads only."""
-    may = _check_permissions(api, canary, needed, findings)
-    if target is None and not _namespace_exists(api, canary.namespace):
-        findings.refuse("canary_namespace", f"there is no namespace '{canary.namespace}'", "accepted: a namespace that exists")
+            recorded: bool = False, gitops_ignored: bool = False, flagger_is_gone: bool = False) -> None:
+    """Enter into ``findings`` all that the cluster has against a walk of this document, whose record may be there. Reads only."""
+    own, objects = canary.namespace, permissions.objects_of(canary)
+    wanted = {**needed, own: (*needed[own], *permissions.EVENTS, *permissions.LOOKS, *permissions.create(objects))}
+    denied = {namespace: api.access(namespace, _singly(rules)) for namespace, rules in wanted.items()}
+    may = {one.resource for one in _singly(wanted[own]) if one.verb == "list"} - {one.resource for one in denied[own] if one.verb == "list"}
+    exists = target is not None or _namespace_exists(api, own)
+    seen = _look(api, canary, target, may, gitops_ignored, flagger_is_gone) if exists else Seen()
+    lacking = _lacking(canary, seen, recorded, {one.resource for one in denied[own] if one.verb == "get"})
+    vital = {**needed, own: (*needed[own], *(rule for rule in permissions.create(objects) if rule.resource in lacking))}
+    of_budgets = _of_budgets(canary, seen)
+    for namespace, rules in vital.items():
+        lacks = [one for one in denied[namespace] if one in set(_singly(rules))]
+        if namespace == own and of_budgets:
+            lacks += api.access(own, _singly(of_budgets))
+        if lacks:
+            findings.refuse("permissions", f"not enough to walk {canary.name}: {permissions.sentence(namespace, _gathered(lacks))}", _PERMITTED)
+    if any(one in _singly(permissions.EVENTS) for one in denied[own]):
+        findings.warn("permissions:", f"{permissions.sentence(own, permissions.EVENTS)}: what happens to {canary.name} shows in no Events")
+    if not exists:
+        findings.refuse("canary_namespace", f"there is no namespace '{own}'", "accepted: a namespace that exists")
         return
-    seen = _look(api, canary, target, may, gitops_ignored, flagger_is_gone)
     judge(canary, seen, findings)
     if canary.splits:
         _judge_route(api, canary, seen, findings)
@@ -43,40 +58,54 @@ def inspect(api: Api, canary: Canary, target: Object | None, needed: Mapping[str
 
 def missing(api: Api, needed: Mapping[str, tuple[Rule, ...]]) -> str:
     """What the user may not do of that, in words; empty when nothing is missing."""
-    lacks = {namespace: _denied(api, namespace, rules) for namespace, rules in needed.items()}
-    return ", and ".join(permissions.sentence(namespace, rules) for namespace, rules in lacks.items() if rules)
+    lacks = {namespace: _gathered(api.access(namespace, _singly(rules))) for namespace, rules in needed.items()}
+    return "; ".join(permissions.sentence(namespace, rules) for namespace, rules in lacks.items() if rules)
 
 
-def permission_error(text: str) -> str:
-    return f"no permission, {text}; {_PERMITTED}"
+def is_begun(api: Api, namespace: str, objects: Objects) -> bool:
+    """Whether the record or the primary is there, as far as either may be read."""
+    places = [refs.config_map(namespace, objects.record), *(refs.deployment(namespace, name) for name in objects.deployments[1:])]
+    return any(_got(api, place) is not None for place in places)
 
 
-def _check_permissions(api: Api, canary: Canary, needed: Mapping[str, tuple[Rule, ...]], findings: Findings) -> set[str]:
-    """Refuse what a walk may not do; the resources that may be listed in the canary's namespace."""
-    lacks = {namespace: _denied(api, namespace, rules + (permissions.LOOKS if namespace == canary.namespace else ()))
-             for namespace, rules in needed.items()}
-    for namespace, denied in lacks.items():
-        vital = _only(denied, needed[namespace])
-        if vital:
-            findings.refuse("permissions", f"not enough to walk {canary.name}, {permissions.sentence(namespace, vital)}", _PERMITTED)
-    lists = [rule for rule in (*permissions.LOOKS, *needed[canary.namespace]) if "list" in rule.verbs]
-    return {rule.resource for rule in lists} - {rule.resource for rule in _only(lacks[canary.namespace], lists) if "list" in rule.verbs}
+def permission_error(lacks: str, to_begin: str = "") -> str:
+    """``to_begin`` is what is missing to initialise a canary, where nobody can tell whether it is."""
+    return "; ".join(filter(None, (f"no permission: {lacks}", to_begin and f"and, if it is not initialised yet: {to_begin}", _PERMITTED)))
 
 
-def _denied(api: Api, namespace: str, rules: Iterable[Rule]) -> list[Rule]:
-    """The rules of which something is missing, with only the missing verbs."""
-    found: dict[tuple[str, str], list[str]] = {}
-    wanted = [Permission(verb, rule.group, rule.resource) for rule in rules for verb in rule.verbs]
-    for permission in api.access(namespace, wanted):
-        found.setdefault((permission.group, permission.resource), []).append(permission.verb)
-    return [Rule(group, resource, tuple(verbs)) for (group, resource), verbs in found.items()]
+def _singly(rules: Iterable[Rule]) -> list[Permission]:
+    return [Permission(verb, rule.group, rule.resource, name) for rule in rules for verb in rule.verbs for name in rule.names or ("",)]
 
 
-def _only(denied: Iterable[Rule], rules: Iterable[Rule]) -> list[Rule]:
-    """What is denied of these rules."""
-    wanted = {(rule.group, rule.resource): set(rule.verbs) for rule in rules}
-    cut = [Rule(rule.group, rule.resource, tuple(verb for verb in rule.verbs if verb in wanted.get((rule.group, rule.resource), ()))) for rule in denied]
-    return [rule for rule in cut if rule.verbs]
+def _gathered(denied: Iterable[Permission]) -> list[Rule]:
+    """One rule for all verbs that are missing on the same objects."""
+    names: dict[tuple[str, str, str], list[str]] = {}
+    for one in denied:
+        names.setdefault((one.group, one.resource, one.verb), []).append(one.name)
+    verbs: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
+    for (group, resource, verb), of in names.items():
+        verbs.setdefault((group, resource, tuple(filter(None, dict.fromkeys(of)))), []).append(verb)
+    return [Rule(group, resource, tuple(words), of) for (group, resource, of), words in verbs.items()]
+
+
+def _lacking(canary: Canary, seen: Seen, recorded: bool, unreadable: set[str]) -> set[str]:
+    """The resources of which something has to be made. What may not be read is there, where a record says that the canary was initialised."""
+    of_services = {services.name_of(canary, role) for role in services.ROLES}
+    lacking = {permissions.DEPLOYMENTS} if seen.primary is None else set()
+    lacking |= set() if of_services <= seen.services.keys() else {permissions.SERVICES}
+    lacking |= {routes.ref(canary).resource} if canary.splits and seen.route is None else set()
+    return lacking - unreadable if recorded else lacking | {permissions.RECORD}
+
+
+def _of_budgets(canary: Canary, seen: Seen) -> tuple[Rule, ...]:
+    if seen.target is None:
+        return ()
+    try:
+        selector = copies.selector_of(seen.target, canary.options.selector_labels)
+    except CanaryError:
+        return ()                           # told among the problems of the target
+    names = [budgets.copy_of(budget, canary, selector)["metadata"]["name"] for budget in budgets.to_copy(seen.budgets, seen.target, selector)]
+    return permissions.budgets(names, (item["metadata"]["name"] for item in seen.budgets))
 
 
 def _namespace_exists(api: Api, namespace: str) -> bool:

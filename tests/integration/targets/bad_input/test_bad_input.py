@@ -88,7 +88,7 @@ CLUSTERS: Mapping[str, tuple[dict[str, str], str, str]] = {
     "wrong_token": (
         {"K8S_AUTH_HOST": "SERVER", "K8S_AUTH_API_KEY": "sesame-4711", "K8S_AUTH_VERIFY_SSL": "false"}, "the API server SERVER does not accept the credentials",
         "check api_key"),
-    "no_permission": ({"K8S_AUTH_IMPERSONATE_GROUPS": ""}, "no permission, in namespace HERE: ", "create, get, patch, watch configmaps"),
+    "no_permission": ({"K8S_AUTH_IMPERSONATE_GROUPS": ""}, "no permission: may not ", "may not get, patch, watch configmaps in "),
 }
 
 NAMES = (*ROWS, *DOCUMENTS, *FILES, *CLUSTERS, "same_canary_from_two_hosts")

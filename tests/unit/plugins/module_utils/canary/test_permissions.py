@@ -6,74 +6,128 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+from collections.abc import Iterable
 
 import pytest
 import yaml
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import permissions
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.permissions import Rule
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Analysis, Canary, Check, MetricProvider, Service
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.permissions import ANY, Objects, Rule
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Analysis, Canary, Check, MetricProvider, Options, Service
 
-SHIPPED = pathlib.Path(__file__).parents[5] / "docs" / "rbac.yml"
-
-ROLES = {
-    "progressive-delivery": permissions.WALK + tuple(rule for rules in permissions.ROUTES.values() for rule in rules),
-    "progressive-delivery-remove": permissions.REMOVAL,
-    "progressive-delivery-watchdog": permissions.WATCHDOG,
-    "progressive-delivery-canary-object": permissions.CANARY_OBJECT,
-    "progressive-delivery-templates": permissions.TEMPLATE,
-    "progressive-delivery-secrets": permissions.SECRET,
-    "progressive-delivery-preflight": permissions.LOOKS,
-    "progressive-delivery-gateways": permissions.GATEWAYS,
-}
+EXAMPLES = pathlib.Path(__file__).parents[5] / "examples" / "rbac"
+PROVIDERS = {"gatewayapi": flagger.GATEWAYAPI, "contour": flagger.CONTOUR, "traefik": flagger.TRAEFIK, "kubernetes": flagger.KUBERNETES}
+COPY = "podinfo-primary"                # of a PodDisruptionBudget podinfo
 
 
-def canary(*checks: Check) -> Canary:
-    return Canary(name="podinfo", namespace="test", provider="gatewayapi:v1", target="podinfo", target_kind="Deployment",
+def canary(*checks: Check, provider: str = flagger.GATEWAYAPI) -> Canary:
+    return Canary(name="podinfo", namespace="test", provider=provider, target="podinfo", target_kind="Deployment",
                   service=Service(name="podinfo", port=80), analysis=Analysis(interval=10, threshold=1, checks=checks))
 
 
-def shipped() -> dict[str, list[tuple[str, str, str]]]:
-    """Of each Role its permissions, one verb on one resource each."""
-    with open(SHIPPED, encoding="utf-8") as text:
-        roles = [document for document in yaml.safe_load(text)["items"] if document["kind"] == "Role"]
-    return {role["metadata"]["name"]: [(group, resource, verb) for rule in role["rules"] for group in rule["apiGroups"]
-                                       for resource in rule["resources"] for verb in rule["verbs"]] for role in roles}
+def roles() -> dict[str, tuple[Rule, ...]]:
+    """What each Role of the examples should grant, by file and name."""
+    found = {}
+    for name, provider in PROVIDERS.items():
+        objects = permissions.objects_of(canary(provider=provider))
+        found[f"{name}/podinfo-initialise"] = permissions.create(objects) + permissions.budgets([COPY])[1:]
+        found[f"{name}/podinfo-walk"] = permissions.walk(objects) + permissions.EVENTS + permissions.budgets([COPY], [COPY])
+    return {
+        **found,
+        "remove/podinfo-remove": permissions.removal(permissions.objects_of(canary()), [COPY]),
+        "watchdog/canary-watchdog": permissions.WATCHDOG,
+        "canary-object/podinfo-canary-object": permissions.canary_object("podinfo"),
+        "metric-templates/podinfo-metric-templates": permissions.templates(["error-rate"]),
+        "secrets/podinfo-secrets": permissions.secrets(["prometheus"]),
+        "preflight/canary-preflight": permissions.LOOKS,
+        "gateways/canary-gateways": permissions.gateways(["public"]),
+    }
 
 
-def singly(rules: tuple[Rule, ...]) -> list[tuple[str, str, str]]:
-    return [(rule.group, rule.resource, verb) for rule in rules for verb in rule.verbs]
+def shipped() -> dict[str, list[Rule]]:
+    found = {}
+    for path in EXAMPLES.glob("*.yml"):
+        for role in yaml.safe_load_all(path.read_text(encoding="utf-8")):
+            assert role["kind"] == "Role", f"{path.name} holds a {role['kind']}"
+            found[f"{path.stem}/{role['metadata']['name']}"] = [
+                Rule(group, resource, tuple(rule["verbs"]), tuple(rule.get("resourceNames", ())))
+                for rule in role["rules"] for group in rule["apiGroups"] for resource in rule["resources"]]
+    return found
 
 
-@pytest.mark.parametrize("role", ROLES)
-def test_the_shipped_role_grants_exactly_what_preflight_asks_for(role: str) -> None:
-    assert sorted(shipped()[role]) == sorted(singly(ROLES[role]))
+def singly(rules: Iterable[Rule]) -> list[tuple[str, str, str, str]]:
+    return sorted((rule.group, rule.resource, verb, name) for rule in rules for verb in rule.verbs for name in rule.names or ("",))
 
 
-def test_no_other_role_is_shipped() -> None:
-    assert shipped().keys() == ROLES.keys()
+@pytest.mark.parametrize("role", roles())
+def test_a_role_of_the_examples_grants_exactly_what_is_asked_for(role: str) -> None:
+    assert singly(shipped()[role]) == singly(roles()[role])
 
 
-def test_no_role_is_more_than_a_namespace_needs() -> None:
-    granted = [entry for name, entries in shipped().items() if name != "progressive-delivery-remove" for entry in entries]
-    assert not [entry for entry in granted if "*" in entry or entry[2] in ("delete", "deletecollection", "escalate", "bind", "impersonate")]
+def test_there_is_no_other_role() -> None:
+    assert shipped().keys() == roles().keys()
+
+
+def test_only_a_removal_may_delete_and_nobody_may_do_everything() -> None:
+    granted = [entry for name, rules in shipped().items() if not name.startswith("remove/") for entry in singly(rules)]
+    assert not [entry for entry in granted if "*" in entry or entry[2] in ("delete", "deletecollection", "escalate", "bind", "impersonate", "update")]
+
+
+def test_the_examples_name_every_object_whose_name_is_known() -> None:
+    unnamed = {(resource, verb) for rules in shipped().values() for _group, resource, verb, name in singly(rules) if not name}
+    assert {(resource, verb) for resource, verb in unnamed if verb not in ("create", "list")} == {("replicasets", "get")}
 
 
 def test_a_walk_over_services_alone_needs_nothing_of_a_gateway() -> None:
-    over_services = dataclasses.replace(canary(), provider="kubernetes")
-    assert permissions.needed(over_services, is_object=False) == {"test": permissions.WALK}
+    objects = permissions.objects_of(canary(provider=flagger.KUBERNETES))
+    assert {rule.group for rule in permissions.walk(objects) + permissions.create(objects)} == {"", "apps", "discovery.k8s.io", "policy"}
 
 
 def test_a_document_from_a_file_needs_nothing_of_flagger() -> None:
     assert not [rule for rule in permissions.needed(canary(), is_object=False)["test"] if rule.group == "flagger.app"]
 
 
-def test_templates_and_their_secrets_are_read_where_they_are() -> None:
+def test_a_walk_that_finds_everything_creates_nothing() -> None:
+    assert not [rule for rule in permissions.needed(canary(), is_object=True)["test"] if "create" in rule.verbs]
+
+
+def test_templates_and_their_secrets_are_read_where_they_are_by_name() -> None:
     check = Check(0, "errors", False, 60, None, 1, "up", provider=MetricProvider(address="http://p", secret="s", namespace="metrics"))
-    needed = permissions.needed(canary(check), is_object=True, from_cluster=["metrics"])
-    assert needed["metrics"] == permissions.TEMPLATE + permissions.SECRET
-    assert set(permissions.CANARY_OBJECT) <= set(needed["test"])
+    needed = permissions.needed(canary(check), is_object=True, from_cluster=[("metrics", "errors"), ("metrics", "delays")])
+    assert needed["metrics"] == (Rule("flagger.app", "metrictemplates", ("get",), ("delays", "errors")), Rule("", "secrets", ("get",), ("s",)))
+    assert set(permissions.canary_object("podinfo")) <= set(needed["test"])
 
 
-def test_what_is_missing_is_said_as_it_is_granted() -> None:
-    missing = [Rule("", "services", ("create", "patch")), Rule("apps", "deployments/scale", ("patch",))]
-    assert permissions.sentence("test", missing) == "in namespace test: create, patch services; patch deployments.apps/scale"
+def test_a_copy_of_a_budget_that_is_not_there_yet_has_to_be_made() -> None:
+    changed = Rule("policy", "poddisruptionbudgets", ("get", "patch"), ("a-primary", "b-primary"))
+    assert permissions.budgets(["a-primary", "b-primary"], ["a-primary"]) == (changed, Rule("policy", "poddisruptionbudgets", ("create",)))
+    assert permissions.budgets(["a-primary", "b-primary"], ["a-primary", "b-primary", "c"]) == (changed,)
+    assert permissions.budgets([]) == ()
+
+
+@pytest.mark.parametrize("options", [{}, {"route": "adopted"}, {"route": "adopted", "route_name": "public"}])
+@pytest.mark.parametrize("service", [{}, {"name": "shop"}])
+def test_a_document_that_nobody_has_parsed_names_the_same_objects(options: dict[str, str], service: dict[str, str]) -> None:
+    document = {"spec": {"provider": "contour", "targetRef": {"name": "app"}, "service": service}}
+    parsed = dataclasses.replace(
+        canary(provider="contour"), target="app", service=Service(name=service.get("name", "app"), port=80, route=options.get("route_name", "")),
+        options=Options(route=options.get("route", "owned")))
+    assert permissions.objects_in("podinfo", document, options) == permissions.objects_of(parsed)
+
+
+@pytest.mark.parametrize("document", [None, {}, {"spec": []}, {"spec": {"targetRef": "app"}}])
+def test_of_a_document_that_cannot_be_read_only_the_record_has_a_name(document: dict[str, object] | None) -> None:
+    objects = permissions.objects_in("podinfo", document, {})
+    assert objects == Objects("podinfo")
+    assert {name for rule in permissions.walk(objects) for name in rule.names} == {"podinfo-canary", ANY}
+
+
+def test_what_is_missing_is_said_by_verb_resource_and_object() -> None:
+    missing = [Rule("", "services", ("create",)), Rule("apps", "deployments/scale", ("patch",), ("podinfo", "podinfo-primary")),
+               Rule("", "configmaps", ("get", "watch"), ("podinfo-canary",)), Rule("gateway.networking.k8s.io", "httproutes", ("patch",), (ANY,))]
+    assert permissions.sentence("test", missing).split("; ") == [
+        "may not create services in test",
+        "may not patch deployments/scale in test (apps: podinfo, podinfo-primary)",
+        "may not get, watch configmaps in test (podinfo-canary)",
+        "may not patch httproutes in test (gateway.networking.k8s.io)",
+    ]

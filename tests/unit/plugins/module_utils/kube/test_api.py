@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import KubeError
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.permissions import ANY
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import JSON_PATCH, UNKNOWN_KIND, Permission
 
@@ -248,6 +249,7 @@ RULES = [
     (GET_DEPLOYMENTS, True), (Permission("delete", "apps", "deployments"), False), (Permission("create", "", "events"), True),
     (Permission("patch", "apps", "deployments/scale"), True), (Permission("patch", "apps", "deployments", "podinfo"), True),
     (Permission("patch", "apps", "deployments", "other"), False), (Permission("patch", "apps", "deployments"), False),
+    (Permission("patch", "apps", "deployments", ANY), True), (Permission("watch", "apps", "deployments", ANY), False),
     (Permission("get", "", "pods/log"), True), (Permission("get", "batch", "deployments"), False),
 ])
 def test_one_request_tells_what_is_not_allowed(server: Any, rule: Permission, allowed: bool) -> None:
@@ -256,13 +258,14 @@ def test_one_request_tells_what_is_not_allowed(server: Any, rule: Permission, al
     assert len(server.asked) == 1
 
 
+@pytest.mark.parametrize(("name", "asked"), [("podinfo", "podinfo"), (ANY, "")])
 @pytest.mark.parametrize("allowed", [True, False])
-def test_where_the_list_of_rules_is_not_whole_the_server_is_asked_about_the_rest(server: Any, allowed: bool) -> None:
-    rest = Permission("patch", "apps", "deployments/status", "podinfo")
+def test_where_the_list_of_rules_is_not_whole_the_server_is_asked_about_the_rest(server: Any, allowed: bool, name: str, asked: str) -> None:
+    rest = Permission("patch", "apps", "deployments/status", name)
     server.says(server.json(201, {"status": {"resourceRules": RULES, "incomplete": True}}), server.json(201, {"status": {"allowed": allowed}}))
     assert server.api().access("test", [GET_DEPLOYMENTS, rest]) == ([] if allowed else [rest])
     assert json.loads(server.asked[1].body)["spec"]["resourceAttributes"] == {
-        "namespace": "test", "verb": "patch", "group": "apps", "resource": "deployments", "subresource": "status", "name": "podinfo"}
+        "namespace": "test", "verb": "patch", "group": "apps", "resource": "deployments", "subresource": "status", "name": asked}
 
 
 def test_a_permission_reads_as_people_say_it() -> None:

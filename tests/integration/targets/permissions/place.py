@@ -1,0 +1,195 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A canary in a namespace of its own, never walked or initialised, and users who lack one verb of the Roles of the examples each."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import os
+import pathlib
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import document as documents, services
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import KubeError
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Split
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import record as store, refs, routes, workloads
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api, Permission
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.client import make_api
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.services import ensure_services
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import Writer, ensure
+from ansible_collections.progressive.delivery.plugins.module_utils.routers import router_for
+from ansible_collections.progressive.delivery.plugins.module_utils.verb import Call, Verb
+
+RBAC = "rbac.authorization.k8s.io"
+PROVIDERS = {"gatewayapi": "gatewayapi:v1", "contour": "contour", "traefik": "traefik", "kubernetes": "kubernetes"}
+SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Verbed:
+    """One verb of one rule: which file and Role, the number of the rule in it, group, resource and verb."""
+
+    file: str
+    role: str
+    rule: int
+    group: str
+    resource: str
+    verb: str
+    names: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.role}-{self.rule}-{self.verb}-{self.resource.replace('/', '-')}"
+
+
+def roles_of(file: str) -> list[dict[str, Any]]:
+    """The Roles in one file of the examples."""
+    first = os.environ["ANSIBLE_COLLECTIONS_PATH"].split(os.pathsep)[0]
+    text = (pathlib.Path(first) / "ansible_collections/progressive/delivery/examples/rbac" / f"{file}.yml").read_text(encoding="utf-8")
+    return list(yaml.safe_load_all(text))
+
+
+def verbs_of(file: str) -> list[Verbed]:
+    return [Verbed(file, role["metadata"]["name"], index, rule["apiGroups"][0], rule["resources"][0], verb, tuple(rule.get("resourceNames", ())))
+            for role in roles_of(file) for index, rule in enumerate(role["rules"]) for verb in rule["verbs"]]
+
+
+@dataclass
+class Place:
+    """A canary in a namespace of its own, and who may do what there."""
+
+    admin: Api
+    kubeconfig: str
+    lab: Mapping[str, str]
+    provider: str
+    namespace: str = field(default_factory=lambda: f"permissions-{uuid.uuid4().hex[:8]}")
+    prepared: set[str] = field(default_factory=set)
+
+    def make(self) -> None:
+        """The target, its budget, the Canary object, and the template and Secret that this names."""
+        self._create(refs.Ref("", "v1", "namespaces", "", self.namespace, "Namespace"), {})
+        labels = {"app": "podinfo"}
+        container = {"name": "app", "image": "lab.local/testapp:1", "imagePullPolicy": "Never", "ports": [{"name": "http", "containerPort": 9898}]}
+        template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
+        self._create(refs.deployment(self.namespace, "podinfo"), {"spec": {"replicas": 0, "selector": {"matchLabels": labels}, "template": template}})
+        self._create(refs.pod_disruption_budget(self.namespace, "podinfo"), {"spec": {"maxUnavailable": 1, "selector": {"matchLabels": labels}}})
+        self._create(refs.secret(self.namespace, "prometheus"), {"stringData": {"token": "sesame-4711"}})
+        self._create(refs.metric_template(self.namespace, "error-rate"), self._template())
+        self._create(refs.canary(self.namespace, "podinfo"), {"spec": self._spec()})
+        for root in self._roots():
+            self._create(*root)
+        self._until("the Deployment's controller has seen it", lambda: self.admin.get(refs.deployment(self.namespace, "podinfo")).get("status"))
+
+    def initialise(self) -> None:
+        """What a first walk leaves behind, but its weights were never walked on; the target has another revision than what was promoted."""
+        canary = self.canary()
+        writer = Writer(self.admin, canary.name, 1)
+        workloads.create_primary(writer, canary, 0)
+        ensure_services(writer, canary, services.ROLES)
+        if canary.splits:
+            router = router_for(canary)
+            ensure(writer, routes.ref(canary), lambda: router.desired(canary, Split(100, 0)), dict, claim=True)
+            self._until("the route is accepted", lambda: router.accepted(self.admin.get(routes.ref(canary)), canary)[0])
+        record = Record(canary.name, canary.namespace, phase="Initialized", identity=canary.identity, epoch=1)
+        store.write(self.admin, store.Stored(self.namespace, "podinfo"), record)
+
+    def canary(self) -> Canary:
+        document = self.admin.get(refs.canary(self.namespace, "podinfo"))
+        return documents.parse(document, templates=[self.admin.get(refs.metric_template(self.namespace, "error-rate"))], source="object")
+
+    def may(self, user: str, files: tuple[str, ...], without: Verbed | None = None, roles: tuple[str, ...] = ()) -> None:
+        """Give a user the Roles of these files (of those, only ``roles`` where any are named), without one verb of one rule."""
+        for file in files:
+            for role in roles_of(file):
+                name = role["metadata"]["name"]
+                if roles and file in PROVIDERS and name not in roles:
+                    continue
+                namespace = self.lab["gateway"].split("/")[0] if file == "gateways" else self.namespace
+                self._grant(user, namespace, name, _without(role, self._fitted(file, role["rules"]), without))
+
+    def ask(self, verb: Verb, user: str, *, check_mode: bool = False, **params: Any) -> dict[str, Any]:
+        call = Call({**{name: option.get("default") for name, option in verb.options.items()}, "kubeconfig": self.kubeconfig, "impersonate_user": user,
+                     "canary_name": "podinfo", "canary_namespace": self.namespace, **params}, check_mode=check_mode)
+        return {**verb.run(call), "warned": call.warnings}
+
+    def until_known(self, user: str, *wanted: Permission) -> None:
+        """The server's authorizer hears of a new Role by a watch of its own."""
+        api = make_api({"kubeconfig": self.kubeconfig, "impersonate_user": user})
+        self._until(f"the server knows the Roles of {user}", lambda: not api.access(self.namespace, wanted))
+
+    def versions(self) -> dict[str, str]:
+        """Of all that a walk could have written, what it is called and which version it has."""
+        kinds = (refs.config_map, refs.service, refs.deployment, refs.event, refs.pod_disruption_budget, refs.canary, refs.http_route)
+        listed = [(kind(self.namespace).kind, item["metadata"]) for kind in kinds for item in self.admin.list(kind(self.namespace)).get("items") or []]
+        # Controllers write status and Events of their own.
+        return {f"{kind}/{one['name']}": str(one.get("generation") or "") for kind, one in listed if kind != "Event" and one["name"] != "kube-root-ca.crt"}
+
+    def remove(self) -> None:
+        with contextlib.suppress(KubeError):
+            self.admin.delete(refs.Ref("", "v1", "namespaces", "", self.namespace, "Namespace"))
+        namespace = self.lab["gateway"].split("/")[0]
+        for name in self.prepared:
+            for kind in ("roles", "rolebindings"):
+                with contextlib.suppress(KubeError):
+                    self.admin.delete(refs.Ref(RBAC, "v1", kind, namespace, name, kind))
+
+    # Inside
+
+    def _grant(self, user: str, namespace: str, name: str, role: dict[str, Any]) -> None:
+        unique = f"{name}-{user}-{self.namespace}"
+        if namespace != self.namespace:
+            self.prepared.add(unique)
+        self._create(refs.Ref(RBAC, "v1", "roles", namespace, unique, "Role"), {"rules": role["rules"]})
+        self._create(refs.Ref(RBAC, "v1", "rolebindings", namespace, unique, "RoleBinding"), {
+            "roleRef": {"apiGroup": RBAC, "kind": "Role", "name": unique}, "subjects": [{"kind": "User", "name": user, "apiGroup": RBAC}]})
+
+    def _fitted(self, file: str, rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The Gateway of the lab has a name of its own."""
+        return [{**rule, "resourceNames": [self.lab["gateway"].split("/")[1]]} for rule in rules] if file == "gateways" else rules
+
+    def _spec(self) -> dict[str, Any]:
+        namespace, name = self.lab["gateway"].split("/")
+        routed = {"hosts": [f"{self.namespace}.example.com"], "gatewayRefs": [{"namespace": namespace, "name": name}]}
+        metric = {"name": "errors", "templateRef": {"name": "error-rate"}, "interval": "1m", "thresholdRange": {"max": 1}}
+        analysis = {"interval": "10s", "threshold": 2, "metrics": [metric]}
+        steps = {"iterations": 2} if self.provider == "kubernetes" else {"stepWeight": 25, "maxWeight": 50}
+        return {
+            "provider": self.provider, "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "podinfo"},
+            "service": {"port": 80, "targetPort": "http", **(routed if self.provider == "gatewayapi:v1" else {})}, "analysis": {**analysis, **steps},
+        }
+
+    def _template(self) -> dict[str, Any]:
+        provider = {"type": "prometheus", "address": self.lab["prometheus_url"], "secretRef": {"name": "prometheus"}}
+        return {"spec": {"provider": provider, "query": "vector(0)"}}
+
+    def _roots(self) -> list[tuple[refs.Ref, dict[str, Any]]]:
+        if self.provider != "contour":
+            return []
+        included = {"virtualhost": {"fqdn": f"{self.namespace}.example.com"}, "includes": [{"name": "podinfo", "conditions": [{"prefix": "/"}]}]}
+        return [(refs.Ref("projectcontour.io", "v1", "httpproxies", self.namespace, "root", "HTTPProxy"), {"spec": included})]
+
+    def _create(self, ref: refs.Ref, body: Mapping[str, Any]) -> None:
+        metadata = {"name": ref.name, **({"namespace": ref.namespace} if ref.namespace else {})}
+        self.admin.create(ref, {"apiVersion": ref.api_version, "kind": ref.kind, "metadata": metadata, **body})
+
+    def _until(self, what: str, condition: Callable[[], Any]) -> None:
+        deadline = time.monotonic() + SECONDS
+        while not condition():
+            assert time.monotonic() < deadline, f"waited {SECONDS:g} s in vain until {what}"
+            time.sleep(0.05)
+
+
+def _without(role: dict[str, Any], rules: list[dict[str, Any]], left_out: Verbed | None) -> dict[str, Any]:
+    kept = copy.deepcopy(rules)
+    if left_out is not None and role["metadata"]["name"] == left_out.role:
+        kept[left_out.rule]["verbs"].remove(left_out.verb)
+    return {"rules": [rule for rule in kept if rule["verbs"]]}

@@ -1,0 +1,120 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The Roles of examples/rbac are enough, and every verb of them is missed: by preflight, in words, before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Permission
+from ansible_collections.progressive.delivery.plugins.modules import canary_info, canary_preflight
+from place import PROVIDERS, Place, Verbed, verbs_of
+
+PREFLIGHT = canary_preflight.VERB
+BESIDES = ("canary-object", "metric-templates", "secrets")      # what the document of these tests needs besides
+LOOKS = ("preflight", "gateways")
+BEGINNING, WALKING = ("podinfo-walk", "podinfo-initialise"), ("podinfo-walk",)
+OPTIONAL = {"events"}
+
+Places = Callable[[str, bool], Place]
+
+
+def _known(place: Place, user: str) -> None:
+    """Roles are made in this order, and heard of in it: with the last one, all are known."""
+    place.may(user, ("watchdog",))
+    place.until_known(user, Permission("list", "", "configmaps"))
+
+
+def _lacking(place: Place, lacked: Verbed, files: tuple[str, ...], roles: tuple[str, ...], **params: str) -> dict[str, object]:
+    user = f"lacks-{str(lacked).lower()}"
+    place.may(user, files, lacked, roles)
+    _known(place, user)
+    return place.ask(PREFLIGHT, user, **params)
+
+
+@pytest.mark.parametrize("initialised", [False, True], ids=["first-walk", "later-walk"])
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_the_roles_are_enough(place_of: Places, provider: str, initialised: bool) -> None:
+    place = place_of(provider, initialised)
+    place.may("somebody", (provider, *BESIDES, *LOOKS), roles=WALKING if initialised else BEGINNING)
+    _known(place, "somebody")
+    result = place.ask(PREFLIGHT, "somebody")
+    assert not result.get("failed"), result["msg"]
+    assert len(place.ask(PREFLIGHT, "somebody", check_mode=True)["plan"]) > 3
+    assert result["glance"] == "" and not [text for text in result["warned"] if "permission" in text], result["warned"]
+
+
+@pytest.mark.parametrize(("provider", "lacked"), [
+    pytest.param(provider, lacked, id=f"{provider}-{lacked}") for provider in PROVIDERS
+    for lacked in verbs_of(provider) + (verbs_of("canary-object") + verbs_of("metric-templates") + verbs_of("secrets") if provider == "gatewayapi" else [])])
+def test_a_verb_that_is_missing_is_named_before_the_first_write(place_of: Places, provider: str, lacked: Verbed) -> None:
+    initialised = lacked.role == "podinfo-walk"
+    place = place_of(provider, initialised)
+    before = place.versions()
+    result = _lacking(place, lacked, (provider, *BESIDES), WALKING if initialised else BEGINNING)
+    sentence = f"may not {lacked.verb} {lacked.resource} in {place.namespace}"
+    if lacked.resource in OPTIONAL:
+        assert not result.get("failed"), result["msg"]
+        assert [text for text in result["warned"] if sentence in text], result["warned"]
+    else:
+        assert result.get("failed"), "it was not missed"
+        assert sentence in result["msg"] and "examples/rbac" in result["msg"], result["msg"]
+        assert result["msg"].count("may not ") == 1, result["msg"]
+        assert all(name in result["msg"] for name in lacked.names), result["msg"]
+    assert place.versions() == before
+
+
+@pytest.mark.parametrize("lacked", [lacked for file in LOOKS for lacked in verbs_of(file)], ids=str)
+def test_what_preflight_looks_at_is_optional(place_of: Places, lacked: Verbed) -> None:
+    place = place_of("gatewayapi", True)
+    result = _lacking(place, lacked, ("gatewayapi", *BESIDES, *LOOKS), WALKING)
+    assert not result.get("failed"), result["msg"]
+    told = [text for text in result["warned"] if "no permission to get Gateway" in text]
+    assert len(told) == (lacked.file == "gateways"), result["warned"]
+
+
+def test_without_any_right_everything_is_named_at_once(place_of: Places) -> None:
+    place = place_of("gatewayapi", False)
+    result = place.ask(PREFLIGHT, "nobody")
+    wanted = [lacked for lacked in verbs_of("gatewayapi") + verbs_of("canary-object")
+              if lacked.resource not in OPTIONAL and lacked.resource != "poddisruptionbudgets"]
+    said = " ".join(str(result["msg"]).replace(",", " ").split())
+    assert [str(lacked) for lacked in wanted if lacked.verb not in said or f" {lacked.resource} in {place.namespace}" not in said] == []
+
+
+def test_several_that_are_missing_are_named_at_once(place_of: Places) -> None:
+    place = place_of("gatewayapi", False)
+    place.may("walker", ("gatewayapi", "canary-object"), roles=WALKING)
+    place.may("walker", ("metric-templates",))
+    _known(place, "walker")
+    message = place.ask(PREFLIGHT, "walker")["msg"]
+    for resource in ("services", "deployments", "httproutes", "configmaps", "poddisruptionbudgets"):
+        assert f"may not create {resource} in {place.namespace}" in message, message
+    assert f"may not get secrets in {place.namespace} (prometheus)" in message, message
+
+
+@pytest.mark.parametrize("lacked", verbs_of("remove"), ids=str)
+def test_a_removal_names_what_it_may_not_delete(place_of: Places, lacked: Verbed) -> None:
+    place = place_of("gatewayapi", True)
+    before = place.versions()
+    result = _lacking(place, lacked, ("gatewayapi", *BESIDES, "remove"), WALKING, state="absent")
+    assert result.get("failed") and f"may not delete {lacked.resource} in {place.namespace}" in result["msg"], result
+    assert place.versions() == before
+
+
+def test_the_roles_are_enough_for_a_removal(place_of: Places) -> None:
+    place = place_of("gatewayapi", True)
+    place.may("remover", ("gatewayapi", *BESIDES, "remove"), roles=WALKING)
+    _known(place, "remover")
+    result = place.ask(PREFLIGHT, "remover", state="absent")
+    assert not result.get("failed") and result["glance"] == "", result
+
+
+def test_a_watchdog_says_what_it_may_not_list(place_of: Places) -> None:
+    place = place_of("gatewayapi", True)
+    place.may("dog", ("gatewayapi",), roles=WALKING)
+    message = place.ask(canary_info.VERB, "dog", namespace=place.namespace)["msg"]
+    assert f"no permission to list ConfigMap objects in {place.namespace} (403)" in message, message
