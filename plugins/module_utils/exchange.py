@@ -28,6 +28,7 @@ from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils import third_party
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import shown
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.credentials import WITHHELD
 
 _CHUNK = 1024
 
@@ -67,6 +68,9 @@ def exchange(request: Request) -> Reply:
     Raises MissingLibrary without the requests library.
     """
     third_party.require("requests")
+    if WITHHELD in request.url or any(WITHHELD in value for value in request.headers.values()):
+        return Reply(failure=f"{_place(request)}: not asked, since no record keeps the credentials of a document: run it with canary_file, canary_spec or its "
+                             "Canary object")
     deadline = time.monotonic() + request.timeout
     # The library's own time-outs hold for one read, and for no look-up of a name: whatever still hangs at the deadline
     # is left behind in a thread that does not keep the process alive.

@@ -15,12 +15,15 @@ from traceback import walk_tb
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import model
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.shown import url
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.shown import printable as printable_text, url
 
 # The keys of a kubeconfig whose values are secret. Every other text in it ("default", "v1") is also in our results.
 _SECRET_KEYS = frozenset(
     ("token", "password", "client-key-data", "client-certificate-data", "access-token", "id-token", "refresh-token", "client-secret")
 )
+
+# Results that hold a document: what people wrote has line breaks, and the credentials in it are sent as they are.
+_THEIRS = frozenset(("document", "credentials", "memory"))
 
 _OURS = re.compile(r"progressive/delivery/(plugins/.*)$")
 
@@ -47,6 +50,19 @@ def _finite(value: Any, path: str, warn: Callable[[str], None]) -> Any:
         warn(f"{path} is {value}, which is not a finite number: given as null")
         return None
     return value
+
+
+def printable(result: dict[str, Any]) -> dict[str, Any]:
+    """The result as terminals and logs may show it; what people wrote themselves, or what goes into the next task unread, stays as it is."""
+    return {key: value if key in _THEIRS else _printable(value) for key, value in result.items()}
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, str):
+        return printable_text(value)
+    if isinstance(value, dict):
+        return {key: _printable(item) for key, item in value.items()}
+    return [_printable(item) for item in value] if isinstance(value, list) else value
 
 
 def unexpected(verb: str, error: BaseException) -> str:

@@ -25,7 +25,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils import tidy
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, MissingLibrary
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Answer, Observation, Outcome, learn
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.shown import one_line
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.shown import one_line, printable
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.client import AUTH_OPTIONS, Api, make_api, prepare
 
 # A module that says nothing for longer trips the idle timeouts of ssh and of job runners (ANSIBLE 7). Seconds.
@@ -162,11 +162,11 @@ class Verb:
             if result.get("again"):
                 call.say(f"waiting: {call.waiting_for}")
                 result["memory"] = call.memory
-            result = tidy.plain(result, call.warn)
+            result = tidy.printable(tidy.plain(result, call.warn))
         except MissingLibrary:
             raise
         except CanaryError as error:
-            result = {"failed": True, "changed": False, "error": type(error).__name__, "msg": str(error)}
+            result = {"failed": True, "changed": False, "error": type(error).__name__, "msg": printable(str(error))}
         except Exception as error:
             result = {"failed": True, "changed": False, "error": type(error).__name__, "msg": tidy.unexpected(self.name, error)}
         if call.lines:

@@ -23,6 +23,11 @@ options:
     description: The frozen document, as M(progressive.delivery.canary_preflight) returns it.
     type: dict
     required: true
+  credentials:
+    description:
+      - What RV(progressive.delivery.canary_preflight#module:document) is without, as RV(progressive.delivery.canary_preflight#module:credentials) gives it.
+      - Left out, whatever needs a credential of the document is not asked, and counts as without an answer.
+    type: dict
   holder:
     description: Who walks, as M(progressive.delivery.canary_preflight) returns it.
     type: dict
@@ -159,6 +164,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.verb import C
 
 OPTIONS = {
     "document": {"type": "dict", "required": True},
+    "credentials": {"type": "dict", "no_log": False},      # nobody prints it; with no_log every word in it would vanish from results
     "holder": {"type": "dict", "required": True},
     "mode": {"type": "str", "choices": ["walk", "tick"], "default": "walk"},
     "on_wait": {"type": "str", "choices": ["wait", "end"], "default": "wait"},
@@ -170,7 +176,7 @@ OPTIONS = {
 
 
 def execute(call: Call) -> dict[str, Any]:
-    canary = thaw(call.params["document"])
+    canary = thaw(call.params["document"], call.params["credentials"])
     call.subject = f"{canary.namespace}/{canary.name}"
     one = Round(
         call.api, canary, load(Holder, call.params["holder"]), call.say, _announcer(canary),

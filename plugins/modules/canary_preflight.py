@@ -88,6 +88,12 @@ options:
     description: Whether to look at the cluster when a walk is about to begin. Without it, only the document is checked.
     type: bool
     default: true
+  credentials:
+    description:
+      - Return only the credentials that addresses and headers of the document hold, for the options of that name of M(progressive.delivery.canary_observe),
+        M(progressive.delivery.webhook_gate) and M(progressive.delivery.metric_check). For a task with C(no_log=true).
+    type: bool
+    default: false
   gitops_ignored:
     description:
       - Say that no GitOps tool puts back what a walk changes, because it was told to ignore these fields.
@@ -153,9 +159,22 @@ server:
   returned: success
   sample: https://10.0.0.1:6443
 document:
-  description: The frozen document with its templates and options, for the verbs of the walk.
+  description:
+    - The frozen document with its templates and options, for the verbs of the walk.
+    - Without the credentials that addresses and headers in it hold, so that neither output nor record shows them.
   type: dict
-  returned: success
+  returned: success, without O(credentials)
+withheld:
+  description: Where RV(document) has no credentials that the document has. O(credentials) gives them.
+  type: list
+  elements: str
+  returned: success, without O(credentials)
+  sample: [canary/spec/analysis/webhooks/0/url]
+credentials:
+  description: The texts with credentials that RV(document) is without, by their place in it.
+  type: dict
+  returned: with O(credentials)
+  sample: {"canary/spec/analysis/webhooks/0/url": "https://gate.example.com/?token=..."}
 holder:
   description: Who walks, for M(progressive.delivery.canary_observe) and M(progressive.delivery.canary_decide); new for every call.
   type: dict
@@ -258,6 +277,7 @@ OPTIONS = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "keep": {"type": "str", "choices": ["primary", "target"], "default": "primary"},
     "deep": {"type": "bool", "default": True},
+    "credentials": {"type": "bool", "default": False},
     "gitops_ignored": {"type": "bool", "default": False},
     "release": {"type": "dict", "default": {}},
     "take_over": {"type": "bool", "default": False},
@@ -315,6 +335,9 @@ def _lacks(call: Call, given: Given) -> str:
 
 
 def _checked(call: Call, given: Given) -> dict[str, Any]:
+    if call.params["credentials"]:
+        stored = store.salvaged(call.api, given.namespace, given.name)
+        return {"credentials": preflight.find(call.api, given, call.params["options"], stored).credentials}
     try:
         stored = store.read(call.api, given.namespace, given.name)
         problem = "" if stored.exists else "there is no record of a walk"
@@ -441,6 +464,7 @@ def _result(call: Call, found: Found, stored: store.Stored, target: Target, seen
         "canary": call.subject,
         "server": call.api.host,
         "document": found.frozen,
+        "withheld": sorted(found.credentials),
         "holder": dump(walker.me(run=uuid.uuid4().hex, pid=os.getppid() if call.in_process else 0)),
         "asked": _revision(target.walked_first),
         "glance": seen.verdict,

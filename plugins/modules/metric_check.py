@@ -97,6 +97,11 @@ options:
   document:
     description: The frozen document, as M(progressive.delivery.canary_preflight) returns it.
     type: dict
+  credentials:
+    description:
+      - What RV(progressive.delivery.canary_preflight#module:document) is without, as RV(progressive.delivery.canary_preflight#module:credentials) gives it.
+      - Left out, whatever needs a credential of the document is not asked, and counts as without an answer.
+    type: dict
   checks:
     description: Indexes of the entries of C(spec.analysis.metrics) to check, with O(document). Left out, all are checked.
     type: list
@@ -275,6 +280,7 @@ OPTIONS = {
     "insecure_skip_verify": {"type": "bool", "default": False},
     "timeout": {"type": "float", "default": 5},
     "document": {"type": "dict"},
+    "credentials": {"type": "dict", "no_log": False},      # nobody prints it; with no_log every word in it would vanish from results
     "checks": {"type": "list", "elements": "int"},
     "window": {"type": "float", "default": 0},
     "fail_when": {"type": "list", "elements": "str", "choices": [FAIL, UNKNOWN, NEVER], "default": [NEVER]},
@@ -286,7 +292,7 @@ OPTIONS_SECRET = ("", "options")
 
 def execute(call: Call) -> dict[str, Any]:
     if call.params["document"] is not None:
-        canary = thaw(call.params["document"])
+        canary = thaw(call.params["document"], call.params["credentials"])
         call.subject = f"{canary.namespace}/{canary.name}"
         checks, context = _chosen(canary, call.params["checks"]), context_of(canary)
         options = canary.options

@@ -78,6 +78,11 @@ options:
   document:
     description: The frozen document, as M(progressive.delivery.canary_preflight) returns it.
     type: dict
+  credentials:
+    description:
+      - What RV(progressive.delivery.canary_preflight#module:document) is without, as RV(progressive.delivery.canary_preflight#module:credentials) gives it.
+      - Left out, whatever needs a credential of the document is not asked, and counts as without an answer.
+    type: dict
   hooks:
     description: Indexes of the entries of C(spec.analysis.webhooks) to call, with O(document).
     type: list
@@ -236,6 +241,7 @@ OPTIONS = {
     "phase": {"type": "str", "default": "Progressing"},
     "checksum": {"type": "str", "default": ""},
     "document": {"type": "dict"},
+    "credentials": {"type": "dict", "no_log": False},      # nobody prints it; with no_log every word in it would vanish from results
     "hooks": {"type": "list", "elements": "int"},
     "fail_when": {"type": "list", "elements": "str", "choices": [REFUSED, NO_ANSWER, NEVER], "default": [NEVER]},
 }
@@ -252,7 +258,7 @@ class Named:
 def execute(call: Call) -> dict[str, Any]:
     canary: Canary | Named
     if call.params["document"] is not None:
-        canary = thaw(call.params["document"])
+        canary = thaw(call.params["document"], call.params["credentials"])
         hooks = _chosen(canary, call.params["hooks"])
     else:
         canary = Named(call.params["canary_name"], call.params["canary_namespace"])

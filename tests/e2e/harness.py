@@ -148,6 +148,7 @@ class Receiver(ThreadingHTTPServer):
     def __init__(self, on_ask: Callable[[], Any] = lambda: None) -> None:
         self.asked: list[dict[str, Any]] = []
         self.status = 200
+        self.says: Callable[[BaseHTTPRequestHandler], bytes] = lambda request: b""
         self.on_ask = on_ask                        # what it does about it before it answers
         super().__init__(("127.0.0.1", 0), _Receive)
         threading.Thread(target=self.serve_forever, daemon=True).start()
@@ -163,8 +164,10 @@ class _Receive(BaseHTTPRequestHandler):
         self.server.asked.append(body)
         self.server.on_ask()
         self.send_response(self.server.status)
-        self.send_header("Content-Length", "0")
+        text = self.server.says(self)
+        self.send_header("Content-Length", str(len(text)))
         self.end_headers()
+        self.wfile.write(text)
 
     def log_message(self, *arguments: Any) -> None:
         """Keep the test's output for what matters."""

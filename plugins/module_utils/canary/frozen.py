@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.credentials import restored
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger, parse, parse_options
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 
@@ -28,7 +29,8 @@ def freeze(canary: Mapping[str, Any], *, templates: list[Mapping[str, Any]], opt
     }
 
 
-def thaw(document: Mapping[str, Any]) -> Canary:
-    """The parsed document. Raises SpecError; a frozen document was valid when it was frozen."""
+def thaw(document: Mapping[str, Any], credentials: Mapping[str, str] | None = None) -> Canary:
+    """The parsed document, with its ``credentials`` put back. Raises SpecError; a frozen document was valid when it was frozen."""
+    document = restored(document, credentials) if credentials else document
     return parse(document["canary"], templates=document.get("templates") or (), options=parse_options(document.get("options") or {}),
                  source=document.get("source") or "spec")

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, LostLock
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.shown import excerpt
 
 PREFIX = "progressive.delivery/"
 EPOCH = PREFIX + "epoch"
@@ -75,7 +76,7 @@ def check(obj: Mapping[str, Any], canary: str, epoch: int) -> None:
     where = name_of(obj)
     other = annotations_of(obj).get(CANARY, "")
     if canary and other and other != canary:
-        raise CanaryError(f"{where} belongs to the canary {other} (annotation {CANARY}); one object can have one canary only, {canary} needs another one")
+        raise CanaryError(f"{where} belongs to the canary {excerpt(other)} (annotation {CANARY}); one object can have one canary only, {canary} needs another one")
     if epoch and canary and _released_by(obj, canary) > epoch:
         raise LostLock(f"{where} was given back when the canary {canary} was removed: this run began before that")
     if epoch and epoch_of(obj) > epoch:

@@ -18,6 +18,7 @@ from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import RecordError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Orders, TrafficOrder, WorkloadOrder, dump, load
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.shown import excerpt, one_line
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import GATES
 
 SCHEMA = 1
@@ -38,6 +39,7 @@ ANALYSING = (PROGRESSING, WAITING_PROMOTION)
 PHASES = (INITIALIZING, INITIALIZED, WAITING, PROGRESSING, WAITING_PROMOTION, PROMOTING, FINALISING, SUCCEEDED, FAILED, TERMINATING, TERMINATED)
 
 PREFIX = "progressive.delivery/"
+LONGEST_ORDER = 1000                    # characters of the text of an order, whose reason is told to everybody
 ORDER_WORDS = ("halt", "suspend", "abort", "promote", "resume", "remove")
 KEEP_PRIMARY = "primary"                # the target gets the promoted template before it serves again
 KEEP_TARGET = "target"                  # the target serves with the template that it has
@@ -215,10 +217,19 @@ def flagger_status(record: Record) -> dict[str, Any]:
 
 def dumps(record: Record) -> str:
     """The stored text. Keys are sorted, so that equal records are equal texts."""
-    body = dump(record)
+    body = _clean(dump(record))
     for attribute in _STATUS_FIELDS.values():
         del body[attribute]
     return json.dumps({"schema": SCHEMA, "status": flagger_status(record), "walk": body}, sort_keys=True, allow_nan=False, separators=(",", ":"))
+
+
+def _clean(value: Any) -> Any:
+    """What others said is kept as one line of what can be printed (ANSIBLE 23)."""
+    if isinstance(value, str):
+        return value if value.isascii() and value.isprintable() else one_line(value)
+    if isinstance(value, Mapping):
+        return {key: _clean(item) for key, item in value.items()}
+    return [_clean(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def loads(text: str) -> Record:
@@ -243,7 +254,7 @@ def loads(text: str) -> Record:
 
 def orders_of(annotations: Mapping[str, str]) -> Orders:
     """People's orders from the record's annotations. An approval is ``approve.<gate>: "<revision> <run> <by>"`` or JSON."""
-    words = {word: annotations.get(PREFIX + word, "") for word in ORDER_WORDS}
+    words = {word: excerpt(annotations.get(PREFIX + word, ""), LONGEST_ORDER) for word in ORDER_WORDS}
     # An annotation without text is still an order.
     words = {word: (text or "yes") if PREFIX + word in annotations else "" for word, text in words.items()}
     approvals = []
@@ -255,7 +266,7 @@ def orders_of(annotations: Mapping[str, str]) -> Orders:
             parsed = json.loads(text) if text.startswith("{") else {"revision": text}
         except (ValueError, RecursionError):
             parsed = {}
-        approvals.append({"gate": gate, **{str(key): str(value) for key, value in parsed.items()}})
+        approvals.append({"gate": gate, **{str(key): excerpt(str(value)) for key, value in parsed.items()}})
     if words["remove"]:
         words["remove"], words["keep"] = _removal(words["remove"])
     return Orders(approvals=tuple(approvals), **words)

@@ -31,6 +31,16 @@ def one_line(text: str) -> str:
     return "".join(character for character in text if unicodedata.category(character) not in ("Cc", "Cf", "Cs")).strip()
 
 
+def printable(text: str) -> str:
+    """The text without escape sequences and control characters, on as many lines as it has: for what was not made of one line only."""
+    return text if text.isascii() and text.isprintable() else "\n".join(map(_printable, text.split("\n")))
+
+
+def _printable(line: str) -> str:
+    clean = one_line(line)
+    return clean if not line[:1].isspace() else line[:len(line) - len(line.lstrip(" "))] + clean
+
+
 def excerpt(text: str, limit: int = EXCERPT) -> str:
     """One line of at most ``limit`` characters, without control characters and runs of spaces."""
     line = " ".join(one_line(text).split())

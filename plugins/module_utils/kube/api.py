@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import shown
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import KubeError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.permissions import ANY
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs
@@ -32,6 +33,7 @@ STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 
 NOT_SENT = "NotSent"                    # KubeError.reason: the request never reached the server
 UNTRUSTED = "Untrusted"                 # KubeError.reason: no TLS connection, and another attempt will not mend it
+LONGEST_MESSAGE = 600                   # characters of what the server, or a webhook of its, says
 UNKNOWN_KIND = "UnknownKind"            # KubeError.reason: the server does not serve this kind
 
 REQUEST_SECONDS = 10.0
@@ -247,7 +249,7 @@ class Api:
             for line in _lines(pieces):
                 event = json.loads(line)
                 if event["type"] == "ERROR":
-                    raise KubeError(f"watch {ref}: {event['object'].get('message', '')}", int(event["object"].get("code", 0)))
+                    raise KubeError(f"watch {ref}: {shown.excerpt(str(event['object'].get('message', '')), LONGEST_MESSAGE)}", int(event["object"].get("code", 0)))
                 yield event
                 if time.monotonic() >= end:
                     return
@@ -292,7 +294,7 @@ def _refusal(verb: str, ref: Ref, reply: Reply, host: str) -> KubeError:
     status = _status_of(reply)
     reason = str(status.get("reason") or "")
     message = str(status.get("message") or reply.body[:200].decode("utf-8", "replace"))
-    message = " ".join(message.split())[:600]
+    message = shown.excerpt(message, LONGEST_MESSAGE)
     if reply.status == 401:
         text = f"the API server {host} does not accept the credentials (401): check api_key, client_cert, or the user of the kubeconfig's context"
     elif reply.status == 403:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import KubeError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Told, rfc3339
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.shown import one_line
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
 
@@ -34,7 +35,7 @@ def emit(api: Api, involved: Mapping[str, str], messages: Sequence[Told]) -> lis
 
 
 def _event(involved: Mapping[str, str], message: Told, now: str) -> dict[str, Any]:
-    text = message.message.encode()[:LONGEST].decode(errors="ignore")
+    text = one_line(message.message).encode()[:LONGEST].decode(errors="ignore")
     return {
         "apiVersion": "v1",
         "kind": "Event",

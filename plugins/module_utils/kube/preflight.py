@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import document as documents_of, machine, marks, permissions
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states, removing, takeover, words
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.credentials import withheld
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError, SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.frozen import freeze, thaw
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.given import Given, kept_options
@@ -40,6 +41,7 @@ class Found:
     canary_object: Mapping[str, Any] | None = None
     told: tuple[str, ...] = ()          # what people should know of how it was found
     needed: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict)   # permissions of a walk, by namespace
+    credentials: Mapping[str, str] = field(default_factory=dict)           # what is left out of ``frozen``, by its place there
 
 
 @dataclass(frozen=True)
@@ -138,8 +140,8 @@ def _found(api: Api, document: Document, options: Mapping[str, Any], stored: Sto
     templates = [*document.templates, *fetched]
     canary = _parsed(document, templates, options)
     needed = permissions.needed(canary, document.source == "object", [(item["metadata"]["namespace"], item["metadata"]["name"]) for item in fetched])
-    frozen = freeze(document.canary, templates=templates, options=options, source=document.source)
-    return Found(canary, frozen, document.canary_object, told, needed)
+    frozen, texts = withheld(freeze(document.canary, templates=templates, options=options, source=document.source))
+    return Found(canary, frozen, document.canary_object, told, needed, texts)
 
 
 def _options(document: Document, options: Mapping[str, Any], stored: Stored) -> tuple[Mapping[str, Any], tuple[str, ...]]:

@@ -20,6 +20,7 @@ from typing import Any
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Split
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.patch import dotted, json_patch
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.shown import excerpt
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 from ansible_collections.progressive.delivery.plugins.module_utils.routers import ours, proportions
 
@@ -130,7 +131,7 @@ def accepted(obj: Mapping[str, Any], canary: Canary) -> tuple[bool, str]:
 def objection_of(obj: Mapping[str, Any]) -> str:
     """In Contour's own words."""
     status = obj.get("status") or {}
-    errors = [error.get("message", "") for condition in status.get("conditions") or () for error in condition.get("errors") or ()]
+    errors = [excerpt(str(error.get("message", ""))) for condition in status.get("conditions") or () for error in condition.get("errors") or ()]
     return "; ".join(filter(None, errors)) or status.get("description") or "it does not say why"
 
 

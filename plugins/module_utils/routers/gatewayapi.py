@@ -20,6 +20,7 @@ from typing import Any
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Split
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.patch import dotted, json_patch
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.shown import excerpt
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 from ansible_collections.progressive.delivery.plugins.module_utils.routers import ours, proportions
 
@@ -288,7 +289,7 @@ def _objection(status: Mapping[str, Any], generation: int) -> str:
         if int(condition.get("observedGeneration") or 0) < generation:
             return f"{kind} is reported for an older generation of the route"
         if condition.get("status") != "True":
-            return f"{kind} is {condition.get('status')} ({condition.get('reason', '')}): {condition.get('message', '')}"
+            return f"{kind} is {condition.get('status')} ({condition.get('reason', '')}): {excerpt(str(condition.get('message', '')))}"
     return ""
 
 

@@ -41,6 +41,7 @@ class Rule:
         times: how many from there on get it, 0 for all.
         status: for answer.
         headers: for answer.
+        message: for answer, what its Status says; by default which rule it is.
         seconds: for delay.
         pid: for kill, a process; group: for kill, a process group.
         abandon: for hold, cut the sender's connection at once and forward at the release all the same.
@@ -55,6 +56,7 @@ class Rule:
     times: int = 1
     status: int = 500
     headers: dict[str, str] = field(default_factory=dict)
+    message: str = ""
     seconds: float = 0.0
     pid: int = 0
     group: int = 0

@@ -150,7 +150,7 @@ class ProxyHandler(BaseHTTPRequestHandler):
             self.server.book.hold(struck)
         if rule.action == "answer":
             entry["status"] = rule.status
-            document = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": rule.status, "message": f"injected by {rule.name}"}
+            document = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": rule.status, "message": rule.message or f"injected by {rule.name}"}
             self._reply(rule.status, [("Content-Type", "application/json"), *rule.headers.items()], json.dumps(document).encode())
 
     def _after(self, rule: Rule | None) -> None:

@@ -14,6 +14,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.surrou
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.labels import includes
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.primary import Selector
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.shown import excerpt
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.seen import Seen
 
@@ -45,7 +46,7 @@ def _primary(canary: Canary, primary: Object, selector: Selector, findings: Find
 def _route(canary: Canary, route: Object, findings: Findings) -> None:
     if _is_ours(route, canary) and not canary.adopted:
         return
-    other = marks.annotations_of(route).get(marks.CANARY, "")
+    other = excerpt(marks.annotations_of(route).get(marks.CANARY, ""))
     if other and other != canary.name:
         findings.refuse(_NAME, f"{marks.name_of(route)} belongs to the canary {other}", _OTHER_NAME)
     elif not canary.adopted:

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.credentials import WITHHELD
 from ansible_collections.progressive.delivery.plugins.module_utils.exchange import Reply, Request, basic, credentials, exchange
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
@@ -171,3 +172,13 @@ def test_a_certificate_is_not_looked_at_when_nobody_wants_it(secure: str) -> Non
 def test_plain_http_at_a_tls_address_is_said_in_words(foreign: Any, behaviour: Any) -> None:
     foreign.behave(behaviour.cut(b""))
     assert "TLS" in get(foreign.url.replace("http:", "https:")).failure
+
+
+@pytest.mark.parametrize("request_", [
+    Request("GET", f"http://{WITHHELD}@127.0.0.1:1/"), Request("GET", f"http://127.0.0.1:1/?token={WITHHELD}"),
+    Request("GET", "http://127.0.0.1:1/", headers={"X-Key": WITHHELD}),
+])
+def test_nobody_is_asked_without_the_credentials_that_a_record_does_not_keep(request_: Request) -> None:
+    reply = exchange(request_)
+    assert "not asked, since no record keeps the credentials of a document" in reply.failure and WITHHELD not in reply.failure.replace("token=***", "")
+    assert (reply.status, reply.again) == (0, False)

@@ -61,3 +61,20 @@ def test_options_are_shown_without_those_left_out_and_without_what_mappings_and_
         "name": "podinfo", "context": None, "kubeconfig": KUBECONFIG, "hooks": [1, {"a": "b"}], "url": "https://me:s3cret@host/path?key=abc"}
     assert tidy.shown(given) == {
         "name": "podinfo", "kubeconfig": "(a mapping)", "hooks": [1, "(a mapping)"], "url": "https://host/path?key=***"}
+
+
+HOSTILE = "no\x1b[2J\x1b]0;owned\x07\r\nfatal: [forged]\x9b31m"
+
+
+def test_ansible_23_a_result_holds_nothing_that_terminals_obey() -> None:
+    shown = tidy.printable({"msg": HOSTILE, "outcomes": [{"why": HOSTILE, "value": 1.5}], "passed": False, "plan": None})
+    assert shown == {"msg": "no\nfatal: [forged]31m", "outcomes": [{"why": "no\nfatal: [forged]31m", "value": 1.5}], "passed": False, "plan": None}
+
+
+@pytest.mark.parametrize("text", ["- a: 1\n  b: [x]\n", "one\n- two", "", "\n", "Grüße\n  aus"])
+def test_text_of_several_lines_keeps_them(text: str) -> None:
+    assert tidy.printable({"diff": {"after": text}})["diff"]["after"] == text
+
+
+def test_a_document_stays_as_people_wrote_it() -> None:
+    assert tidy.printable({"document": {"query": HOSTILE}}) == {"document": {"query": HOSTILE}}

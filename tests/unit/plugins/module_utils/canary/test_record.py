@@ -41,10 +41,11 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.record
     rfc3339,
 )
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import CONFIRM_PROMOTION, GATES
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.shown import one_line
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-texts = st.text(max_size=12)
+texts = st.text(max_size=12).map(one_line)
 times = st.floats(0, 4e9, allow_nan=False)
 numbers = st.integers(0, 100)
 strings = st.dictionaries(texts, texts, max_size=3)
@@ -80,6 +81,20 @@ QUICK = settings(max_examples=60, deadline=None)
 def test_a_record_is_the_same_after_its_way_through_text(record: Record) -> None:
     assert loads(dumps(record)) == record
     assert dumps(loads(dumps(record))) == dumps(record)
+
+
+def test_ansible_23_what_others_said_is_kept_without_what_terminals_obey() -> None:
+    hostile = "no\x1b[2J\x1b]0;owned\x07\r\nfatal: [forged]\x9b31m"
+    record = Record("podinfo", "test", phase="Failed", outcome_why=hostile, due_why=hostile, untold=(Told(hostile, "Warning"),),
+                    evidence=({"at": 1.0, "checks": [{"name": hostile, "value": None}]},))
+    kept = loads(dumps(record))
+    assert {kept.outcome_why, kept.due_why, kept.untold[0].message, kept.evidence[0]["checks"][0]["name"]} == {"no fatal: [forged]31m"}
+
+
+def test_ansible_23_the_text_of_an_order_is_one_bounded_line() -> None:
+    orders = orders_of({order_key("abort"): "bad\x1b[2J\nnews " + "x" * 5000, order_key("approve", CONFIRM_PROMOTION): "9f86\r\n\x07"})
+    assert orders.abort.startswith("bad news x") and len(orders.abort) == 1000
+    assert orders.approvals == ({"gate": CONFIRM_PROMOTION, "revision": "9f86"},)
 
 
 @given(observations)

@@ -268,6 +268,15 @@ def test_where_the_list_of_rules_is_not_whole_the_server_is_asked_about_the_rest
         "namespace": "test", "verb": "patch", "group": "apps", "resource": "deployments", "subresource": "status", "name": asked}
 
 
+def test_ansible_23_what_a_webhook_of_the_server_says_is_one_bounded_line(server: Any) -> None:
+    said = "denied\\x1b[2J: {{ lookup('pipe', 'id') }}\\r\\nfatal: [forged] ".encode().decode("unicode_escape") + "x" * 5000
+    server.says(server.json(403, {"kind": "Status", "reason": "Forbidden", "message": said}))
+    with pytest.raises(KubeError) as caught:
+        server.api().patch(ROUTE, {})
+    assert str(caught.value).startswith("no permission to patch HTTPRoute test/podinfo (403): denied: {{ lookup('pipe', 'id') }} fatal: [forged] xxx")
+    assert len(str(caught.value)) < 700
+
+
 def test_a_permission_reads_as_people_say_it() -> None:
     assert str(Permission("patch", "apps", "deployments/scale", "podinfo")) == "patch deployments/scale.apps podinfo"
     assert str(Permission("get", "", "pods")) == "get pods"
