@@ -82,6 +82,9 @@ class Call:
         """The client of this call, made when it is first asked for: an exec credential plugin may cost a second (ANSIBLE 8)."""
         if self._api is None:
             self._api = make_api(self.params)
+            if not self._api.verified:
+                self.warn(f"validate_certs is false: the certificate of the API server {self._api.host} is not verified, so anybody on the way may answer in "
+                          "its place, and read the credentials")
         return self._api
 
     def warn(self, text: str) -> None:

@@ -299,6 +299,8 @@ def execute(call: Call) -> dict[str, Any]:
     else:
         checks, context = _alone(call.params), Context(timeout=call.params["timeout"])
         options = Options()
+        if call.params["insecure_skip_verify"]:
+            call.warn(f"insecure_skip_verify is true: the certificate of {formats.url_shown(call.params['address'])} is not verified")
     outcomes = measure_all(context, checks, confirmed_for=call.params["window"] or None, secrets=_secrets(call, checks))
     if call.params["document"] is None:
         for outcome in outcomes:

@@ -268,6 +268,8 @@ def execute(call: Call) -> dict[str, Any]:
     if not call.check_mode:
         answers = webhooks.ask(hooks, lambda hook: webhooks.payload(canary, call.params["phase"], call.params["checksum"], hook.metadata))
     if call.params["document"] is None:
+        if call.params["insecure_skip_verify"]:
+            call.warn(f"insecure_skip_verify is true: the certificate of {formats.url_shown(call.params['url'])} is not verified")
         _tell(call, hooks, answers)
     return _result(hooks, answers, call.params["fail_when"])
 

@@ -56,6 +56,7 @@ class Sender(Protocol):
     """What carries requests: see client.Transport."""
 
     host: str
+    verified: bool                      # whether the certificate is looked at, where there is one
 
     def send(self, method: str, path: str, query: Mapping[str, str], body: bytes | None, content_type: str, seconds: float) -> Reply:
         """One request and its answer."""
@@ -89,6 +90,10 @@ class Api:
     @property
     def host(self) -> str:
         return self._sender.host
+
+    @property
+    def verified(self) -> bool:
+        return self._sender.verified
 
     # Reads
 

@@ -200,6 +200,7 @@ class Transport:
         self._configuration = configuration
         self._headers = headers
         self.host: str = configuration.host
+        self.verified = bool(configuration.verify_ssl) or not self.host.startswith("https")
         self._pool = kubernetes.client.ApiClient(configuration).rest_client.pool_manager
         if self.host.startswith("https"):
             _load_tls(self._pool.connection_pool_kw, configuration)

@@ -170,6 +170,9 @@ def _template_provider(spec: Fields, namespace: str) -> MetricProvider:
         namespace=namespace,
         insecure_skip_verify=provider.flag("insecureSkipVerify"),
     )
+    if read.insecure_skip_verify:
+        provider.warn("insecureSkipVerify", f"is true: the certificate of {formats.url_shown(read.address)} is not verified, so anybody on the way may answer "
+                                            "in its place, and read the credentials")
     secret.refuse_rest()
     provider.refuse_rest(flagger.TEMPLATE_PROVIDER_NOT_YET)
     return read

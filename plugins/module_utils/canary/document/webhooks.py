@@ -39,5 +39,7 @@ def _hook(index: int, entry: Fields) -> Hook:
         mute_alert=entry.flag("muteAlert"),
         metadata=entry.text_map("metadata", secret=True),
     )
+    if hook.disable_tls:
+        entry.warn("disableTLS", f"is true: the certificate of {formats.url_shown(hook.url)} is not verified, so anybody on the way may answer in its place")
     entry.refuse_rest()
     return hook

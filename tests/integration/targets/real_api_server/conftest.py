@@ -31,6 +31,7 @@ class Line:
     def __init__(self, carrier: Any) -> None:
         self._carrier = carrier
         self.host = carrier.host
+        self.verified = carrier.verified
         self.stream = carrier.stream
         self.sent: list[tuple[str, str]] = []
         self.held: list[Callable[[], Reply]] = []

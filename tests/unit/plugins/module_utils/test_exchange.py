@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 import ssl
 import subprocess
@@ -43,6 +44,28 @@ def test_a_body_is_read_up_to_its_limit(foreign: Any, behaviour: Any) -> None:
     foreign.behave(behaviour.reply(200, "x" * 100_000))
     reply = get(foreign.url, limit=10)
     assert (reply.body, reply.cut) == (b"x" * 10, True)
+
+
+def test_a_body_that_swells_is_read_up_to_its_limit_too(foreign: Any, behaviour: Any) -> None:
+    small = gzip.compress(b"x" * 50_000_000)
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(small)}\r\n\r\n"
+    foreign.behave(behaviour.cut(head.encode() + small))
+    reply = get(foreign.url, limit=10)
+    assert (reply.body, reply.cut) == (b"x" * 10, True)
+
+
+@pytest.mark.parametrize("flood", [b"X-Flood: 1\r\n" * 100_000, b"X-Flood: " + b"1" * 1_000_000])
+def test_headers_without_end_are_given_up(foreign: Any, behaviour: Any, flood: bytes) -> None:
+    foreign.behave(behaviour.cut(b"HTTP/1.1 200 OK\r\n" + flood))
+    reply = get(foreign.url)
+    assert reply.status == 0 and reply.failure.startswith(f"{foreign.url}: ") and "1111" not in reply.failure
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_credentials_do_not_follow_a_redirect_to_another_host(foreign: Any, behaviour: Any, closed_port: int, status: int) -> None:
+    foreign.behave(behaviour.reply(status, Location=f"http://127.0.0.1:{closed_port}/"))
+    reply = exchange(Request("POST", foreign.url.replace("//", "//user:s3cret@"), headers={"X-Key": "s3cret"}, body=b"{}"))
+    assert (reply.status, reply.location, reply.failure, len(foreign.seen)) == (status, f"http://127.0.0.1:{closed_port}/", "", 1)
 
 
 def test_a_redirect_is_not_followed(foreign: Any, behaviour: Any) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.progressive.delivery.plugins.modules.webhook_gate import VERB
+from ansible_collections.progressive.delivery.plugins.module_utils.verb import Call
 
 
 @pytest.mark.parametrize(("status", "outcome", "allowed"), [(200, "allowed", True), (403, "refused", False), (503, "no_answer", False)])
@@ -106,3 +107,11 @@ def test_a_hook_that_is_not_in_the_document_is_refused(run_verb: Any, frozen: An
 
 def test_ansible_08_no_client_is_ever_made(run_verb: Any, foreign: Any) -> None:
     assert run_verb(VERB, url=foreign.url, kubeconfig="/nowhere")["allowed"]
+
+
+@pytest.mark.parametrize(("off", "told"), [(True, ["insecure_skip_verify is true: the certificate of URL is not verified"]), (False, [])])
+def test_whoever_turns_verification_off_is_warned(foreign: Any, off: bool, told: list[str]) -> None:
+    defaults = {name: option.get("default") for name, option in VERB.options.items()}
+    call = Call({**defaults, "url": foreign.url, "name": "gate", "insecure_skip_verify": off})
+    assert VERB.run(call)["allowed"] is True
+    assert call.warnings == [text.replace("URL", foreign.url) for text in told]

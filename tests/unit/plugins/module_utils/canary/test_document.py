@@ -517,3 +517,11 @@ def test_a_document_without_provider_takes_the_one_of_the_role_and_never_another
         parsed({"spec.provider": ...})
     with pytest.raises(SpecError, match="spec.provider: 'istio'"):
         parsed({"spec.provider": "istio"}, options=Options(provider="gatewayapi:v1"))
+
+
+def test_certificates_that_are_not_verified_are_warned_of() -> None:
+    off = {"spec.analysis.webhooks": [{"name": "gate", "type": "rollout", "url": "https://user:sesame@gate/?token=sesame", "disableTLS": True}]}
+    told, = warnings(off, "spec.analysis.webhooks[0].disableTLS")
+    assert "the certificate of https://gate/ is not verified" in told and "sesame" not in told
+    off["spec.analysis.webhooks"][0]["disableTLS"] = False
+    assert warnings(off, "spec.analysis.webhooks[0].disableTLS") == []
