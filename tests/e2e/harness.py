@@ -34,7 +34,7 @@ PORT = 9898
 WALKER = "release"          # the ServiceAccount that walks
 REPOSITORY = Path(__file__).resolve().parents[2]
 EXAMPLES = REPOSITORY / "examples" / "rbac"
-# By spec.provider, the file that has the Roles for a first walk and for every walk; and what a walk may need besides.
+# By spec.provider, how the files with the Roles for a first walk and for every walk end; and what a walk may need besides.
 ROLES_OF = {"gatewayapi:v1": "gatewayapi", "contour": "contour", "traefik": "traefik", "kubernetes": "kubernetes"}
 FOR_WALKS = ("canary-object", "metric-templates", "secrets", "preflight")
 FOR_SOME = ("remove", "watchdog")
@@ -288,8 +288,9 @@ class Release:
         self.apply(*walks, *(role for file in FOR_SOME for role in self.roles(file)), *(self._bound(role["metadata"]["name"]) for role in walks))
 
     def roles(self, file: str) -> list[dict[str, Any]]:
-        """The Roles of one file of the examples, for this canary."""
-        return list(yaml.safe_load_all((EXAMPLES / f"{file}.yml").read_text().replace("podinfo", self.name)))
+        """The Role of one file of the examples, for this canary; of a provider two, to initialise and to walk."""
+        paths = sorted(EXAMPLES.glob(f"{file}.yml")) or sorted(EXAMPLES.glob(f"*-{file}.yml"))
+        return [yaml.safe_load(path.read_text().replace("podinfo", self.name)) for path in paths]
 
     def _bound(self, role: str) -> dict[str, Any]:
         group = "rbac.authorization.k8s.io"

@@ -17,7 +17,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.docume
 WITHHELD = "__withheld__"
 
 _METRICS_SERVER = ("metrics_server", "canary_metrics_server")
-Path = tuple[str | int, ...]
+Path = tuple[Any, ...]                  # keys of mappings, indexes of lists
 
 
 def withheld(frozen: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:

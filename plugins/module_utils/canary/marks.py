@@ -76,7 +76,8 @@ def check(obj: Mapping[str, Any], canary: str, epoch: int) -> None:
     where = name_of(obj)
     other = annotations_of(obj).get(CANARY, "")
     if canary and other and other != canary:
-        raise CanaryError(f"{where} belongs to the canary {excerpt(other)} (annotation {CANARY}); one object can have one canary only, {canary} needs another one")
+        raise CanaryError(f"{where} belongs to the canary {excerpt(other)} (annotation {CANARY}); one object can have one canary only, "
+                          f"{canary} needs another one")
     if epoch and canary and _released_by(obj, canary) > epoch:
         raise LostLock(f"{where} was given back when the canary {canary} was removed: this run began before that")
     if epoch and epoch_of(obj) > epoch:

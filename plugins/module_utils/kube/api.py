@@ -254,7 +254,8 @@ class Api:
             for line in _lines(pieces):
                 event = json.loads(line)
                 if event["type"] == "ERROR":
-                    raise KubeError(f"watch {ref}: {shown.excerpt(str(event['object'].get('message', '')), LONGEST_MESSAGE)}", int(event["object"].get("code", 0)))
+                    said = shown.excerpt(str(event["object"].get("message", "")), LONGEST_MESSAGE)
+                    raise KubeError(f"watch {ref}: {said}", int(event["object"].get("code", 0)))
                 yield event
                 if time.monotonic() >= end:
                     return

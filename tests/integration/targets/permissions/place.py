@@ -52,10 +52,11 @@ class Verbed:
 
 
 def roles_of(file: str) -> list[dict[str, Any]]:
-    """The Roles in one file of the examples."""
+    """The Role in one file of the examples; of a provider two, to initialise and to walk."""
     first = os.environ["ANSIBLE_COLLECTIONS_PATH"].split(os.pathsep)[0]
-    text = (pathlib.Path(first) / "ansible_collections/progressive/delivery/examples/rbac" / f"{file}.yml").read_text(encoding="utf-8")
-    return list(yaml.safe_load_all(text))
+    examples = pathlib.Path(first) / "ansible_collections/progressive/delivery/examples/rbac"
+    paths = sorted(examples.glob(f"{file}.yml")) or sorted(examples.glob(f"*-{file}.yml"))
+    return [yaml.safe_load(path.read_text(encoding="utf-8")) for path in paths]
 
 
 def verbs_of(file: str) -> list[Verbed]:

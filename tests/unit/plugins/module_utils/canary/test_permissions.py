@@ -30,8 +30,8 @@ def roles() -> dict[str, tuple[Rule, ...]]:
     found = {}
     for name, provider in PROVIDERS.items():
         objects = permissions.objects_of(canary(provider=provider))
-        found[f"{name}/podinfo-initialise"] = permissions.create(objects) + permissions.budgets([COPY])[1:]
-        found[f"{name}/podinfo-walk"] = permissions.walk(objects) + permissions.EVENTS + permissions.budgets([COPY], [COPY])
+        found[f"initialise-{name}/podinfo-initialise"] = permissions.create(objects) + permissions.budgets([COPY])[1:]
+        found[f"walk-{name}/podinfo-walk"] = permissions.walk(objects) + permissions.EVENTS + permissions.budgets([COPY], [COPY])
     return {
         **found,
         "remove/podinfo-remove": permissions.removal(permissions.objects_of(canary()), [COPY]),
@@ -47,11 +47,11 @@ def roles() -> dict[str, tuple[Rule, ...]]:
 def shipped() -> dict[str, list[Rule]]:
     found = {}
     for path in EXAMPLES.glob("*.yml"):
-        for role in yaml.safe_load_all(path.read_text(encoding="utf-8")):
-            assert role["kind"] == "Role", f"{path.name} holds a {role['kind']}"
-            found[f"{path.stem}/{role['metadata']['name']}"] = [
-                Rule(group, resource, tuple(rule["verbs"]), tuple(rule.get("resourceNames", ())))
-                for rule in role["rules"] for group in rule["apiGroups"] for resource in rule["resources"]]
+        role = yaml.safe_load(path.read_text(encoding="utf-8"))
+        assert role["kind"] == "Role", f"{path.name} holds a {role['kind']}"
+        found[f"{path.stem}/{role['metadata']['name']}"] = [
+            Rule(group, resource, tuple(rule["verbs"]), tuple(rule.get("resourceNames", ())))
+            for rule in role["rules"] for group in rule["apiGroups"] for resource in rule["resources"]]
     return found
 
 
