@@ -43,8 +43,15 @@ def test_the_roles_are_enough(place_of: Places, provider: str, initialised: bool
     _known(place, "somebody")
     result = place.ask(PREFLIGHT, "somebody")
     assert not result.get("failed"), result["msg"]
-    assert len(place.ask(PREFLIGHT, "somebody", check_mode=True)["plan"]) > 3
     assert result["glance"] == "" and not [text for text in result["warned"] if "permission" in text], result["warned"]
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_the_roles_are_enough_for_the_plan_of_a_first_walk(place_of: Places, provider: str) -> None:
+    place = place_of(provider, False)
+    place.may("planner", (provider, *BESIDES), roles=BEGINNING)
+    _known(place, "planner")
+    assert len(place.ask(PREFLIGHT, "planner", check_mode=True)["plan"]) > 3
 
 
 @pytest.mark.parametrize(("provider", "lacked"), [
