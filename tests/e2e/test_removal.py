@@ -58,6 +58,7 @@ def test_safety_29_removed_after_a_promotion_and_begun_anew_without_a_failed_req
     by_name = release.walk(canary_file=None).wait()
     assert by_name.result["outcome"] == "unchanged", by_name.output[-4000:]
     assert release.get("deployment", "podinfo-primary") == {}
+    release.allow("podinfo-initialise")
     anew = release.walk().wait()
     assert anew.rc == 0 and release.phase() == "Initialized", anew.output[-4000:]
     (rule,) = release.get("httproute", "podinfo")["spec"]["rules"]
