@@ -45,10 +45,10 @@ def stand(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[.
 
 
 @pytest.fixture
-def tried(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """Counts one more of what the test tries; the sums are printed at the end."""
-    def count(what: str) -> None:
-        request.node.user_properties.append(("tried", what))
+def tried(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """``tried(what)``, ``tried(what, number)``: counts what the test tries; the sums are printed at the end."""
+    def count(what: str, number: int = 1) -> None:
+        request.node.user_properties.append(("tried", (what, number)))
     return count
 
 
@@ -72,6 +72,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for reports in terminalreporter.stats.values():
         for report in reports:
             if getattr(report, "when", "") == "call":
-                sums.update(what for key, what in report.user_properties if key == "tried")
+                for _key, (what, number) in (one for one in report.user_properties if one[0] == "tried"):
+                    sums[what] += number
     for what, count in sorted(sums.items()):
         terminalreporter.write_line(f"tried: {count} {what}")

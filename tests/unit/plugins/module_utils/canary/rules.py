@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import stage as stages
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Analysis
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.steps import next_promotion, sequence
 from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.canary.world import Done, World
@@ -64,10 +65,44 @@ def only_what_was_analysed_is_promoted(world: World) -> None:
             f"{order['revision'][:4]} was never judged at {top}%: {world.passed}"
 
 
+def nothing_unanalysed_is_ever_in_the_primary(world: World) -> None:
+    """SAFETY 17: a template that is given back to the primary was its own before."""
+    promoted = {one.workload.promote["revision"] for one in _promoted(world)} | world.first | world.edited
+    for one in world.done:
+        if one.workload and one.workload.restore is not None:
+            assert one.workload.restore["revision"] in promoted, f"{one.workload.restore} was never the primary's"
+
+
 def one_direction_at_a_time(world: World) -> None:
     """SAFETY 9."""
     for _at, where, decision in world.decisions:
         assert decision.traffic is None or decision.workload is None, where
+
+
+def weights_sum_to_100(world: World) -> None:
+    for one in world.done:
+        if one.traffic and one.traffic.split:
+            split = one.traffic.split
+            assert split.primary + split.canary == 100 and 0 <= split.canary <= 100, split
+
+
+def nothing_moves_while_it_is_suspended(world: World) -> None:
+    """But down: what was going down already, an abort, a weight that somebody raised by hand; and a removal, which a person ordered."""
+    for one in world.done:
+        if not one.seen.halted or one.record.removing:
+            continue
+        assert one.weight is None or one.weight <= one.live, f"canary from {one.live} to {one.weight}"
+        order = one.workload or WorkloadOrder()
+        assert order.promote is None and order.create_primary is None and not order.scale_target, order
+
+
+def ticks_come_neither_early_nor_in_bursts(world: World) -> None:
+    """SAFETY 12: what a weight is judged by is a whole interval of its own, however long nobody looked, unless a person opened its gate."""
+    judged = [(at, decision) for at, where, decision in world.decisions if where == stages.JUDGE]
+    shortest = min([world.canary.analysis.interval, *(one.canary.analysis.interval for one in world.done)])
+    for (before, first), (at, second) in zip(judged, judged[1:], strict=False):
+        if first.record.run == second.record.run and not any(before <= approved <= at for approved in world.approved_at):
+            assert at - before >= shortest, f"{second.record.run} was judged again after {at - before} s: {second.why}"
 
 
 def weights_are_those_of_the_plan(world: World) -> None:
@@ -167,7 +202,8 @@ def at_rest(world: World) -> None:
     assert world.weight == record.canary_weight == 0
     assert world.target is None or world.target.replicas == 0
     assert world.primary is not None and world.primary.endpoints(world.now) > 0
-    assert record.phase != states.SUCCEEDED or world.primary.revision == record.last_promoted or world.target.revision == world.primary.revision
+    assert record.phase != states.SUCCEEDED or world.primary.revision == record.last_promoted or world.target.revision == world.primary.revision \
+        or world.primary.revision in world.edited
 
 
 def users_are_never_left_alone(world: World) -> None:
@@ -198,7 +234,8 @@ def is_removed(world: World) -> None:
 ALL = (
     users_are_never_left_alone, everything_made_is_in_the_inventory,
     no_raise_to_somebody_who_is_not_ready, no_traffic_back_to_a_primary_that_does_not_answer, pods_go_only_without_weight_and_drained,
-    only_what_was_analysed_is_promoted, one_direction_at_a_time, weights_are_those_of_the_plan, weights_fall_to_known_ones,
+    only_what_was_analysed_is_promoted, nothing_unanalysed_is_ever_in_the_primary, one_direction_at_a_time, weights_sum_to_100,
+    nothing_moves_while_it_is_suspended, ticks_come_neither_early_nor_in_bursts, weights_are_those_of_the_plan, weights_fall_to_known_ones,
     nothing_is_promoted_at_the_threshold, users_meet_a_blue_green_canary_after_all_its_iterations,
     a_provider_without_weights_is_never_asked_for_one, a_raise_has_evidence_of_its_own, everything_is_said_in_words, a_line_is_one_line,
     nobody_is_asked_all_the_time, nobody_writes_all_the_time, phases_are_known,

@@ -150,6 +150,28 @@ def primary_scaled_by_hand(world: World) -> None:
         world.primary.scale(1, world.now)
 
 
+def record_is_deleted(world: World) -> None:
+    world.lose_record()
+
+
+def primary_is_deleted(world: World) -> None:
+    if world.primary:
+        world.lose_primary()
+
+
+def primary_is_back(world: World) -> None:
+    world.bring_primary_back()
+
+
+def primary_is_edited(letter: str) -> Event:
+    return named(f"primary gets {letter} by hand", lambda world: world.edit_primary(letter * 64))
+
+
+def service_is_lost(suffix: str) -> Event:
+    """Deleted, or edited so that it leads elsewhere."""
+    return named(f"Service {suffix or 'apex'} is lost", lambda world: world.services.discard(f"podinfo{suffix}"))
+
+
 def document(**changes: Any) -> Event:
     """The document is edited; what it may not change in a walk (identity) stays."""
     def happen(world: World) -> None:
@@ -167,7 +189,7 @@ def suspended(value: bool) -> Event:
     return named(f"suspended {value}", lambda world: setattr(world, "suspended", value))
 
 
-EVENTS = st.sampled_from([
+EVENTS: tuple[Event, ...] = (
     *(release(letter) for letter in "abc"),
     *(readiness(side, down=value) for side in ("target", "primary") for value in (True, False)),
     *(readiness(side, limping=value) for side in ("target", "primary") for value in (True, False)),
@@ -182,9 +204,13 @@ EVENTS = st.sampled_from([
     document(threshold=1), document(max_weight=20), document(max_weight=100, step_weight=50, step_weights=()), document(interval=30.0),
     document(manual_gates=GATES), document(manual_gates=()), document(skip_analysis=True), document(hooks=()),
     document(iterations=0), document(iterations=3), document(settle=0.0),
-])
-HAPPENINGS = st.lists(st.tuples(st.sampled_from((0.0, 0.0, 1.0, 3.0, 7.0, 12.0, 40.0, 200.0)), EVENTS), max_size=10)
-DOWNTIMES = st.lists(st.sampled_from((0.0, 2.0, 9.0, 45.0, 400.0, 3600.0)), min_size=6, max_size=6)
+    record_is_deleted, primary_is_deleted, primary_is_back, primary_is_edited("a"), primary_is_edited("d"),
+    service_is_lost("-primary"), service_is_lost("-canary"), service_is_lost(""),
+)
+PAUSES = (0.0, 0.0, 1.0, 3.0, 7.0, 12.0, 40.0, 200.0)
+ABSENCES = (0.0, 2.0, 9.0, 45.0, 400.0, 3600.0)
+HAPPENINGS = st.lists(st.tuples(st.sampled_from(PAUSES), st.sampled_from(EVENTS)), max_size=10)
+DOWNTIMES = st.lists(st.sampled_from(ABSENCES), min_size=6, max_size=6)
 BEGINNINGS = st.sampled_from((fresh, released))
 
 
@@ -211,11 +237,12 @@ def calm_down(world: World) -> None:
     world.suspended = False
     world.annotations.clear()
     route_is_accepted(world)
+    world.bring_primary_back()
     for side in (world.target, world.primary):
         if side is not None:
             side.down = side.limping = False
             side.sick.clear()
-            side.changed_at = min(side.changed_at, world.now)
+            side.changed_at = min(side.changed_at, world.now - side.takes)
     for minute in range(240):
         world.after(30.0 * minute, lambda now: now.resume())
         for gate_type in GATES:

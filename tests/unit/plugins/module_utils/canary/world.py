@@ -10,6 +10,7 @@ Time is simulated: nothing here sleeps. Weights are the canary's percent, times 
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 import functools
 import json
@@ -181,6 +182,7 @@ class World:
     now: float = BEGIN
     target: Deployment | None = None
     primary: Deployment | None = None
+    deleted_primary: Deployment | None = None
     services: set[str] = field(default_factory=set)
     apex_since: float = NEVER
     apex_takes: float = 1.0             # until its slices hold only pods of the primary
@@ -214,6 +216,9 @@ class World:
     iterated: list[tuple[float, str, int]] = field(default_factory=list)   # time, run and iteration of what was judged and passed without a weight
     by_hand: set[int] = field(default_factory=set)           # weights that people put on the route
     promote_ordered: bool = False
+    approved_at: list[float] = field(default_factory=list)
+    first: set[str] = field(default_factory=set)             # revisions that a primary was made with
+    edited: set[str] = field(default_factory=set)            # and that people put there
     harm: list[str] = field(default_factory=list)            # what users would have noticed
     patient_with: int = 3               # how often a hook may be asked again within half an interval: kills and orders bring new runs
 
@@ -294,8 +299,7 @@ class World:
         self.now = max(self.now, end)
 
     def after(self, seconds: float, event: Callable[[World], None]) -> None:
-        self.coming.append((self.now + seconds, event))
-        self.coming.sort(key=lambda item: item[0])
+        bisect.insort(self.coming, (self.now + seconds, event), key=lambda item: item[0])
 
     # -- as people change it --
 
@@ -315,6 +319,7 @@ class World:
     def approve(self, gate: str, **said: str) -> None:
         record = self.record
         body = {"revision": record.pinned.revision if record.pinned else "", "run": record.run, "by": "somebody", **said}
+        self.approved_at.append(self.now)
         self.annotations[order_key("approve", gate)] = json.dumps(body)
 
     def set_weight(self, weight: int) -> None:
@@ -328,6 +333,22 @@ class World:
     def lose_record(self) -> None:
         self.stored = ""
         self.annotations.clear()
+        self.patient_with += 1          # what was asked is forgotten with it
+
+    def lose_primary(self) -> None:
+        self.deleted_primary, self.primary = self.primary, None
+
+    def edit_primary(self, wanted: str) -> None:
+        """By hand: the note of what was promoted to it stays."""
+        if self.primary:
+            self.primary.template(wanted, self.now)
+            self.edited.add(wanted)
+
+    def bring_primary_back(self) -> None:
+        """Somebody applies again what was deleted; nothing where another is there by now."""
+        if self.deleted_primary is not None and self.primary is None:
+            self.primary = dataclasses.replace(self.deleted_primary, changed_at=self.now, had_pods=False)
+        self.deleted_primary = None
 
     # -- as it obeys --
 
@@ -370,6 +391,7 @@ class World:
             assert self.target
             self.primary = Deployment(self.canary.primary, self.target.revision, order.create_primary, of_any_revision=True, changed_at=self.now,
                                       template_at=self.now, had_pods=False, promoted=self.target.revision)
+            self.first.add(self.target.revision)
             self.held = True
         elif order.template_back is not None and self.target:
             self.target.template(order.template_back["revision"], self.now)
@@ -652,6 +674,7 @@ def released(document: Canary | None = None, wanted: str = B, **more: Any) -> Wo
     assert world.target
     world.target.scale(0, world.now)
     world.primary = Deployment(world.canary.primary, A, 2, of_any_revision=True, promoted=A)
+    world.first.add(A)
     world.held = True
     world.services = {world.canary.service.name, world.canary.service.primary_name, world.canary.service.canary_name}
     world.apex_since = world.now - 3600
