@@ -6,7 +6,8 @@
 It writes ``DIR/kubeconfig`` (the given one, pointed at the proxy) and ``DIR/requests.jsonl``, prints one line of JSON with its addresses when it is ready,
 and runs until it is told to end. Run it inside the lab's network namespace. README.md beside it has the rules.
 
-It speaks TLS with the certificate of the lab's API server, since kubectl and its kin give no token to a server without TLS.
+It speaks TLS with the certificate of the lab's API server, since kubectl and its kin give no token to a server without TLS. In front of any other server
+(``--upstream URL`` in place of ``--kubeconfig``: a Prometheus, a receiver of webhooks) it speaks HTTP, and there is no kubeconfig.
 """
 
 from __future__ import annotations
@@ -31,23 +32,26 @@ def main() -> None:
     """Serve until SIGTERM or SIGINT."""
     options = _options()
     options.folder.mkdir(parents=True, exist_ok=True)
-    server, authority = cluster_of(options.kubeconfig, options.folder)
+    server, authority = (options.upstream, None) if options.upstream else cluster_of(options.kubeconfig, options.folder)
+    plain = options.plain or bool(options.upstream)
     book, journal = RuleBook(), Journal(options.folder / "requests.jsonl", options.bodies)
     proxy = ProxyServer((HOST, options.port), server, authority, book, journal)
     control = ControlServer((HOST, options.control_port), book, journal)
-    if not options.plain:
+    if not plain:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(options.certificates / "apiserver.crt", options.certificates / "apiserver.key")
         proxy.socket = context.wrap_socket(proxy.socket, server_side=True, do_handshake_on_connect=False)
-    url = f"{'http' if options.plain else 'https'}://{HOST}:{proxy.server_address[1]}"
-    kubeconfig = options.folder / "kubeconfig"
-    write_kubeconfig(kubeconfig, url, token_of(options.kubeconfig), None if options.plain else options.certificates / "ca.crt")
+    url = f"{'http' if plain else 'https'}://{HOST}:{proxy.server_address[1]}"
+    address = {"url": url, "control": f"http://{HOST}:{control.server_address[1]}", "pid": os.getpid()}
+    if options.kubeconfig:
+        kubeconfig = options.folder / "kubeconfig"
+        write_kubeconfig(kubeconfig, url, token_of(options.kubeconfig), None if plain else options.certificates / "ca.crt")
+        address["kubeconfig"] = str(kubeconfig)
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_ignored: ended.set())
     threading.Thread(target=proxy.serve_forever, daemon=True).start()
     threading.Thread(target=control.serve_forever, daemon=True).start()
-    address = {"url": url, "control": f"http://{HOST}:{control.server_address[1]}", "kubeconfig": str(kubeconfig), "pid": os.getpid()}
     print(json.dumps(address), flush=True)
     ended.wait()
 
@@ -64,8 +68,10 @@ def cluster_of(kubeconfig: Path, folder: Path) -> tuple[str, Path | None]:
 
 def _options() -> argparse.Namespace:
     actions = "; ".join(f"{name}: {text}" for name, text in ACTIONS.items())
-    parser = argparse.ArgumentParser(description="A proxy in front of an API server with faults on command.", epilog=f"Actions of rules: {actions}.")
-    parser.add_argument("--kubeconfig", type=Path, required=True, help="JSON kubeconfig with a token: whom to forward to and as whom")
+    parser = argparse.ArgumentParser(description="A proxy in front of an API server, or any other, with faults on command.", epilog=f"Actions of rules: {actions}.")
+    behind = parser.add_mutually_exclusive_group(required=True)
+    behind.add_argument("--kubeconfig", type=Path, help="JSON kubeconfig with a token: whom to forward to and as whom")
+    behind.add_argument("--upstream", metavar="URL", help="http://HOST:PORT of any other server to forward to")
     parser.add_argument("--folder", type=Path, required=True, help="where the proxy's own kubeconfig and its log go")
     parser.add_argument("--port", type=int, default=0, help="port of the proxy, by default a free one")
     parser.add_argument("--control-port", type=int, default=0, help="port for rules, by default a free one")

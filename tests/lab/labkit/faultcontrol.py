@@ -23,22 +23,23 @@ class FaultProxy:
     """A running fault proxy; as a context manager it ends with the block.
 
     Args:
-        kubeconfig: whom to forward to and as whom (JSON, with a token).
-        folder: gets the proxy's kubeconfig and its log.
+        behind: whom to forward to; the kubeconfig of an API server (JSON, with a token), or the URL of any other server.
+        folder: gets the proxy's log, and its kubeconfig where it stands before an API server.
         options: further command-line options, such as ``--bodies``.
 
     The caller has to be inside the lab's network namespace.
     """
 
-    def __init__(self, kubeconfig: Path, folder: Path, options: Sequence[str] = ()) -> None:
-        command = [sys.executable, str(PROGRAM), f"--kubeconfig={kubeconfig}", f"--folder={folder}", *options]
+    def __init__(self, behind: Path | str, folder: Path, options: Sequence[str] = ()) -> None:
+        whom = f"--upstream={behind}" if isinstance(behind, str) else f"--kubeconfig={behind}"
+        command = [sys.executable, str(PROGRAM), whom, f"--folder={folder}", *options]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
         line = self._process.stdout.readline() if self._process.stdout else ""
         if not line:
             raise RuntimeError(f"the fault proxy ended with status {self._process.wait()}")
         addresses = json.loads(line)
         self.url: str = addresses["url"]
-        self.kubeconfig = Path(addresses["kubeconfig"])
+        self.kubeconfig = Path(addresses.get("kubeconfig", ""))
         self._control: str = addresses["control"]
 
     def __enter__(self) -> FaultProxy:

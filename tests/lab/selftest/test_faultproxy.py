@@ -181,5 +181,47 @@ class FaultProxyTest(unittest.TestCase):
             refusal.exception.close()
 
 
+class OtherServersTest(unittest.TestCase):
+    """In front of the lab's Prometheus, which speaks HTTP and knows no kubeconfig."""
+
+    def setUp(self) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        self.proxy = FaultProxy(os.environ["PROMETHEUS_URL"], Path(self.folder.name))
+        self.addCleanup(self.proxy.stop)
+
+    def ask(self, query: str, seconds: float = 10.0) -> tuple[int, str]:
+        """Status and value of an instant query by a form, as a webhook would be sent; errors of the connection rise."""
+        body = urllib.parse.urlencode({"query": query})
+        connection = http.client.HTTPConnection(urllib.parse.urlsplit(self.proxy.url).netloc, timeout=seconds)
+        try:
+            connection.request("POST", "/api/v1/query", body, {"Content-Type": "application/x-www-form-urlencoded"})
+            response = connection.getresponse()
+            answer = json.loads(response.read())
+            return response.status, answer["data"]["result"][0]["value"][1] if response.status == 200 else ""
+        finally:
+            connection.close()
+
+    def test_requests_pass_are_logged_and_there_is_no_kubeconfig(self) -> None:
+        self.assertEqual(self.ask("vector(7)"), (200, "7"))
+        self.assertEqual([(entry["method"], entry["path"], entry["status"]) for entry in self.proxy.log()], [("POST", "/api/v1/query", 200)])
+        self.assertEqual(list(Path(self.folder.name).glob("kubeconfig")), [])
+
+    def test_every_fault_strikes_there_too(self) -> None:
+        self.proxy.rule("answer", body="vector%281%29", status=503)
+        self.assertEqual([self.ask("vector(1)")[0] for _n in range(2)], [503, 200])
+        for action in ("cut_before", "cut_after", "cut_inside"):
+            self.proxy.rule(action, name=action, body="vector%282%29")
+            with self.subTest(action), self.assertRaises((ConnectionError, http.client.HTTPException)):
+                self.ask("vector(2)")
+            self.proxy.clear()
+        reached = {entry["action"]: entry["status"] for entry in self.proxy.log() if entry.get("action", "").startswith("cut")}
+        self.assertEqual(reached, {"cut_before": 0, "cut_after": 200, "cut_inside": 200})
+        self.proxy.rule("hold", name="hangs", body="vector%283%29")
+        with self.assertRaises(TimeoutError):
+            self.ask("vector(3)", seconds=0.5)
+        self.assertEqual(self.proxy.release("hangs"), 1)
+
+
 if __name__ == "__main__":
     unittest.main()
