@@ -85,7 +85,7 @@ def _stored(namespace: str, name: str, body: Mapping[str, Any] | None) -> Stored
     except RecordError as error:
         raise RecordError(f"ConfigMap {namespace}/{name}{SUFFIX}: {error}{WAY_OUT}") from None
     if (record.namespace, record.name) != (namespace, name):
-        raise RecordError(f"ConfigMap {namespace}/{name}-canary holds the record of {record.namespace}/{record.name}")
+        raise RecordError(f"ConfigMap {namespace}/{name}{SUFFIX} holds the record of {record.namespace}/{record.name}{WAY_OUT}")
     return Stored(namespace, name, record, orders_of(metadata.get("annotations") or {}), metadata["resourceVersion"], _document(data))
 
 

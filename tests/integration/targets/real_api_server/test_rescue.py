@@ -22,8 +22,13 @@ from ansible_collections.progressive.delivery.plugins.module_utils.kube.workload
 from ansible_collections.progressive.delivery.plugins.module_utils.routers import gatewayapi
 
 WHOLE = dumps(Record("podinfo", "anywhere", phase="Progressing"))
-RECORDS = {"truncated": WHOLE[:40], "newer": json.dumps({**json.loads(WHOLE), "schema": 99}), "foreign": "mine"}
-SAYS = {"truncated": "the record is damaged", "newer": "the record has schema 99", "foreign": "is not a record of this collection", "": "there is no record"}
+PARTS = json.loads(WHOLE)
+RECORDS = {"truncated": WHOLE[:40], "newer": json.dumps({**PARTS, "schema": 99}), "foreign": "mine", "copied": WHOLE,
+           "with a key of somebody's": json.dumps({**PARTS, "walk": {**PARTS["walk"], "mine": 1}})}
+SAYS = {"truncated": "the record is damaged", "newer": "the record has schema 99", "foreign": "is not a record of this collection",
+        "copied": "holds the record of anywhere/podinfo", "with a key of somebody's": "the record is damaged", "": "there is no record"}
+WAYS_OUT = {**dict.fromkeys(RECORDS, "an abort takes traffic back all the same; keep a copy of it, delete it, and run again"),
+            "foreign": "rename or delete it, or give the canary another name"}
 
 
 def walker(api: Any, canary: Any, **how: Any) -> Round:
@@ -54,7 +59,7 @@ def with_record(others: Any, canary: Any, kind: str) -> dict[str, Any] | None:
     return others.create(ref, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": ref.name, "labels": labels}, "data": {"record": RECORDS[kind]}})
 
 
-@pytest.mark.parametrize("kind", ["truncated", "newer", "foreign", ""])
+@pytest.mark.parametrize("kind", [*RECORDS, ""])
 def test_safety_06_an_abort_without_a_readable_record_orders_traffic_alone_and_says_the_way_out(
         ours: Any, others: Any, line: Any, canary: Any, place: refs.Ref, primary_answers: None, kind: str) -> None:
     before = with_record(others, canary, kind)
@@ -70,12 +75,25 @@ def test_safety_06_an_abort_without_a_readable_record_orders_traffic_alone_and_s
     assert {method for method, unused in line.written} == {"PATCH"}
 
 
-def test_safety_06_whoever_is_no_abort_is_refused_by_a_damaged_record_and_writes_nothing(
-        ours: Any, others: Any, line: Any, canary: Any, place: refs.Ref, primary_answers: None) -> None:
-    with_record(others, canary, "truncated")
-    with pytest.raises(RecordError, match="the record is damaged"):
+@pytest.mark.parametrize("kind", RECORDS)
+def test_safety_06_whoever_is_no_abort_is_refused_with_the_way_out_and_writes_nothing(
+        ours: Any, others: Any, line: Any, canary: Any, place: refs.Ref, primary_answers: None, kind: str) -> None:
+    with_record(others, canary, kind)
+    with pytest.raises(RecordError) as refused:
         walker(ours, canary, take_over=True).run()
+    assert SAYS[kind] in str(refused.value) and WAYS_OUT[kind] in str(refused.value)
     assert line.written == []
+
+
+def test_safety_06_what_others_keep_beside_a_record_stays(ours: Any, others: Any, canary: Any, place: refs.Ref) -> None:
+    ref, note = store.record_ref(canary.namespace, "podinfo"), {"notes": "mine", "document": "{"}
+    others.create(ref, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": ref.name, "labels": {store.LABEL: "podinfo", "team": "shop"}},
+                        "data": {"record": dumps(Record("podinfo", canary.namespace, phase="Progressing")), **note}})
+    stored = store.read(ours, canary.namespace, "podinfo")
+    store.write(ours, stored, dataclasses.replace(stored.record, phase="Failed"))
+    live = others.get(ref)
+    assert json.loads(live["data"]["record"])["status"]["phase"] == "Failed"
+    assert ({key: live["data"][key] for key in note}, live["metadata"]["labels"]["team"]) == (note, "shop")
 
 
 def test_safety_16_an_abort_without_a_record_leaves_traffic_where_somebody_answers(
