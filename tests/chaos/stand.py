@@ -76,14 +76,18 @@ class Stand:
     folder: Path
     good: bool | None = True        # what the metrics say of the canary; None = nothing
     version: int = 1
-    _metrics_url: str = ""
+    hook_types: tuple[str, ...] = HOOKS
+    metrics_url: str = ""           # what the document says, as does hooks_url
+    hooks_url: str = ""
     proxy: FaultProxy | None = None
     closing: list[Callable[[], Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True)
-        self._metrics_url = instant_prometheus.start(self._measured)
+        self.metrics_url = instant_prometheus.start(self._measured)
         self.hooks = Receiver()
+        self.hooks.statuses["rollback"] = 403           # it would be the order to roll back
+        self.hooks_url = self.hooks.url
         self.closing.append(self.hooks.shutdown)
         self.release: Release | None = None
 
@@ -91,6 +95,13 @@ class Stand:
         if self.good or query == "vector(1)":
             return instant_prometheus.healthy(query)
         return "0" if self.good is False else None
+
+    def put_between(self, folder: Path) -> tuple[FaultProxy, FaultProxy]:
+        """Proxies before the metrics and before the receiver of webhooks, for all apps from now on."""
+        metrics, hooks = FaultProxy(self.metrics_url, folder / "metrics"), FaultProxy(self.hooks_url.rstrip("/"), folder / "hooks", ["--bodies"])
+        self.closing += [metrics.stop, hooks.stop]
+        self.metrics_url, self.hooks_url = metrics.url, f"{hooks.url}/"
+        return metrics, hooks
 
     # -- the app --
 
@@ -103,8 +114,9 @@ class Stand:
         self.release = one = Release(f"chaos-{self.label}-{folder.name}", folder)
         one.start_app(VERSION="1")
         one.allow("podinfo-remove")
-        hooks = [{"name": hook_type, "type": hook_type, "url": self.hooks.url, "timeout": "1s", "metadata": {"type": hook_type}} for hook_type in HOOKS]
-        one.write_document(**{**scenario.document, "webhooks": hooks, "spec__metricsServer": self._metrics_url})
+        hooks = [{"name": hook_type, "type": hook_type, "url": self.hooks_url, "timeout": "1s", "metadata": {"type": hook_type}}
+                 for hook_type in self.hook_types]
+        one.write_document(**{**scenario.document, "webhooks": hooks, "spec__metricsServer": self.metrics_url})
         self.proxy = FaultProxy(one.kubeconfig, folder / "proxy")
         return one
 

@@ -8,41 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from sameness import differences
 from stand import NO_REVIEW, PROMOTION, Stand, Undisturbed
+from strikes import FAULTS, WEATHER, Fault, in_words
 
 AT_MOST = 6
-
-
-@dataclass(frozen=True)
-class Fault:
-    """What the proxy does to one request, or to all of a kind for a while."""
-
-    name: str
-    action: str
-    settings: dict[str, Any] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        return self.name
-
-
-FAULTS = (
-    Fault("409", "answer", {"status": 409}),
-    Fault("429", "answer", {"status": 429, "headers": {"Retry-After": "1"}}),
-    Fault("500", "answer", {"status": 500}),
-    Fault("503", "answer", {"status": 503}),
-    Fault("lost before", "cut_before"),
-    Fault("lost after", "cut_after"),
-    Fault("cut in its answer", "cut_inside"),
-    Fault("500 for good", "answer", {"status": 500, "times": 0}),
-    Fault("hangs", "hold"),
-)
-# Of a whole walk: each request is slow, or closes its connection.
-WEATHER = (Fault("slow", "delay", {"seconds": 0.3, "times": 0}), Fault("no connection is kept", "close", {"times": 0}))
 
 
 def distinct(requests: list[dict[str, Any]]) -> list[tuple[str, str]]:
@@ -102,10 +75,7 @@ def _struck(one: Stand, usual: Undisturbed, fault: Fault, method: str, kind: str
         wrong.append(f"the walk hangs: {walk.output[-1500:]}")
     struck = one.proxy.wait("fault", 0.1)
     one.proxy.clear()
-    if "Traceback" in walk.output:
-        wrong.append(f"a traceback: {walk.output[-3000:]}")
-    if walk.rc != 0 and not re.search(r'"msg": ".{20,}"', walk.output) and not wrong:
-        wrong.append(f"it ended with {walk.rc} and without words: {walk.output[-1500:]}")
+    wrong += in_words(walk)
     one.go_on(PROMOTION, by_ticks=False)
     weights = watch.stop()
     if not {*weights} <= {*usual.weights} or max(weights) != max(usual.weights):

@@ -106,11 +106,16 @@ class Walk:
         return self.log.read_text(errors="replace")
 
     @property
-    def result(self) -> dict[str, Any]:
-        """The one entry of ``canary_results`` among the statistics of the run."""
+    def results(self) -> dict[str, dict[str, Any]]:
+        """``canary_results`` among the statistics of the run, by namespace/name."""
         found = re.search(r"^\tRUN: (\{.*\})$", self.output, re.MULTILINE)
         assert found, f"the run left no statistics:\n{self.output[-4000:]}"
-        (result,) = json.loads(found[1])["canary_results"].values()
+        return json.loads(found[1])["canary_results"]
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """The one entry of ``canary_results``."""
+        (result,) = self.results.values()
         return result
 
     @property
@@ -148,7 +153,8 @@ class Receiver(ThreadingHTTPServer):
     def __init__(self, on_ask: Callable[[], Any] = lambda: None) -> None:
         self.asked: list[dict[str, Any]] = []
         self.status = 200
-        self.says: Callable[[BaseHTTPRequestHandler], bytes] = lambda request: b""
+        self.says: Callable[[BaseHTTPRequestHandler], bytes] = lambda request: NOTED
+        self.statuses: dict[str, int] = {}          # by the type that a hook's metadata name, where one is to be answered differently
         self.on_ask = on_ask                        # what it does about it before it answers
         super().__init__(("127.0.0.1", 0), _Receive)
         threading.Thread(target=self.serve_forever, daemon=True).start()
@@ -158,12 +164,15 @@ class Receiver(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}/"
 
 
+NOTED = b"noted by the test"
+
+
 class _Receive(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.asked.append(body)
         self.server.on_ask()
-        self.send_response(self.server.status)
+        self.send_response(self.server.statuses.get(body.get("metadata", {}).get("type", ""), self.server.status))
         text = self.server.says(self)
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
