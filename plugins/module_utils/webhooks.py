@@ -75,14 +75,12 @@ def ask(
                  for answer in _ask_type([hook for hook in hooks if hook.type == kind], content, sleep))
 
 
-def announce(canary: Named, hooks: Sequence[Hook], phase: str, messages: Sequence[Told], *, checksum: str = "") -> tuple[Answer, ...]:
-    """Tell every event hook every message: hooks at the same time, messages in order. Their answers decide nothing.
+def announce(canary: Named, hooks: Sequence[Hook], phase: str, messages: Sequence[Told], *, now: float, checksum: str = "") -> tuple[Answer, ...]:
+    """Tell every event hook every message of ``now`` (epoch seconds): hooks at the same time, messages in order. Their answers decide nothing.
 
     A receiver that does not answer is left alone for the rest of the messages, so that all of it takes no longer than the
     slowest hook's ``longest`` and what the others' answers take (weak spot 49).
     """
-    now = time.time()
-
     def tell(hook: Hook) -> list[Answer]:
         answers: list[Answer] = []
         for told in messages:

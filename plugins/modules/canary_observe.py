@@ -159,6 +159,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.frozen
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import load
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Holder, Record, Told
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.rounds import Round
 from ansible_collections.progressive.delivery.plugins.module_utils.verb import Call, Verb
 
@@ -179,7 +180,7 @@ def execute(call: Call) -> dict[str, Any]:
     canary = thaw(call.params["document"], call.params["credentials"])
     call.subject = f"{canary.namespace}/{canary.name}"
     one = Round(
-        call.api, canary, load(Holder, call.params["holder"]), call.say, _announcer(canary),
+        call.api, canary, load(Holder, call.params["holder"]), call.say, _announcer(canary, call.api),
         mode=call.params["mode"], on_wait=call.params["on_wait"], take_over=call.params["take_over"], asked=call.params["asked"], anew=call.params["anew"],
         abort=call.params["abort"], impatient=call.impatient, document=call.params["document"])
     try:
@@ -192,12 +193,15 @@ def execute(call: Call) -> dict[str, Any]:
     return {"changed": one.changed, "tick": tick}
 
 
-def _announcer(canary: Canary):
-    """Event hooks are told everything that becomes a Kubernetes Event; they decide nothing (WS 49: bounded, and never in a rollback's way)."""
+def _announcer(canary: Canary, api: Api):
+    """Event hooks are told everything that becomes a Kubernetes Event; they decide nothing (WS 49: bounded, and never in a rollback's way).
+
+    When it was is told by the API server's clock, as in everything else that is told (SAFETY 27).
+    """
     def announce(record: Record, messages: Sequence[Told]) -> None:
         hooks = canary.analysis.of_type("event")
         if hooks:
-            webhooks.announce(canary, hooks, record.phase, messages)
+            webhooks.announce(canary, hooks, record.phase, messages, now=api.now())
     return announce
 
 

@@ -245,13 +245,14 @@ plan:
 """
 
 import os
+import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils import manifests, walker
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import document as documents, given as inputs, permissions, releasing
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import document as documents, given as inputs, permissions, releasing, words
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.findings import Findings
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError, RecordError, SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.given import Given
@@ -425,7 +426,7 @@ def _look_around(call: Call, given: Given, found: Found, stored: store.Stored, r
         findings.problems.append(released.refused)
     begins = preflight.begins(stored)
     if begins:
-        findings.warnings.extend([*_ignored(call, given), *canary.warnings])
+        findings.warnings.extend([*_ignored(call, given), *canary.warnings, *filter(None, [words.clock_off(time.time(), call.api.now())])])
     if begins and call.params["deep"]:
         surroundings.inspect(call.api, canary, target, found.needed, findings, recorded=stored.exists,
                              gitops_ignored=call.params["gitops_ignored"], flagger_is_gone=call.params["flagger_is_gone"])

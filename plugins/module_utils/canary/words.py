@@ -15,6 +15,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.shown 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import ROLLBACK
 
 BAR = 20
+CLOCKS_AGREE = 15.0         # seconds; the API server's clock is known to a second or two
 
 
 def weight_bar(weight: int) -> str:
@@ -46,6 +47,15 @@ def answer_text(answer: Answer) -> str:
 def clock(now: float) -> str:
     """Time of day in UTC, as Kubernetes shows its times."""
     return datetime.fromtimestamp(now, tz=timezone.utc).strftime("%H:%M:%S")
+
+
+def clock_off(here: float, there: float) -> str:
+    """That the clock of this machine is not the API server's, both in epoch seconds; empty where they agree."""
+    off = here - there
+    if abs(off) <= CLOCKS_AGREE:
+        return ""
+    return (f"the clock of this machine is {abs(off):.0f} s {'ahead of' if off > 0 else 'behind'} the API server's; a walk goes by the API server's, "
+            "and so do the times that it tells")
 
 
 def report(why: str, answers: Sequence[Answer] = (), outcomes: Sequence[Outcome] = ()) -> str:

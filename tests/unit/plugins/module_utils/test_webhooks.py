@@ -168,7 +168,8 @@ def test_each_hook_gets_its_own_content(foreign: Any) -> None:
 
 def announce(foreign: Any, *kinds: str, hooks: int = 1, timeout: float = 5.0) -> tuple[Answer, ...]:
     receivers = [hook(f"{foreign.url}/{number}", "event", number, timeout=timeout) for number in range(hooks)]
-    return webhooks.announce(Someone(), receivers, "Progressing", [Told(f"message {number}", kind) for number, kind in enumerate(kinds)])
+    return webhooks.announce(Someone(), receivers, "Progressing", [Told(f"message {number}", kind) for number, kind in enumerate(kinds)],
+                             now=1700000000.25)
 
 
 def test_every_event_hook_is_told_every_message_in_order(foreign: Any) -> None:
@@ -176,6 +177,7 @@ def test_every_event_hook_is_told_every_message_in_order(foreign: Any) -> None:
     told = [(seen.path, seen.json["metadata"]["eventMessage"], seen.json["metadata"]["eventType"]) for seen in foreign.seen]
     for path in ("/0", "/1"):
         assert [one for one in told if one[0] == path] == [(path, "message 0", "Normal"), (path, "message 1", "Warning")]
+    assert {seen.json["metadata"]["timestamp"] for seen in foreign.seen} == {"1700000000250"}
 
 
 def test_ws_49_a_receiver_that_does_not_answer_is_asked_once(foreign: Any, behaviour: Any) -> None:

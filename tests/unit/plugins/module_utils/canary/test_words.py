@@ -9,7 +9,16 @@ from __future__ import annotations
 import pytest
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import ALLOWED, FAIL, NO_ANSWER, PASS, REFUSED, UNKNOWN, Answer, Outcome
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import PHASES, Record
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.words import answer_text, check_text, clock, line, number, report, weight_bar
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.words import (
+    answer_text,
+    check_text,
+    clock,
+    clock_off,
+    line,
+    number,
+    report,
+    weight_bar,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,6 +41,12 @@ def test_every_bar_has_the_same_length(weight: int) -> None:
     (None, "-"), (0.0, "0"), (99.0, "99"), (99.5, "99.5"), (99.999, "100"), (0.126, "0.13"), (100.0, "100"), (1200.0, "1200")])
 def test_numbers_as_people_write_them(value: float | None, text: str) -> None:
     assert number(value) == text
+
+
+@pytest.mark.parametrize(("off", "says"), [(90.0, "90 s ahead of"), (-90.4, "90 s behind"), (15.1, "15 s ahead of"), (15.0, ""), (-15.0, ""), (0.0, "")])
+def test_safety_27_a_clock_that_is_off_is_told(off: float, says: str) -> None:
+    text = clock_off(NOON + off, NOON)
+    assert (f"the clock of this machine is {says} the API server's" in text) if says else not text
 
 
 @pytest.mark.parametrize(("outcome", "text"), [
