@@ -2,25 +2,33 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Many walkers of one canary, one that was frozen and thawed, and other people's hands."""
+"""Many walkers of one canary, many canaries of one walker, one that was frozen and thawed, and other people's hands."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import functools
+import json
 import os
 import signal
+import subprocess
 import threading
 import time
+import uuid
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import instant_prometheus
 import pytest
-from harness import wait_for
+from harness import Release, Walk, wait_for
 from sameness import differences
-from stand import PROMOTION, RATE, Stand
+from stand import PROMOTION, QUICK, RATE, STEPS, Stand
 
+HERE = Path(__file__).parent
+TOGETHER, BOUNDED = 10, 4   # canaries of one play, with --full and without
 OFFSETS = (0.0, 2.0, 4.0)   # seconds by which a reverter begins later; the first one alone without --full
 
 
@@ -45,6 +53,59 @@ def test_safety_03_of_many_walkers_started_at_once_exactly_one_walks(stand: Call
     assert one.asked_since(asked) == usual.hooks, "nobody else asked a hook"
     assert differences(usual.end, one.end()) == []
     tried(f"times {walkers} walkers at once")
+
+
+@pytest.fixture
+def many(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[Release]]:
+    """Apps in namespaces of their own, each of which only its own kubeconfig can reach."""
+    apps = []
+    for number in range(TOGETHER if request.config.getoption("--full") else BOUNDED):
+        (tmp_path / str(number)).mkdir()
+        apps.append(Release(f"chaos-many-{number}-{uuid.uuid4().hex[:5]}", tmp_path / str(number), replicas=1, unready_after=5))
+    with ThreadPoolExecutor(2) as at_once:
+        list(at_once.map(lambda one: one.start_app(VERSION="1"), apps))
+    yield apps
+    for one in apps:
+        one.cleanup()
+
+
+def test_many_canaries_in_one_play_walk_beside_each_other_and_a_bad_one_harms_no_other(
+        many: list[Release], tmp_path: Path, tried: Callable[..., None]) -> None:
+    bad, users = many[3], many[0]
+    metrics = instant_prometheus.start(lambda query: "0" if bad.namespace in query else instant_prometheus.healthy(query))
+    for one in many:
+        one.write_document(**STEPS, spec__metricsServer=metrics)
+    first = _together(many, tmp_path)
+    assert first.rc == 0 and [one.phase() for one in many] == ["Initialized"] * len(many), first.output[-4000:]
+    load, watches = users.load(RATE), [one.watch_route() for one in many]
+    for one in many:
+        one.set_template("lab.local/testapp:2", VERSION="2")
+    walk = _together(many, tmp_path)
+    assert walk.rc == 2 and {name: result["outcome"] for name, result in walk.results.items()} == {
+        f"{one.namespace}/podinfo": "rolled_back" if one is bad else "promoted" for one in many}, walk.output[-4000:]
+    for one, watch in zip(many, watches, strict=True):
+        assert watch.stop() == ([0, 20, 0] if one is bad else [0, 20, 40, 0]), one.namespace
+        assert one.images()["podinfo-primary"] == f"lab.local/testapp:{1 if one is bad else 2}"
+    # From the first raise to the last lowering, by the watches.
+    walked = [(watch.seen[1][0], watch.seen[-1][0]) for watch in watches]
+    assert max(sum(began <= moment <= ended for began, ended in walked) for moment, _ended in walked) > len(many) // 2, f"one after the other: {walked}"
+    assert users.lost(load.stop()) == []
+    tried("canaries in one play", len(many))
+
+
+def _together(apps: list[Release], folder: Path) -> Walk:
+    """One play over hosts that stand for the canaries. The environment of the process names no cluster."""
+    local = "ansible_connection=local ansible_python_interpreter='{{ ansible_playbook_python }}' canary_name=podinfo"
+    (folder / "hosts").write_text("".join(
+        f"one{number} {local} canary_namespace={one.namespace} canary_file={one.folder / 'canary.yml'} kubeconfig={one.kubeconfig}\n"
+        for number, one in enumerate(apps)))
+    log = folder / f"many-{time.monotonic_ns()}.log"
+    settings = {"KUBECONFIG": "/nowhere", "ANSIBLE_NOCOLOR": "1", "ANSIBLE_SHOW_CUSTOM_STATS": "1", "PYTHONUNBUFFERED": "1"}
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            ["ansible-playbook", "-i", "hosts", "-f", str(len(apps)), "-e", json.dumps(QUICK), str(HERE / "many.yml")],
+            stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True, env={**os.environ, **settings}, cwd=folder)
+    return Walk(process, log).wait(300)
 
 
 def test_safety_01_a_walker_that_was_frozen_beyond_its_lease_finds_itself_fenced_off(stand: Callable[[str], Stand], tried: Callable[[str], None]) -> None:

@@ -232,6 +232,7 @@ class Release:
     name: str = "podinfo"
     routing: Routing = TRAEFIK
     scraped: bool = True        # whether Prometheus reads the metrics of the app itself
+    unready_after: int = 1      # probes of a pod, one a second, that fail in a row
     on_cleanup: list[Callable[[], Any]] = field(default_factory=list)
     _walks: int = 0
 
@@ -263,7 +264,7 @@ class Release:
             "name": "app", "image": cluster.image(image or self.image, list(environment)), "imagePullPolicy": cluster.pull_policy(),
             "ports": [{"name": "http", "containerPort": PORT}],
             "env": [{"name": key, "value": value} for key, value in environment.items()],
-            "readinessProbe": {"httpGet": {"path": "/readyz", "port": PORT}, "periodSeconds": 1, "failureThreshold": 1},
+            "readinessProbe": {"httpGet": {"path": "/readyz", "port": PORT}, "periodSeconds": 1, "failureThreshold": self.unready_after},
         }
         annotations = {"prometheus.io/scrape": str(self.scraped).lower(), "prometheus.io/port": str(PORT)}
         return {
