@@ -89,3 +89,16 @@ def test_safety_16_an_abort_without_a_record_leaves_traffic_where_somebody_answe
     aborted = release.playbook("abort").wait()
     assert aborted.rc == 2 and "Service podinfo-primary has no ready endpoint" in aborted.result["why"], aborted.output[-4000:]
     assert release.live_weight() == 30
+
+
+def test_safety_16_a_deleted_primary_is_told_and_comes_back_by_the_way_out(release: Release) -> None:
+    release.start_app(VERSION="1")
+    release.initialise()
+    release.kubectl("delete", "deployment", "podinfo-primary")
+    told = release.walk().wait()
+    assert (told.rc, told.result["outcome"]) == (2, "held") and "podinfo-primary does not exist" in told.result["why"], told.output[-4000:]
+    assert "or delete the ConfigMap" in told.result["why"]
+    release.kubectl("delete", "configmap", RECORD)
+    again = release.walk().wait()
+    assert again.rc == 0 and release.phase() == "Initialized", again.output[-4000:]
+    assert release.get("deployment", "podinfo-primary")["status"]["readyReplicas"] >= 1

@@ -87,7 +87,7 @@ def primary_unready(turn: Turn) -> Decision:
         return go_down(turn)
     why = (turn.seen.primary.why or "it has no ready endpoint") if turn.seen.primary else "it does not exist"
     turn.warn(f"{turn.canary.primary}.{turn.canary.namespace} not ready: {why}", once="primary")
-    return turn.wait_asking(f"{turn.canary.primary} is not ready: {why}")
+    return turn.wait_asking(f"{turn.canary.primary} is not ready: {why}" if turn.seen.primary else turn.primary_gone)
 
 
 def settling(turn: Turn) -> Decision:

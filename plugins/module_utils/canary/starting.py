@@ -134,6 +134,8 @@ def unchanged(turn: Turn) -> Decision:
         turn.set(last_applied=target.revision, last_promoted=target.revision)   # SAFETY 19: another hash, the same meaning
     elif target.revision == record.last_promoted and record.last_applied != record.last_promoted:
         turn.set(last_applied=record.last_promoted)     # a later return of the rejected revision is a new release
+    if turn.seen.primary is None:
+        return turn.done("held", turn.primary_gone)
     outcome, why = turn.outcome_of_run()
     return turn.done(outcome or "unchanged", why or f"{turn.record.phase}: nothing changed")
 
@@ -149,7 +151,7 @@ def new_revision(turn: Turn) -> Decision:
     if primary is None or not primary.ready or primary.endpoints == 0:
         why = (primary.why or "it has no ready endpoint") if primary else "it does not exist"
         turn.warn(f"{turn.canary.primary}.{turn.canary.namespace} not ready: {why}", once=f"primary-{target.revision[:8]}")
-        return turn.wait_asking(f"a new revision waits for {turn.canary.primary}: {why}")
+        return turn.wait_asking(f"a new revision waits for {turn.canary.primary}: {why}" if primary else f"a new revision waits: {turn.primary_gone}")
     if not waits:
         turn.begin_analysis(record.phase, f"{target.revision[:8]}-{int(turn.now)}")
     is_open, why = turn.gate(CONFIRM_ROLLOUT)

@@ -80,6 +80,12 @@ class Turn:
         return f"{self.canary.name}.{self.canary.namespace}"
 
     @property
+    def primary_gone(self) -> str:
+        """Of a primary that does not exist: what that means, and the way out. Made by itself again it would be of a template that nobody analysed."""
+        return (f"{self.canary.primary} does not exist: users have nobody there; apply it again, or delete the ConfigMap {self.canary.namespace}/"
+                f"{self.canary.name}-canary and run again, which makes both anew by the template that {self.canary.target} has then")
+
+    @property
     def target_label(self) -> str:
         return f"{self.canary.target}.{self.canary.namespace}"
 

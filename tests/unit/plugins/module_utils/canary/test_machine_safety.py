@@ -430,6 +430,29 @@ def test_safety_16_a_service_of_ours_that_vanished_is_made_again(phase: str, gon
     assert (run.outcome, world.record.phase) == ("promoted", states.SUCCEEDED), run.why
 
 
+@pytest.mark.parametrize("mode", ["walk", "tick"])
+def test_safety_16_nothing_to_do_is_not_what_is_said_while_the_primary_is_gone(mode: str) -> None:
+    world = in_phase(states.SUCCEEDED)
+    Run(world).walk()
+    world.lose_primary()
+    run = Run(world, mode=mode).walk()
+    assert run.outcome == "held" and run.why.startswith("podinfo-primary does not exist: "), (run.outcome, run.why)
+    assert "apply it again, or delete the ConfigMap test/podinfo-canary and run again" in run.why
+    world.bring_primary_back()
+    world.pass_time(60)
+    assert Run(world, mode=mode).walk().outcome == "unchanged"
+
+
+@pytest.mark.parametrize("weight", [0, 20])
+def test_safety_16_whoever_waits_for_a_primary_that_is_gone_says_the_way_out(weight: int) -> None:
+    world = at_weight(weight) if weight else released()
+    world.lose_primary()
+    run = Run(world, patience=60).walk()
+    assert run.outcome == "interrupted"
+    assert any("podinfo-primary does not exist: users have nobody there; apply it again, or delete the ConfigMap" in line for line in world.lines)
+    assert not [one for one in world.done if one.workload and one.workload.create_primary], "not of a template that was not analysed"
+
+
 @pytest.mark.parametrize("phase", [states.SUCCEEDED, states.PROGRESSING, states.PROMOTING])
 @pytest.mark.parametrize("edited", ["podinfo-primary", "podinfo-canary"])
 def test_safety_16_a_service_of_ours_that_leads_elsewhere_is_put_right(phase: str, edited: str) -> None:
