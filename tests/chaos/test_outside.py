@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from labkit.faultcontrol import FaultProxy
@@ -116,5 +115,3 @@ def _run_again(one: Stand, output: str) -> list[str]:
         one.begin(PROMOTION)
     walk = one.start(direct=True).wait(PATIENCE)
     return [] if (walk.rc, walk.result["outcome"]) == (0, "promoted") else [f"run again it ended with {walk.result}, after {output[-3000:]}"]
-
-

@@ -68,7 +68,7 @@ def cluster_of(kubeconfig: Path, folder: Path) -> tuple[str, Path | None]:
 
 def _options() -> argparse.Namespace:
     actions = "; ".join(f"{name}: {text}" for name, text in ACTIONS.items())
-    parser = argparse.ArgumentParser(description="A proxy in front of an API server, or any other, with faults on command.", epilog=f"Actions of rules: {actions}.")
+    parser = argparse.ArgumentParser(description="A proxy in front of a server, with faults on command.", epilog=f"Actions of rules: {actions}.")
     behind = parser.add_mutually_exclusive_group(required=True)
     behind.add_argument("--kubeconfig", type=Path, help="JSON kubeconfig with a token: whom to forward to and as whom")
     behind.add_argument("--upstream", metavar="URL", help="http://HOST:PORT of any other server to forward to")

@@ -62,7 +62,7 @@ def wanted(canary: Canary, role: str, selector: Selector, target: Mapping[str, A
 def reconciled(live: Mapping[str, Any], canary: Canary, role: str, selector: Selector, target: Mapping[str, Any]) -> dict[str, Any]:
     """The live Service as it should be. Raises CanaryError for one that is not ours to change."""
     want = wanted(canary, role, selector, target)
-    after = takeover.freed(copy.deepcopy(dict(live)))
+    after = takeover.freed(copy.deepcopy(dict(live)), "" if role == APEX else canary.name)
     if marks.is_ours(live, canary.name):
         _reconcile_ours(after, want, canary)
     elif role == APEX:

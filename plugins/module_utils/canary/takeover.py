@@ -54,13 +54,15 @@ def owners_of(obj: Object) -> list[Mapping[str, Any]]:
     return [owner for owner in _references(obj) if owner.get("kind") == "Canary" and str(owner.get("apiVersion", "")).startswith(f"{flagger.GROUP}/")]
 
 
-def freed(obj: dict[str, Any]) -> dict[str, Any]:
-    """The object without these owners; itself where it has none."""
+def freed(obj: dict[str, Any], canary: str = "") -> dict[str, Any]:
+    """The object without these owners, and known as what was made for ``canary`` where that is given; itself where it has none."""
     owners = owners_of(obj)
     if not owners:
         return obj
     others = [owner for owner in _references(obj) if owner not in owners]
     metadata = {key: value for key, value in obj["metadata"].items() if key != "ownerReferences"}
+    if canary:
+        metadata["labels"] = {**marks.labels_of(obj), marks.CANARY: marks.label_of(canary)}
     return {**obj, "metadata": {**metadata, "ownerReferences": others} if others else metadata}
 
 

@@ -155,7 +155,7 @@ def _set_weights(writer: Writer, canary: Canary, split: Split, raised_from: int 
     weigh = _with_weights(canary, split)
 
     def make(now: dict[str, Any]) -> dict[str, Any]:
-        return takeover.freed(weigh(now))
+        return takeover.freed(weigh(now), canary.name)
 
     if live is None:
         done = ensure(writer, place, lambda: router.desired(canary, split), make, claim=True)

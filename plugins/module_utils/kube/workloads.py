@@ -206,7 +206,8 @@ def _retemplate(writer: Writer, canary: Canary, make: Callable[[dict[str, Any]],
                 and revision_of(first["spec"]["template"]) == revision_of(now["spec"]["template"]))
 
     budgeted = ensure_budgets(writer, canary, target) if target else []
-    done = change(writer, primary_ref(canary), (lambda now: takeover.freed(make(now))) if writer.canary else make, live=live, still_right=still_right)
+    freed = (lambda now: takeover.freed(make(now), canary.name)) if writer.canary else make
+    done = change(writer, primary_ref(canary), freed, live=live, still_right=still_right)
     return Work(done.ref, done.before, done.after, [*budgeted, done])
 
 

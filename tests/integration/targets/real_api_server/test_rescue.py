@@ -11,6 +11,7 @@ import json
 from typing import Any
 
 import pytest
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import LostLock, RecordError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.machine import decide
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Observation, Split, TrafficOrder, WorkloadOrder, load
@@ -157,7 +158,7 @@ def test_safety_07_what_flagger_owned_is_owned_by_nobody_after_the_takeover(
     primary = refs.deployment(canary.namespace, "podinfo-primary")
     owned = [primary, routes.ref(canary), *(refs.service(canary.namespace, name) for name in ("podinfo", "podinfo-primary", "podinfo-canary"))]
     for ref in owned:
-        others.patch(ref, {"metadata": {"ownerReferences": [flaggers]}})
+        others.patch(ref, {"metadata": {"ownerReferences": [flaggers], "labels": {marks.CANARY: None}}})
     before, seen = others.get(primary), look.look(ours, canary)
     assert (set(seen.services), seen.route.flaggers) == ({"podinfo", "podinfo-primary", "podinfo-canary"}, True)
     for event in others.watch(refs.replica_set(canary.namespace), 30):
@@ -167,6 +168,7 @@ def test_safety_07_what_flagger_owned_is_owned_by_nobody_after_the_takeover(
     apply_traffic(ours, canary, TrafficOrder(services=True, split=Split(100, 0), apex=True), 1)
     apply_workload(ours, canary, WorkloadOrder(restore={"replicaset": found["metadata"]["name"], "revision": "r" * 64}), 1)
     assert [ref.name for ref in owned if others.get(ref)["metadata"].get("ownerReferences")] == []
+    assert [ref.name for ref in owned if not marks.is_ours(others.get(ref), "podinfo")] == ["podinfo"], "all but the apex, which stays when we are removed"
     assert others.get(primary)["spec"] == before["spec"], "the primary's pods are not rolled by it"
     assert others.get(primary)["metadata"]["annotations"]["progressive.delivery/promoted"] == "r" * 64
     assert look.look(ours, canary).services == ()

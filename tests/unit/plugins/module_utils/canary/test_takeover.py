@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import takeover
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks, takeover
 
 
 def canary(*writes: tuple[str, str], suspend: bool = False, means: str = "") -> dict[str, Any]:
@@ -61,6 +61,15 @@ def test_safety_07_only_a_canary_object_of_flagger_is_taken_from_the_owners() ->
     assert takeover.freed({"metadata": {**metadata, "ownerReferences": [flaggers]}}) == {"metadata": metadata}
     nobodys = {"metadata": {**metadata, "ownerReferences": [others]}}
     assert takeover.freed(nobodys) is nobodys
+    assert takeover.freed(nobodys, "podinfo") is nobodys
+
+
+def test_safety_25_what_flagger_made_is_known_as_ours_once_it_is_freed() -> None:
+    owners = [{"apiVersion": "flagger.app/v1beta1", "kind": "Canary", "name": "podinfo", "controller": True}]
+    made = {"metadata": {"name": "podinfo-primary", "labels": {"app": "podinfo-primary"}, "ownerReferences": owners}}
+    freed = takeover.freed(made, "podinfo")
+    assert marks.is_ours(freed, "podinfo") and freed["metadata"]["labels"]["app"] == "podinfo-primary"
+    assert not marks.is_ours(made, "podinfo")
 
 
 @pytest.mark.parametrize(
