@@ -126,7 +126,9 @@ def asks(canary: Canary, record: Record, seen: Observation) -> Asks:
     if where == stages.JUDGE:
         return Asks(_indexes(canary, ROLLBACK, ROLLOUT), tuple(check.index for check in canary.analysis.checks),
                     _indexes(canary, *_gates_ahead(canary, record)))
-    if seen.now < record.due and not stages.approved(record, seen, record.closed_gate):
+    # An approval opens a gate at once; where pods are waited for, it waits with them.
+    opened = where in (stages.NEW_REVISION, stages.START) and stages.approved(record, seen, record.closed_gate)
+    if seen.now < record.due and not opened:
         return Asks()
     if where == stages.NEW_REVISION:
         ready = seen.primary is not None and seen.primary.ready and seen.primary.endpoints > 0

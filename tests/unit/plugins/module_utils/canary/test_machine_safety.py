@@ -972,3 +972,14 @@ def test_safety_16_a_canary_that_has_to_go_on_serving_is_paused() -> None:
     run = Run(world).walk()
     assert run.outcome == "held" and "goes on serving" in run.why
     assert world.target.paused and world.weight == 50
+
+
+def test_ws_13_a_rollback_hook_is_asked_once_an_interval_while_an_approval_waits_for_pods() -> None:
+    document = canary(hooks=(hook(0, ROLLBACK),), options=Options(manual_gates=(CONFIRM_PROMOTION,)), analysis={"step_weight": 50})
+    world = released(document)
+    until(world, lambda now: bool(now.stored) and now.record.phase == states.WAITING_PROMOTION)
+    world.target.limping = True
+    world.approve(CONFIRM_PROMOTION)
+    world.asked.clear()
+    Run(world, patience=60).walk()
+    assert 5 <= len(world.asked) <= 8, [at - world.asked[0][0] for at, _hook in world.asked]
