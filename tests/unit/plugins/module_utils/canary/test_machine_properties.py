@@ -94,7 +94,8 @@ def sick(side: str, letter: str) -> Event:
 def order(word: str) -> Event:
     def happen(world: World) -> None:
         pinned = world.record.pinned if world.stored else None
-        if word != "promote" or pinned:
+        # An order is an annotation of the record.
+        if world.stored and (word != "promote" or pinned):
             world.order(word, pinned.revision if word == "promote" and pinned else "somebody:\nwhy not")
     return named(f"order {word}", happen)
 

@@ -309,6 +309,7 @@ class World:
 
     def order(self, word: str, text: str = "yes") -> None:
         self.annotations[order_key(word)] = text
+        self.patient_with += 1
         self.promote_ordered = self.promote_ordered or word == "promote"
 
     def resume(self) -> None:
@@ -320,6 +321,7 @@ class World:
         record = self.record
         body = {"revision": record.pinned.revision if record.pinned else "", "run": record.run, "by": "somebody", **said}
         self.approved_at.append(self.now)
+        self.patient_with += 1
         self.annotations[order_key("approve", gate)] = json.dumps(body)
 
     def set_weight(self, weight: int) -> None:
@@ -426,9 +428,10 @@ class World:
     def _retemplate(self, source: Deployment | None, order: Any, uid: str | None) -> None:
         assert self.primary
         found = source.history.get(order["replicaset"]) if source else None
-        if found is None or found[1] != order["revision"] or uid not in (None, found[0]):
+        # As in kube/workloads.py: what is restored is the primary's own ReplicaSet, by name, whatever it holds.
+        if found is None or (uid is not None and (uid, order["revision"]) != found):
             raise CanaryError(f"ReplicaSet {order['replicaset']} is gone")
-        self.primary.template(order["revision"], self.now)
+        self.primary.template(found[1], self.now)
         self.primary.promoted = order["revision"]
 
     # -- as it answers --
