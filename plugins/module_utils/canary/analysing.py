@@ -6,16 +6,18 @@
 
 from __future__ import annotations
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import blue_green, record as states
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.going_down import go_down, hold_capacity, promote, resume_target
+from types import ModuleType
+
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import ab_testing, blue_green, record as states
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.going_down import confirm_promotion, go_down, hold_capacity, promote, resume_target
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import FAIL, PASS, UNKNOWN, Outcome, WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import EVIDENCE_KEPT, Pinned, order_key
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import (
-    CONFIRM_PROMOTION,
     CONFIRM_ROLLOUT,
     CONFIRM_TRAFFIC_INCREASE,
     PRE_ROLLOUT,
     ROLLOUT,
+    Canary,
 )
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.stage import evidence_due, primary_shrank
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.steps import at_top, next_weight
@@ -24,6 +26,11 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.verdic
 
 HOLD = "hold"
 LONG_ABSENCE = 150.0        # seconds; SAFETY 12
+
+
+def strategy(canary: Canary) -> ModuleType:
+    """Who says what follows in an analysis that counts iterations: begin, advance and gates_ahead."""
+    return ab_testing if canary.analysis.match else blue_green
 
 
 def reverted(turn: Turn) -> Decision:
@@ -127,7 +134,7 @@ def start(turn: Turn) -> Decision:
         turn.set(ready_since=0.0)
         return settling(turn)
     if turn.canary.analysis.iterations:
-        return blue_green.begin(turn)
+        return strategy(turn.canary).begin(turn)
     turn.set(iterations=0, iterations_wanted=0)
     return _raise(turn, "ready")
 
@@ -153,9 +160,9 @@ def judge(turn: Turn) -> Decision:
     if late > _long_absence(turn):
         return turn.next_interval(CLOCK, f"nobody looked for {int(late)} s: this tick may only hold or lower")
     if turn.canary.analysis.iterations:
-        return blue_green.advance(turn)
+        return strategy(turn.canary).advance(turn)
     if at_top(turn.canary.analysis, turn.record.canary_weight):
-        return _confirm_promotion(turn)
+        return confirm_promotion(turn, "all checks passed at the last weight")
     return _raise(turn, "all checks passed")
 
 
@@ -233,15 +240,6 @@ def _raise(turn: Turn, why: str) -> Decision:
         turn.enter(states.PROGRESSING)
     turn.tell(f"Advance {turn.label} canary weight {weight}", once=f"advance-{weight}")
     return turn.raise_to(weight, f"{why}: canary to {weight}%")
-
-
-def _confirm_promotion(turn: Turn) -> Decision:
-    is_open, closed = turn.gate(CONFIRM_PROMOTION)
-    if not is_open:
-        turn.enter(states.WAITING_PROMOTION)
-        turn.warn(f"Halt {turn.label} advancement waiting for promotion approval {closed}", once=CONFIRM_PROMOTION)
-        return turn.next_interval(PERSON, closed, gate=CONFIRM_PROMOTION)
-    return promote(turn, "all checks passed at the last weight")
 
 
 def promote_now(turn: Turn) -> Decision:

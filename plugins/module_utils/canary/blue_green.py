@@ -25,7 +25,7 @@ _APPROVAL = {CONFIRM_PROMOTION: "promotion approval", CONFIRM_TRAFFIC_INCREASE: 
 
 def begin(turn: Turn) -> Decision:
     """The canary is ready and the pre-rollout hooks passed: the first iteration starts to count."""
-    return _iteration(turn, 1, "ready")
+    return iteration(turn, 1, "ready")
 
 
 def gates_ahead(canary: Canary, record: Record) -> tuple[str, ...]:
@@ -40,7 +40,7 @@ def advance(turn: Turn) -> Decision:
     if turn.record.iterations < wanted:
         if turn.record.canary_weight:
             return turn.lower(f"the document asks for {wanted} iterations without traffic now: all of it to the primary")
-        return _iteration(turn, turn.record.iterations + 1, "all checks passed")
+        return iteration(turn, turn.record.iterations + 1, "all checks passed")
     if turn.record.canary_weight >= FULL:
         return promote(turn, "all checks passed with all traffic on the canary")
     kept = _kept_by_a_gate(turn)
@@ -55,7 +55,8 @@ def advance(turn: Turn) -> Decision:
     return turn.raise_to(FULL, f"all checks passed in {wanted} iterations: all traffic to the canary")
 
 
-def _iteration(turn: Turn, number: int, why: str) -> Decision:
+def iteration(turn: Turn, number: int, why: str) -> Decision:
+    """One more interval of evidence at the present weight."""
     wanted = turn.canary.analysis.iterations
     if turn.record.phase == states.WAITING_PROMOTION:
         turn.enter(states.PROGRESSING)

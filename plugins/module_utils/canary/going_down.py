@@ -9,9 +9,9 @@ from __future__ import annotations
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states, stage as stages
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import TrafficOrder, WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Ending, order_key
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import POST_ROLLOUT
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import CONFIRM_PROMOTION, POST_ROLLOUT
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.steps import next_promotion
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn import ACT, CLOCK, KUBERNETES, Decision, Turn
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn import ACT, CLOCK, KUBERNETES, PERSON, Decision, Turn
 
 
 def go_down(turn: Turn) -> Decision:
@@ -77,6 +77,16 @@ def promote(turn: Turn, why: str) -> Decision:
         turn.tell(f"Copying {turn.target_label} template spec to {turn.canary.primary}.{turn.canary.namespace}")
     order = {"replicaset": pinned.replicaset, "uid": pinned.replicaset_uid, "revision": pinned.revision}
     return turn.act(f"{why}: promote {pinned.replicaset}", lowers=False, workload=WorkloadOrder(promote=order))
+
+
+def confirm_promotion(turn: Turn, why: str) -> Decision:
+    """Promote, if the gate is open."""
+    is_open, closed = turn.gate(CONFIRM_PROMOTION)
+    if not is_open:
+        turn.enter(states.WAITING_PROMOTION)
+        turn.warn(f"Halt {turn.label} advancement waiting for promotion approval {closed}", once=CONFIRM_PROMOTION)
+        return turn.next_interval(PERSON, closed, gate=CONFIRM_PROMOTION)
+    return promote(turn, why)
 
 
 def _is_gone(turn: Turn) -> bool:

@@ -14,7 +14,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import analysing, blue_green, going_down, record as states
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import analysing, going_down, record as states
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import removing, stage as stages, starting
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Answer, Observation, Orders, Outcome, TrafficOrder, WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Intent, Record, order_key
@@ -135,7 +135,7 @@ def asks(canary: Canary, record: Record, seen: Observation) -> Asks:
         return Asks(before=(_indexes(canary, CONFIRM_ROLLOUT) if ready else ()) + (_indexes(canary, ROLLBACK) if record.phase == states.WAITING else ()))
     if where == stages.START:
         return Asks(_indexes(canary, ROLLBACK) + (() if record.pre_rollout_done else _indexes(canary, PRE_ROLLOUT)),
-                    after=() if canary.analysis.iterations else _indexes(canary, CONFIRM_TRAFFIC_INCREASE))
+                    after=() if canary.analysis.counts_without_users else _indexes(canary, CONFIRM_TRAFFIC_INCREASE))
     if where in (stages.UNREADY, stages.PRIMARY_UNREADY, stages.PROMOTING, stages.LOWERED_BY_HAND):
         return Asks(before=_indexes(canary, ROLLBACK))
     return Asks()
@@ -144,7 +144,7 @@ def asks(canary: Canary, record: Record, seen: Observation) -> Asks:
 def _gates_ahead(canary: Canary, record: Record) -> tuple[str, ...]:
     """The gates of the step that follows when all checks pass."""
     if canary.analysis.iterations:
-        return blue_green.gates_ahead(canary, record)
+        return analysing.strategy(canary).gates_ahead(canary, record)
     return (CONFIRM_PROMOTION if at_top(canary.analysis, record.canary_weight) else CONFIRM_TRAFFIC_INCREASE,)
 
 

@@ -10,6 +10,7 @@ request-success-rate, milliseconds for request-duration).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -174,11 +175,17 @@ class Analysis:
     step_weight: int = 0
     step_weights: tuple[int, ...] = ()
     step_weight_promotion: int = 0
-    iterations: int = 0                 # more than 0: blue/green, judged so often before users meet it
+    iterations: int = 0                 # more than 0: blue/green, judged so often before users meet it, or, where something has to match, A/B
+    match: tuple[Mapping[str, Any], ...] = ()   # one of these is enough: headers and queryParams, in the document's shape
     primary_ready_threshold: int = 100
     canary_ready_threshold: int = 100
     checks: tuple[Check, ...] = ()
     hooks: tuple[Hook, ...] = ()
+
+    @property
+    def counts_without_users(self) -> bool:
+        """Whether iterations are judged before anybody's requests get to the canary: blue/green."""
+        return self.iterations > 0 and not self.match
 
     def of_type(self, hook_type: str) -> tuple[Hook, ...]:
         """The hooks of one type, in the document's order."""
@@ -229,4 +236,6 @@ class Canary:
     def identity(self) -> dict[str, str]:
         """What may not change while a walk is under way (SAFETY 8)."""
         place = {"route": "/".join(filter(None, (self.service.route_name, self.service.route_rule)))} if self.adopted else {}
-        return {"provider": self.provider, "target": f"{self.target_kind}/{self.target}", "service": self.service.name, **place}
+        # With all that match on the canary, other matches would bring other users to it at once.
+        audience = {"match": json.dumps(self.analysis.match, sort_keys=True)} if self.analysis.match else {}
+        return {"provider": self.provider, "target": f"{self.target_kind}/{self.target}", "service": self.service.name, **place, **audience}

@@ -147,7 +147,7 @@ def _analysing(canary: Canary, record: Record, seen: Observation) -> str:
             return SETTLING
         if canary.options.pause_target and canary.splits and not canary.skip_analysis and not target.paused:
             return PAUSE_TARGET
-        if not canary.skip_analysis and not (canary.analysis.iterations and record.iterations):
+        if not canary.skip_analysis and not (canary.analysis.counts_without_users and record.iterations):
             return START if waited or seen.now >= record.due else EARLY
     if canary.skip_analysis:
         return PROMOTE_NOW

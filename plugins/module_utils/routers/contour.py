@@ -50,6 +50,7 @@ _NOT_HERE = {
 # As Flagger: an idle stream may outlive the time limit of a response.
 _IDLE = "5m"
 _LINKERD = "l5d-dst-override"
+_REST = "routes.rest"                   # our second route, in an A/B analysis
 _WEIGHT = re.compile(r"/spec/routes/[0-9]+/services/[0-9]+/weight")
 
 
@@ -63,10 +64,13 @@ def refuse(canary: Canary) -> list[str]:
     service = canary.service
     problems = ["canary_route_rule: the routes of an HTTPProxy have no names; leave it out, and let only one of them split"] if service.route_rule else []
     if canary.adopted:
-        return problems
+        return problems + ours.refuse_audience(canary)
     problems += [f"spec.service.{name}: Contour cannot do it for a canary's HTTPProxy, and in Flagger it is left out in silence; {instead}"
                  for field, (name, instead) in _NOT_HERE.items() if getattr(service, field)]
     problems += _refuse_match(service.match)
+    if len(canary.analysis.match) > 1:
+        problems.append(f"spec.analysis.match: has {len(canary.analysis.match)} entries; Contour takes one, all of whose headers and parameters have to match "
+                        "(in Flagger it asks for those of every entry at once)")
     problems += [f"spec.service.retries.retryOn: {word!r} is not one of {', '.join(_RETRY_ON)}"
                  for word in _retry_on(service.retries) if word not in _RETRY_ON]
     return problems
@@ -74,13 +78,18 @@ def refuse(canary: Canary) -> list[str]:
 
 def desired(canary: Canary, split: Split) -> dict[str, Any]:
     service, options = canary.service, canary.options
-    route: dict[str, Any] = {"conditions": [{"prefix": _prefix(canary)}]}
+    prefix = {"prefix": _prefix(canary)}
+    route: dict[str, Any] = {"conditions": [prefix]}
     if service.timeout:
         route["timeoutPolicy"] = {"response": service.timeout, "idle": _IDLE}
     if service.retries:
         route["retryPolicy"] = _retry_policy(service.retries)
-    route["services"] = [_entry(canary, name, weight) for name, weight in ((service.primary_name, split.primary), (service.canary_name, split.canary))]
-    spec = {**({"ingressClassName": options.ingress_class} if options.ingress_class else {}), "routes": [route]}
+    pair = [_entry(canary, name, weight) for name, weight in ((service.primary_name, split.primary), (service.canary_name, split.canary))]
+    routes = [{**route, "services": pair}]
+    if canary.analysis.match:
+        rest = {**copy.deepcopy(route), "services": [_entry(canary, service.primary_name, 100)]}
+        routes = [{**route, "conditions": [prefix, *_audience(canary.analysis.match[0])], "services": pair}, rest]
+    spec = {**({"ingressClassName": options.ingress_class} if options.ingress_class else {}), "routes": routes}
     return {"apiVersion": f"{GROUP}/{VERSION}", "kind": KIND, "metadata": ours.metadata(canary, _optional_parts(spec)), "spec": spec}
 
 
@@ -154,7 +163,11 @@ def release(obj: Mapping[str, Any], canary: Canary) -> dict[str, Any]:
         return write(obj, canary, Split(100, 0))
     after = copy.deepcopy(dict(obj))
     apex, names = canary.service.name, _names(canary)
-    for route in (after.get("spec") or {}).get("routes") or ():
+    routes = (after.get("spec") or {}).get("routes") or []
+    split = next((index for index, route in enumerate(routes) if _served(route) == set(names)), None)
+    if _REST in ours.parts_of(obj) and split is not None and _rest_route(routes, canary) is not None:
+        del routes[split]                   # the route of all other requests is for everybody then
+    for route in routes:
         entries = route.get("services") or []
         splitting = [entry for entry in entries if entry.get("name") in names and not entry.get("mirror")]
         others = [entry for entry in entries if entry.get("name") not in names]
@@ -181,12 +194,28 @@ def _reconcile(obj: dict[str, Any], wanted: Mapping[str, Any], canary: Canary) -
     index = _our_route(routes, canary)
     if index is None:
         routes.insert(0, copy.deepcopy(wanted_route))
-        return
-    route = routes[index]
-    route["conditions"] = wanted_route["conditions"]
+        index = 0
+    _reconcile_route(routes[index], wanted_route, parts, canary)
+    _reconcile_rest(routes, index, wanted["spec"]["routes"][1:], parts, canary)
+
+
+def _reconcile_route(route: dict[str, Any], wanted: Mapping[str, Any], parts: set[str], canary: Canary) -> None:
+    route["conditions"] = wanted["conditions"]
     for key in ("timeoutPolicy", "retryPolicy"):
-        ours.set_or_drop(route, key, wanted_route.get(key), key in parts)
-    _reconcile_services(route, wanted_route["services"], canary)
+        ours.set_or_drop(route, key, wanted.get(key), key in parts)
+    _reconcile_services(route, wanted["services"], canary)
+
+
+def _reconcile_rest(routes: list[Any], split: int, wanted: Sequence[Mapping[str, Any]], parts: set[str], canary: Canary) -> None:
+    """The route of all requests that do not match, behind the one that splits; it goes when the document has no A/B any more."""
+    index = _rest_route(routes, canary) if _REST in parts else None
+    if not wanted:
+        if index is not None:
+            del routes[index]
+    elif index is None:
+        routes.insert(split + 1, copy.deepcopy(wanted[0]))
+    else:
+        _reconcile_route(routes[index], wanted[0], parts, canary)
 
 
 def _reconcile_services(route: dict[str, Any], wanted: Sequence[Mapping[str, Any]], canary: Canary) -> None:
@@ -238,6 +267,11 @@ def _our_route(routes: Sequence[Mapping[str, Any]], canary: Canary) -> int | Non
                 next((index for index, present in enumerate(found) if present), left))
 
 
+def _rest_route(routes: Sequence[Mapping[str, Any]], canary: Canary) -> int | None:
+    """The route that leads to the primary alone."""
+    return next((index for index, route in enumerate(routes) if _served(route) == {canary.service.primary_name}), None)
+
+
 def _served(route: Mapping[str, Any]) -> set[str]:
     """The Services that its requests go to, copies of requests apart."""
     return {entry.get("name", "") for entry in route.get("services") or () if not entry.get("mirror")}
@@ -275,6 +309,12 @@ def _prefix(canary: Canary) -> str:
     return (canary.service.match[0].get("uri") or {}).get("prefix", "/") if canary.service.match else "/"
 
 
+def _audience(match: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Conditions that all have to hold for a request to meet the canary of an A/B analysis."""
+    return [{condition: {"name": name, **test}} for field, condition in (("headers", "header"), ("queryParams", "queryParameter"))
+            for name, test in sorted((match.get(field) or {}).items())]
+
+
 def _entry(canary: Canary, name: str, weight: int) -> dict[str, Any]:
     port = canary.service.port
     override = {"name": _LINKERD, "value": f"{name}.{canary.namespace}.svc.cluster.local:{port}"}
@@ -297,7 +337,8 @@ def _retry_on(retries: Mapping[str, Any]) -> list[str]:
 def _optional_parts(spec: Mapping[str, Any]) -> list[str]:
     """Names of the parts of a wanted spec that another document would not have."""
     route = spec["routes"][0]
-    return [key for key, holder in (("ingressClassName", spec), ("timeoutPolicy", route), ("retryPolicy", route)) if holder.get(key)]
+    parts = [key for key, holder in (("ingressClassName", spec), ("timeoutPolicy", route), ("retryPolicy", route)) if holder.get(key)]
+    return parts + ([_REST] if len(spec["routes"]) > 1 else [])
 
 
 def _refuse_match(matches: Sequence[Mapping[str, Any]]) -> Iterator[str]:

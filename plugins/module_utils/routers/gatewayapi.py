@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks
@@ -33,6 +33,9 @@ _PATHS = {"exact": "Exact", "prefix": "PathPrefix", "regex": "RegularExpression"
 _VALUES = {"exact": "Exact", "regex": "RegularExpression"}
 _ANY_PATH = {"path": {"type": "PathPrefix", "value": "/"}}
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
+_AUDIENCE = ("headers", "queryParams")
+_MOST_MATCHES = 64                      # of one rule, by the API
+_REST = "rules.rest"                    # our second rule, in an A/B analysis
 _MATCH_FIELDS = ("name", "uri", "method", "headers", "queryParams")
 _CORS_FIELDS = ("allowOrigin", "allowOrigins", "allowMethods", "allowHeaders", "exposeHeaders", "maxAge", "allowCredentials")
 _DURATION = re.compile(r"([0-9]{1,5}(h|m|s|ms)){1,4}")                    # GEP-2257
@@ -51,7 +54,7 @@ def refuse(canary: Canary) -> list[str]:
     service = canary.service
     problems: list[str] = []
     if canary.adopted:
-        return problems
+        return ours.refuse_audience(canary)
     if not service.gateway_refs:
         problems.append("spec.service.gatewayRefs: is missing; name the Gateway (name, namespace) that the route belongs to")
     problems += [f"spec.service.gatewayRefs[{index}].name: is missing" for index, parent in enumerate(service.gateway_refs) if not parent.get("name")]
@@ -62,6 +65,7 @@ def refuse(canary: Canary) -> list[str]:
         problems += _refuse_match(f"spec.service.match[{index}]", match)
     problems += [f"spec.service.mirror[{index}].backendRef.name: is missing" for index, mirror in enumerate(service.mirror)
                  if not (mirror.get("backendRef") or {}).get("name")]
+    problems += _refuse_audience(canary)
     return [*problems, *_refuse_cors(service.cors_policy)]
 
 
@@ -70,7 +74,7 @@ def desired(canary: Canary, split: Split) -> dict[str, Any]:
     spec: dict[str, Any] = {"parentRefs": [_parent(parent) for parent in service.gateway_refs]}
     if service.hosts:
         spec["hostnames"] = list(service.hosts)
-    rule: dict[str, Any] = {"matches": [_match(match) for match in service.match] or [copy.deepcopy(_ANY_PATH)]}
+    rule: dict[str, Any] = {"matches": _matches(service.match)}
     timeouts = {"request": service.timeout, "backendRequest": service.backend_timeout}
     timeouts = {key: value for key, value in timeouts.items() if value}
     if timeouts:
@@ -78,10 +82,11 @@ def desired(canary: Canary, split: Split) -> dict[str, Any]:
     filters = _filters(canary)
     if filters:
         rule["filters"] = filters
-    rule["backendRefs"] = [
-        {"group": "", "kind": "Service", "name": name, "port": service.port, "weight": weight}
-        for name, weight in ((service.primary_name, split.primary), (service.canary_name, split.canary))]
-    spec["rules"] = [rule]
+    pair = [_backend(canary, service.primary_name, split.primary), _backend(canary, service.canary_name, split.canary)]
+    spec["rules"] = [{**rule, "backendRefs": pair}]
+    if canary.analysis.match:
+        rest = {**copy.deepcopy(rule), "backendRefs": [_backend(canary, service.primary_name, 100)]}
+        spec["rules"] = [{**rule, "matches": _matches(_audience(canary)), "backendRefs": pair}, rest]
     return {"apiVersion": f"{GROUP}/{VERSION}", "kind": KIND, "metadata": ours.metadata(canary, _optional_parts(spec)), "spec": spec}
 
 
@@ -153,7 +158,11 @@ def release(obj: Mapping[str, Any], canary: Canary) -> dict[str, Any]:
     after = copy.deepcopy(dict(obj))
     service = canary.service
     names = (service.primary_name, service.canary_name)
-    for rule in (after.get("spec") or {}).get("rules") or []:
+    rules = (after.get("spec") or {}).get("rules") or []
+    split = next((index for index, rule in enumerate(rules) if _pair_of(rule, canary)), None)
+    if _REST in ours.parts_of(obj) and split is not None and _rest_rule(rules, canary) is not None:
+        del rules[split]                    # the rule of all other requests is for everybody then
+    for rule in rules:
         entries = rule.get("backendRefs") or []
         named = {_backend_name(entry, canary): entry for entry in entries if _backend_name(entry, canary) in names}
         if not named:
@@ -186,13 +195,30 @@ def _reconcile(obj: dict[str, Any], wanted: Mapping[str, Any], canary: Canary) -
     if index is None:
         # First, since among rules that match alike the first one wins.
         rules.insert(0, copy.deepcopy(wanted_rule))
-        return
-    rule = rules[index]
-    rule["matches"] = wanted_rule["matches"]
-    ours.set_or_drop(rule, "timeouts", wanted_rule.get("timeouts"), "timeouts" in was_ours | is_ours)
-    types = {part.partition(".")[2] for part in was_ours | is_ours if part.startswith("filters.")}
-    _reconcile_filters(rule, wanted_rule.get("filters") or [], types)
-    _reconcile_backends(rule, wanted_rule["backendRefs"], canary)
+        index = 0
+    parts = was_ours | is_ours
+    _reconcile_rule(rules[index], wanted_rule, parts, canary)
+    _reconcile_rest(rules, index, wanted["spec"]["rules"][1:], parts, canary)
+
+
+def _reconcile_rule(rule: dict[str, Any], wanted: Mapping[str, Any], parts: set[str], canary: Canary) -> None:
+    rule["matches"] = wanted["matches"]
+    ours.set_or_drop(rule, "timeouts", wanted.get("timeouts"), "timeouts" in parts)
+    _reconcile_filters(rule, wanted.get("filters") or [], {part.partition(".")[2] for part in parts if part.startswith("filters.")})
+    _reconcile_backends(rule, wanted["backendRefs"], canary)
+
+
+def _reconcile_rest(rules: list[Any], split: int, wanted: Sequence[Mapping[str, Any]], parts: set[str], canary: Canary) -> None:
+    """The rule of all requests that do not match, behind the one that splits; it goes when the document has no A/B any more."""
+    index = _rest_rule(rules, canary) if _REST in parts else None
+    if not wanted:
+        if index is not None:
+            del rules[index]
+    elif index is None:
+        rules.insert(split + 1, copy.deepcopy(wanted[0]))
+    else:
+        _reconcile_rule(rules[index], wanted[0], parts, canary)
+        rules[index]["backendRefs"][0]["weight"] = 100      # a lone backend with the weight 0 serves nobody
 
 
 def _reconcile_filters(rule: dict[str, Any], wanted: Sequence[Mapping[str, Any]], types: set[str]) -> None:
@@ -220,7 +246,7 @@ def _reconcile_backends(rule: dict[str, Any], wanted: Sequence[Mapping[str, Any]
         mine.setdefault("weight", 1 if entry["name"] in live else entry["weight"])
         entries.append(mine)
     # An order of the user's own stays.
-    if len(present) == 2 and len(live) == 2 and _backend_name(present[0], canary) == entries[1]["name"]:
+    if len(present) == len(live) == len(entries) == 2 and _backend_name(present[0], canary) == entries[1]["name"]:
         entries.reverse()
     rule["backendRefs"] = entries
 
@@ -236,6 +262,12 @@ def _our_rule(rules: Sequence[Mapping[str, Any]], canary: Canary) -> int | None:
     left = next((index for index, present in enumerate(backends) if present == {canary.service.name}), None)
     return next((index for index, present in enumerate(found) if present == names),
                 next((index for index, present in enumerate(found) if present), left))
+
+
+def _rest_rule(rules: Sequence[Mapping[str, Any]], canary: Canary) -> int | None:
+    """The rule that leads to the primary alone."""
+    return next((index for index, rule in enumerate(rules)
+                 if {_backend_name(entry, canary) for entry in rule.get("backendRefs") or []} == {canary.service.primary_name}), None)
 
 
 def _pair(canary: Canary) -> str:
@@ -311,6 +343,20 @@ def _parent(parent: Mapping[str, Any]) -> dict[str, Any]:
     return {"group": GROUP, "kind": "Gateway", **{key: value for key, value in parent.items() if value is not None}}
 
 
+def _backend(canary: Canary, name: str, weight: int) -> dict[str, Any]:
+    return {"group": "", "kind": "Service", "name": name, "port": canary.service.port, "weight": weight}
+
+
+def _audience(canary: Canary) -> list[dict[str, Any]]:
+    """Who meets the canary of an A/B analysis: whoever the service is for and one of the analysis' entries matches."""
+    return [{**served, **{field: {**served.get(field, {}), **wanted.get(field, {})} for field in _AUDIENCE}}
+            for served in canary.service.match or ({},) for wanted in canary.analysis.match]
+
+
+def _matches(matches: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [_match(match) for match in matches] or [copy.deepcopy(_ANY_PATH)]
+
+
 def _match(match: Mapping[str, Any]) -> dict[str, Any]:
     made: dict[str, Any] = copy.deepcopy(_ANY_PATH)
     for kind, value in (match.get("uri") or {}).items():
@@ -384,10 +430,30 @@ def _optional_parts(spec: Mapping[str, Any]) -> list[str]:
     rule = spec["rules"][0]
     parts = ["hostnames"] if spec.get("hostnames") else []
     parts += ["timeouts"] if rule.get("timeouts") else []
+    parts += [_REST] if len(spec["rules"]) > 1 else []
     return parts + sorted({f"filters.{entry['type']}" for entry in rule.get("filters") or []})
 
 
 # Refusals
+
+def _refuse_audience(canary: Canary) -> Iterator[str]:
+    """Both matches have to hold, and of one header or parameter a route can only ask one thing."""
+    for index, wanted in enumerate(canary.analysis.match):
+        yield from _refuse_match(f"spec.analysis.match[{index}]", wanted)
+        for field in _AUDIENCE:
+            names = {_folded(field, name) for name in wanted.get(field, {})}
+            both = sorted(names & {_folded(field, name) for served in canary.service.match for name in served.get(field, {})})
+            if both:
+                yield f"spec.analysis.match[{index}].{field}.{both[0]}: spec.service.match asks for it too; leave one of them out"
+    matches = max(1, len(canary.service.match)) * len(canary.analysis.match)
+    if matches > _MOST_MATCHES:
+        yield f"spec.analysis.match: with those of spec.service.match these are {matches} matches; a rule takes {_MOST_MATCHES}"
+
+
+def _folded(field: str, name: str) -> str:
+    """Names of headers are the same in upper and lower case."""
+    return name.lower() if field == "headers" else name
+
 
 def _refuse_match(path: str, match: Mapping[str, Any]) -> Iterator[str]:
     for key in sorted(set(match) - set(_MATCH_FIELDS)):

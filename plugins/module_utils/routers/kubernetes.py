@@ -26,7 +26,8 @@ def refuse(canary: Canary) -> list[str]:
     adopted = ["canary_route: adopted means a route of your own, and the provider kubernetes has none: leave it out"] if canary.adopted else []
     meaningless = [f"spec.service.{field}: means nothing to the provider {canary.provider}, which has no route, in Flagger too: leave it out"
                    for field, value in found.items() if value]
-    return adopted + meaningless
+    untold = ["spec.analysis.match: the provider kubernetes cannot tell requests apart, and in Flagger it is dropped: leave it out (blue/green)"]
+    return adopted + meaningless + (untold if canary.analysis.match else [])
 
 
 def route(*, exists: bool, differs: bool, pods: Collection[str], of_canary: Collection[str]) -> Route | None:

@@ -28,6 +28,13 @@ def metadata(canary: Canary, parts: Iterable[str]) -> dict[str, Any]:
     }
 
 
+def refuse_audience(canary: Canary) -> list[str]:
+    """In a route of the user's own we change two weights and nothing else."""
+    if not canary.analysis.match:
+        return []
+    return ["spec.analysis.match: with canary_route: adopted the matches are those of your own rule; leave match out, and name that rule"]
+
+
 def parts_of(obj: Mapping[str, Any]) -> set[str]:
     """The optional parts that an object has by a document's wish."""
     return set(filter(None, marks.annotations_of(obj).get(marks.OWNS, "").split(",")))

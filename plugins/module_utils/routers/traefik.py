@@ -45,6 +45,9 @@ def ref(canary: Canary) -> dict[str, str]:
 def refuse(canary: Canary) -> list[str]:
     service = canary.service
     problems = [f"canary_route_rule: a {KIND} has one list of services; leave it out"] if service.route_rule else []
+    if canary.analysis.match:
+        problems.append(f"spec.analysis.match: a {KIND} cannot tell requests apart, and in Flagger the first iteration sends all users to the canary; "
+                        "leave it out (blue/green)")
     if canary.adopted:
         return [*problems, f"canary_route: adopted means a {KIND} that names the canary between releases as well, when it has no endpoints, and then Traefik "
                            "answers 404 to everybody; leave it out"]

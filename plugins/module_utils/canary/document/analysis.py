@@ -10,6 +10,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary import
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.fields import Fields
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.metrics import Surroundings, read_checks
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.service import matches
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.values import show
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.webhooks import read_hooks
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Analysis, Options
@@ -19,7 +20,7 @@ _ANY = -10**9
 INTERVAL = 60.0
 
 _PERCENT = "a whole number from 1 to 100"
-_STEPS = "stepWeight, stepWeights such as [5, 10, 50], or iterations (blue/green)"
+_STEPS = "stepWeight, stepWeights such as [5, 10, 50], or iterations (blue/green, or with match A/B)"
 _ACCEPTED = f"a mapping with interval, threshold, and {_STEPS}"
 
 
@@ -33,6 +34,10 @@ def read_analysis(spec: Fields, around: Surroundings, options: Options) -> Analy
     threshold = _threshold(analysis, old)
     iterations = analysis.whole("iterations", 0, accepted="a whole number from 1")
     step_weights = _step_weights(analysis, iterations)
+    match = matches(analysis, ("headers", "queryParams"))
+    if match and not iterations and not analysis.is_wrong("iterations"):
+        analysis.refuse("match", "stands without iterations", "in Flagger it is left out in silence then, and all users are in the canary's steps; accepted "
+                                                              "beside match (A/B): iterations, such as iterations: 10")
     read = Analysis(
         interval=interval,
         threshold=threshold,
@@ -40,6 +45,7 @@ def read_analysis(spec: Fields, around: Surroundings, options: Options) -> Analy
         step_weight=_step_weight(analysis, step_weights, iterations),
         max_weight=_max_weight(analysis, step_weights, iterations),
         iterations=iterations,
+        match=match,
         step_weight_promotion=analysis.whole("stepWeightPromotion", 0, steps.FULL),
         primary_ready_threshold=analysis.whole("primaryReadyThreshold", 0, 100, default=100),
         canary_ready_threshold=analysis.whole("canaryReadyThreshold", 0, 100, default=100),

@@ -72,7 +72,6 @@ MATCH_NOT_YET = {
 }
 CORS_NOT_YET = {"allowOrigins": "gatewayapi:v1 knows no patterns of origins; accepted: allowOrigin, a list of texts"}
 ANALYSIS_NOT_YET = {
-    "match": "A/B releases are not supported yet; accepted: iterations without match (blue/green), stepWeight or stepWeights",
     "mirror": "no provider here can mirror a weighted canary (in Flagger it stays at weight 0 for ever), and a blue/green one is not mirrored to yet; "
               "accepted: false, or nothing",
     "mirrorWeight": "it is for the provider istio; accepted: 0, or nothing",

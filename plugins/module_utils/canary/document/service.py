@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -44,7 +44,7 @@ def read_service(spec: Fields, target: str, provider: str, adopted: bool = False
     timeout = service.text("timeout", duration)
     backend_timeout = service.text("backendTimeout", duration)
     _check_timeouts(service, timeout, backend_timeout)
-    match = _matches(service)
+    match = matches(service, ("uri", "method", "headers", "queryParams"))
     read = Service(
         name=_name(service, target),
         port=service.whole("port", 1, HIGHEST_PORT, default=1, required=True),
@@ -133,23 +133,25 @@ def _check_timeouts(service: Fields, timeout: str, backend_timeout: str) -> None
         service.refuse("backendTimeout", f"'{backend_timeout}' is longer than timeout '{timeout}'", "accepted: at most the timeout")
 
 
-def _matches(service: Fields) -> tuple[Mapping[str, Any], ...]:
-    entries = service.mappings("match", "a list of mappings with uri, method, headers or queryParams")
-    return tuple(_match(entry) for _index, entry in entries)
+def matches(holder: Fields, kinds: Sequence[str]) -> tuple[Mapping[str, Any], ...]:
+    """The list ``match`` of ``spec.service``, or of the analysis, whose entries match by these kinds of things."""
+    entries = holder.mappings("match", f"a list of mappings with {', '.join(kinds[:-1])} or {kinds[-1]}")
+    return tuple(_match(entry, kinds) for _index, entry in entries)
 
 
-def _match(entry: Fields) -> dict[str, Any]:
+def _match(entry: Fields, kinds: Sequence[str]) -> dict[str, Any]:
     # Istio's label of a rule, for people only.
     entry.text("name")
-    match: dict[str, Any] = {
-        "uri": _string_match(entry.mapping("uri"), {"exact": formats.HTTP_PATH, "prefix": formats.HTTP_PATH, "regex": _NOT_EMPTY}),
-        "method": _string_match(entry.mapping("method"), {"exact": formats.METHOD}),
-        "headers": _string_matches(entry.mapping("headers")),
-        "queryParams": _string_matches(entry.mapping("queryParams")),
+    readers: dict[str, Callable[[Fields], dict[str, Any]]] = {
+        "uri": lambda test: _string_match(test, {"exact": formats.HTTP_PATH, "prefix": formats.HTTP_PATH, "regex": _NOT_EMPTY}),
+        "method": lambda test: _string_match(test, {"exact": formats.METHOD}),
+        "headers": _string_matches,
+        "queryParams": _string_matches,
     }
+    match = {kind: readers[kind](entry.mapping(kind)) for kind in kinds}
     found = {key: value for key, value in match.items() if value}
     if not found and not entry.unread and not entry.is_wrong():
-        entry.findings.refuse(entry.path, "matches on nothing", "accepted: at least one of uri, method, headers, queryParams")
+        entry.findings.refuse(entry.path, "matches on nothing", f"accepted: at least one of {', '.join(kinds)}")
     entry.refuse_rest(flagger.MATCH_NOT_YET)
     return found
 

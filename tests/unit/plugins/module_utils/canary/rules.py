@@ -142,13 +142,13 @@ def a_raise_has_evidence_of_its_own(world: World) -> None:
         assert one.at - changed >= interval, f"{one.traffic or one.workload} after {one.at - changed} s at {one.live}%"
 
 
-def users_meet_a_blue_green_canary_after_all_its_iterations(world: World) -> None:
-    """SAFETY 12: each of them judged, an interval after the one before."""
+def users_meet_a_canary_after_all_its_iterations(world: World) -> None:
+    """SAFETY 12: each of them judged, an interval after the one before; in A/B those who match meet it in them, all others after them."""
     for one in _raised(world) + _promoted(world):
         analysis = one.canary.analysis
-        if not analysis.iterations or one.live or one.again or one.canary.skip_analysis or world.promote_ordered:
+        if not analysis.iterations or one.again or one.canary.skip_analysis or world.promote_ordered:
             continue
-        if one.record.phase == states.INITIALIZING:
+        if one.record.phase == states.INITIALIZING or (one.weight if analysis.match else one.live):
             continue
         judged = {number: at for at, run, number in world.iterated if run == one.record.run and at <= one.at}
         assert set(range(1, analysis.iterations + 1)) <= set(judged), f"{one.traffic or one.workload} after {judged}"
@@ -236,7 +236,7 @@ ALL = (
     no_raise_to_somebody_who_is_not_ready, no_traffic_back_to_a_primary_that_does_not_answer, pods_go_only_without_weight_and_drained,
     only_what_was_analysed_is_promoted, nothing_unanalysed_is_ever_in_the_primary, one_direction_at_a_time, weights_sum_to_100,
     nothing_moves_while_it_is_suspended, ticks_come_neither_early_nor_in_bursts, weights_are_those_of_the_plan, weights_fall_to_known_ones,
-    nothing_is_promoted_at_the_threshold, users_meet_a_blue_green_canary_after_all_its_iterations,
+    nothing_is_promoted_at_the_threshold, users_meet_a_canary_after_all_its_iterations,
     a_provider_without_weights_is_never_asked_for_one, a_raise_has_evidence_of_its_own, everything_is_said_in_words, a_line_is_one_line,
     nobody_is_asked_all_the_time, nobody_writes_all_the_time, phases_are_known,
 )

@@ -51,6 +51,7 @@ BOUNDED = settings(max_examples=EXAMPLES, deadline=None, derandomize=not SEARCHI
 ALL_HOOKS = tuple(hook(index, kind) for index, kind in enumerate(
     (CONFIRM_ROLLOUT, PRE_ROLLOUT, ROLLOUT, CONFIRM_TRAFFIC_INCREASE, CONFIRM_PROMOTION, ROLLBACK, POST_ROLLOUT)))
 
+INSIDERS = ({"headers": {"x-canary": {"exact": "insider"}}},)
 DOCUMENTS: dict[str, Canary] = {
     "plain": canary(),
     "short": canary(analysis={"step_weight": 50}),
@@ -61,6 +62,9 @@ DOCUMENTS: dict[str, Canary] = {
     "blue/green": canary(analysis={"iterations": 2}),
     "blue/green, hooks": canary(hooks=ALL_HOOKS, analysis={"iterations": 2, "step_weight_promotion": 60}),
     "blue/green, by people": canary(options=Options(manual_gates=GATES), analysis={"iterations": 1}),
+    "a/b": canary(analysis={"iterations": 2, "match": INSIDERS}),
+    "a/b, hooks": canary(hooks=ALL_HOOKS, analysis={"iterations": 2, "match": INSIDERS, "step_weight_promotion": 60}),
+    "a/b, by people": canary(options=Options(manual_gates=GATES), analysis={"iterations": 1, "match": INSIDERS}),
     "services": canary(provider=KUBERNETES, hooks=ALL_HOOKS, analysis={"iterations": 2}),
     "services, by people": canary(provider=KUBERNETES, options=Options(manual_gates=GATES), analysis={"iterations": 2}),
     "skipping": canary(skip_analysis=True, hooks=ALL_HOOKS),

@@ -213,7 +213,7 @@ class World:
     measured: list[tuple[float, int]] = field(default_factory=list)
     weights: list[tuple[float, int]] = field(default_factory=list)     # as somebody saw the live object, with changes only
     passed: set[str] = field(default_factory=set)            # "revision@weight" that was judged and passed
-    iterated: list[tuple[float, str, int]] = field(default_factory=list)   # time, run and iteration of what was judged and passed without a weight
+    iterated: list[tuple[float, str, int]] = field(default_factory=list)   # time, run, iteration: judged and passed, in A/B at 100%, else at 0%
     by_hand: set[int] = field(default_factory=set)           # weights that people put on the route
     promote_ordered: bool = False
     approved_at: list[float] = field(default_factory=list)
@@ -456,6 +456,15 @@ def _read(text: str) -> Record:
     return loads(text)
 
 
+def _in_one_line(value: Any) -> Any:
+    """What others said is recorded without its line breaks."""
+    if isinstance(value, str):
+        return " ".join(value.split())
+    if isinstance(value, dict):
+        return {key: _in_one_line(item) for key, item in value.items()}
+    return [_in_one_line(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
 def crossed(kind: type, value: Any) -> Any:
     """A dataclass after its way through JSON."""
     return load(kind, json.loads(json.dumps(dump(value), allow_nan=False)))
@@ -572,8 +581,8 @@ class Run:
     def _write(self, record: Record) -> None:
         self.world.stored = dumps(record)
         self.world.writes += 1
-        assert self.world.record == record, "the record changed on its way through text"
-        self.record = record
+        assert _in_one_line(dump(self.world.record)) == _in_one_line(dump(record)), "the record changed on its way through text"
+        self.record = self.world.record
         self._crossing()
 
     def _tell(self, due: float) -> None:
@@ -636,7 +645,7 @@ class Run:
         world.decisions.append((world.now, where, decision))
         if where == stages.JUDGE and record.pinned and all(item.outcome == PASS for item in outcomes):
             world.passed.add(f"{record.pinned.revision}@{record.canary_weight}")
-            if record.canary_weight == 0:
+            if record.canary_weight == (100 if world.canary.analysis.match else 0):
                 world.iterated.append((world.now, record.run, record.iterations))
         after = dataclasses.replace(decision.record, report=words.report(decision.why, answers, outcomes),
                                     judged_by=self.holder.run if where == stages.JUDGE else decision.record.judged_by)
