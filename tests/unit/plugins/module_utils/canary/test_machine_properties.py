@@ -42,7 +42,7 @@ from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.ca
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-EXAMPLES = int(os.environ.get("CANARY_EXAMPLES", "8"))
+EXAMPLES = int(os.environ.get("CANARY_EXAMPLES", "6"))
 SEARCHING = EXAMPLES > 100
 # A failing example is found again by asking for more; shrinking it takes minutes, so only those who search do that.
 BOUNDED = settings(max_examples=EXAMPLES, deadline=None, derandomize=not SEARCHING, suppress_health_check=list(HealthCheck), database=None,

@@ -156,7 +156,7 @@ def test_safety_03_a_lease_that_is_over_and_renewed_while_it_is_watched_is_not_t
 
 
 def test_safety_03_a_lease_that_is_over_and_stands_still_is_taken(server: Any) -> None:
-    canary = document(options=Options(lease=1.0))
+    canary = document(options=Options(lease=0.5))
     kept = walked(server, canary, 10, time.time() - 60, holder=somebody(until=time.time() - 5))
     assert walk(server, canary).run()["due"]
     record = stored(kept)
@@ -164,7 +164,7 @@ def test_safety_03_a_lease_that_is_over_and_stands_still_is_taken(server: Any) -
 
 
 def test_safety_03_an_order_of_a_person_is_no_sign_of_the_holders_life(server: Any) -> None:
-    canary = document(options=Options(lease=1.0))
+    canary = document(options=Options(lease=0.5))
     kept = walked(server, canary, 10, time.time() - 60, holder=somebody(until=time.time() - 5))
     kept.in_a_watch = lambda: ordered(kept, "promote")
     assert walk(server, canary).run()["due"]
