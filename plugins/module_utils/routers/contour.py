@@ -196,7 +196,8 @@ def _reconcile(obj: dict[str, Any], wanted: Mapping[str, Any], canary: Canary) -
         routes.insert(0, copy.deepcopy(wanted_route))
         index = 0
     _reconcile_route(routes[index], wanted_route, parts, canary)
-    _reconcile_rest(routes, index, wanted["spec"]["routes"][1:], parts, canary)
+    rest = _rest_route(routes, canary) if _REST in parts else None
+    ours.reconcile_rest(routes, index, rest, wanted["spec"]["routes"][1:], lambda route, wanted: _reconcile_route(route, wanted, parts, canary))
 
 
 def _reconcile_route(route: dict[str, Any], wanted: Mapping[str, Any], parts: set[str], canary: Canary) -> None:
@@ -204,18 +205,6 @@ def _reconcile_route(route: dict[str, Any], wanted: Mapping[str, Any], parts: se
     for key in ("timeoutPolicy", "retryPolicy"):
         ours.set_or_drop(route, key, wanted.get(key), key in parts)
     _reconcile_services(route, wanted["services"], canary)
-
-
-def _reconcile_rest(routes: list[Any], split: int, wanted: Sequence[Mapping[str, Any]], parts: set[str], canary: Canary) -> None:
-    """The route of all requests that do not match, behind the one that splits; it goes when the document has no A/B any more."""
-    index = _rest_route(routes, canary) if _REST in parts else None
-    if not wanted:
-        if index is not None:
-            del routes[index]
-    elif index is None:
-        routes.insert(split + 1, copy.deepcopy(wanted[0]))
-    else:
-        _reconcile_route(routes[index], wanted[0], parts, canary)
 
 
 def _reconcile_services(route: dict[str, Any], wanted: Sequence[Mapping[str, Any]], canary: Canary) -> None:

@@ -198,7 +198,8 @@ def _reconcile(obj: dict[str, Any], wanted: Mapping[str, Any], canary: Canary) -
         index = 0
     parts = was_ours | is_ours
     _reconcile_rule(rules[index], wanted_rule, parts, canary)
-    _reconcile_rest(rules, index, wanted["spec"]["rules"][1:], parts, canary)
+    rest = _rest_rule(rules, canary) if _REST in parts else None
+    ours.reconcile_rest(rules, index, rest, wanted["spec"]["rules"][1:], lambda rule, wanted: _reconcile_whole(rule, wanted, parts, canary))
 
 
 def _reconcile_rule(rule: dict[str, Any], wanted: Mapping[str, Any], parts: set[str], canary: Canary) -> None:
@@ -208,17 +209,9 @@ def _reconcile_rule(rule: dict[str, Any], wanted: Mapping[str, Any], parts: set[
     _reconcile_backends(rule, wanted["backendRefs"], canary)
 
 
-def _reconcile_rest(rules: list[Any], split: int, wanted: Sequence[Mapping[str, Any]], parts: set[str], canary: Canary) -> None:
-    """The rule of all requests that do not match, behind the one that splits; it goes when the document has no A/B any more."""
-    index = _rest_rule(rules, canary) if _REST in parts else None
-    if not wanted:
-        if index is not None:
-            del rules[index]
-    elif index is None:
-        rules.insert(split + 1, copy.deepcopy(wanted[0]))
-    else:
-        _reconcile_rule(rules[index], wanted[0], parts, canary)
-        rules[index]["backendRefs"][0]["weight"] = 100      # a lone backend with the weight 0 serves nobody
+def _reconcile_whole(rule: dict[str, Any], wanted: Mapping[str, Any], parts: set[str], canary: Canary) -> None:
+    _reconcile_rule(rule, wanted, parts, canary)
+    rule["backendRefs"][0]["weight"] = 100      # a lone backend with the weight 0 serves nobody
 
 
 def _reconcile_filters(rule: dict[str, Any], wanted: Sequence[Mapping[str, Any]], types: set[str]) -> None:

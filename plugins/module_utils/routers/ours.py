@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import copy
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks
@@ -47,6 +48,19 @@ def reconcile_metadata(live: dict[str, Any], wanted: Mapping[str, Any]) -> None:
         live[part] = {**kept, **wanted[part]}
     if marks.OWNS not in wanted["annotations"]:
         live["annotations"].pop(marks.OWNS, None)
+
+
+def reconcile_rest(
+    rules: list[Any], split: int, rest: int | None, wanted: Sequence[Mapping[str, Any]], reconcile: Callable[[Any, Mapping[str, Any]], None],
+) -> None:
+    """The rule at ``rest`` of all requests that match nothing, behind the one at ``split``; it goes when the document has no A/B any more."""
+    if not wanted:
+        if rest is not None:
+            del rules[rest]
+    elif rest is None:
+        rules.insert(split + 1, copy.deepcopy(wanted[0]))
+    else:
+        reconcile(rules[rest], wanted[0])
 
 
 def set_or_drop(holder: dict[str, Any], key: str, value: Any, ours: bool) -> None:
