@@ -19,10 +19,10 @@ description:
     theirs stay.
 options:
   provider:
-    description: What splits the traffic. V(gatewayapi:v1) is an HTTPRoute of the Gateway API, V(contour) an HTTPProxy,
-      V(traefik) a TraefikService.
+    description: What splits the traffic. V(gatewayapi:v1), or V(gatewayapi:v1beta1) in an older cluster, is an HTTPRoute of the Gateway API,
+      V(contour) an HTTPProxy, V(traefik) a TraefikService.
     type: str
-    choices: ["gatewayapi:v1", contour, traefik]
+    choices: ["gatewayapi:v1", "gatewayapi:v1beta1", contour, traefik]
     default: "gatewayapi:v1"
   name:
     description: Name of the routing object.
@@ -42,7 +42,7 @@ options:
   rule:
     description:
       - Name of the rule in the route. Left out, it is the only rule whose backends are exactly the two Services; where there are several, the
-        task fails. Only with O(provider=gatewayapi:v1), since nothing else has names for them.
+        task fails. Only with the Gateway API, since nothing else has names for them.
     type: str
   wait:
     description:
@@ -138,7 +138,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.kube.routes i
 from ansible_collections.progressive.delivery.plugins.module_utils.verb import Call, Verb
 
 OPTIONS = {
-    "provider": {"type": "str", "choices": ["gatewayapi:v1", "contour", "traefik"], "default": "gatewayapi:v1"},
+    "provider": {"type": "str", "choices": [*flagger.GATEWAY_APIS, flagger.CONTOUR, flagger.TRAEFIK], "default": "gatewayapi:v1"},
     "name": {"type": "str"},
     "namespace": {"type": "str"},
     "primary": {"type": "str"},
@@ -177,7 +177,7 @@ def _alone(call: Call) -> dict[str, Any]:
         raise SpecError("weight", f"{weight} is not a percentage", "accepted: 0 to 100")
     if call.params["primary"] == call.params["canary"]:
         raise SpecError("canary", f"{call.params['canary']} is the primary too", "accepted: the names of two Services")
-    if call.params["rule"] and call.params["provider"] != flagger.GATEWAYAPI:
+    if call.params["rule"] and call.params["provider"] not in flagger.GATEWAY_APIS:
         raise SpecError("rule", "only the rules of an HTTPRoute have names", "leave it out, and let only one of them split")
     limit = waits.Limit(call.memory, call.params["wait_timeout"])
     traffic = routes.set_weights(call.api, canary, Split(100 - weight, weight), call.check_mode)

@@ -63,7 +63,7 @@ _POLICY = "policy"
 
 # The routing object of a provider: group, resource, and what a walk does to the one of the canary. Of Traefik nobody waits for an answer.
 _ROUTES: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
-    flagger.GATEWAYAPI: (GATEWAY, "httproutes", ("get", "patch", "watch")),
+    **dict.fromkeys(flagger.GATEWAY_APIS, (GATEWAY, "httproutes", ("get", "patch", "watch"))),
     flagger.CONTOUR: (CONTOUR, "httpproxies", ("get", "patch", "watch")),
     flagger.TRAEFIK: (TRAEFIK, "traefikservices", ("get", "patch")),
 }

@@ -64,6 +64,7 @@ class Router(Refuses, Protocol):
 
 ROUTERS: Mapping[str, Router] = {
     "gatewayapi:v1": gatewayapi,
+    "gatewayapi:v1beta1": gatewayapi,
     "contour": contour,
     "traefik": traefik,
 }

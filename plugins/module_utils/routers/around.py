@@ -38,6 +38,7 @@ class Around(Protocol):
 
 AROUND: Mapping[str, Around] = {
     "gatewayapi:v1": gatewayapi_around,
+    "gatewayapi:v1beta1": gatewayapi_around,
     "contour": contour_around,
     "traefik": traefik_around,
 }

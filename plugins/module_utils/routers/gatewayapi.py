@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Split
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.patch import dotted, json_patch
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.shown import excerpt
@@ -25,7 +26,6 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec i
 from ansible_collections.progressive.delivery.plugins.module_utils.routers import ours, proportions
 
 GROUP = "gateway.networking.k8s.io"
-VERSION = "v1"
 KIND = "HTTPRoute"
 SPLITS = ("spec", "rules")
 
@@ -44,8 +44,13 @@ _UNIT_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _WEIGHT = re.compile(r"/spec/rules/[0-9]+/backendRefs/[0-9]+/weight")
 
 
+def version(canary: Canary) -> str:
+    """The two differ in what else they know, and serve the same objects; a cluster of before Gateway API 1.0 has the older one alone."""
+    return "v1beta1" if canary.provider == flagger.GATEWAYAPI_BETA else "v1"
+
+
 def ref(canary: Canary) -> dict[str, str]:
-    return {"group": GROUP, "version": VERSION, "plural": "httproutes", "kind": KIND, "name": canary.service.route_name}
+    return {"group": GROUP, "version": version(canary), "plural": "httproutes", "kind": KIND, "name": canary.service.route_name}
 
 
 # What is wanted
@@ -66,6 +71,8 @@ def refuse(canary: Canary) -> list[str]:
     problems += [f"spec.service.mirror[{index}].backendRef.name: is missing" for index, mirror in enumerate(service.mirror)
                  if not (mirror.get("backendRef") or {}).get("name")]
     problems += _refuse_audience(canary)
+    if service.cors_policy and canary.provider == flagger.GATEWAYAPI_BETA:
+        problems.append(f"spec.service.corsPolicy: {canary.provider} does not know it, and in Flagger it is left out in silence; gatewayapi:v1 does")
     return [*problems, *_refuse_cors(service.cors_policy)]
 
 
@@ -87,7 +94,7 @@ def desired(canary: Canary, split: Split) -> dict[str, Any]:
     if canary.analysis.match:
         rest = {**copy.deepcopy(rule), "backendRefs": [_backend(canary, service.primary_name, 100)]}
         spec["rules"] = [{**rule, "matches": _matches(_audience(canary)), "backendRefs": pair}, rest]
-    return {"apiVersion": f"{GROUP}/{VERSION}", "kind": KIND, "metadata": ours.metadata(canary, _optional_parts(spec)), "spec": spec}
+    return {"apiVersion": f"{GROUP}/{version(canary)}", "kind": KIND, "metadata": ours.metadata(canary, _optional_parts(spec)), "spec": spec}
 
 
 # What is there

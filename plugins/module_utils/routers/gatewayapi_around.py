@@ -16,7 +16,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary import
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Split
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
-from ansible_collections.progressive.delivery.plugins.module_utils.routers.gatewayapi import GROUP, KIND, VERSION, desired, walked_rules
+from ansible_collections.progressive.delivery.plugins.module_utils.routers.gatewayapi import GROUP, KIND, desired, version, walked_rules
 
 Object = Mapping[str, Any]
 
@@ -29,7 +29,7 @@ def parents(canary: Canary) -> list[tuple[str, dict[str, str]]]:
     """Of a route of the user's own none, whatever the document says: its status tells."""
     if canary.adopted:
         return []
-    return [(_field(index), {"group": GROUP, "version": VERSION, "plural": "gateways", "kind": "Gateway",
+    return [(_field(index), {"group": GROUP, "version": version(canary), "plural": "gateways", "kind": "Gateway",
                              "namespace": parent.get("namespace") or canary.namespace, "name": parent["name"]})
             for index, parent in enumerate(canary.service.gateway_refs) if _is_gateway(parent)]
 

@@ -20,11 +20,13 @@ API_VERSIONS = (V1BETA1, V1ALPHA3)
 ANALYSIS = {V1BETA1: "analysis", V1ALPHA3: "canaryAnalysis"}
 
 GATEWAYAPI = "gatewayapi:v1"
+GATEWAYAPI_BETA = "gatewayapi:v1beta1"
+GATEWAY_APIS = (GATEWAYAPI, GATEWAYAPI_BETA)
 CONTOUR = "contour"
 TRAEFIK = "traefik"
-PROVIDERS = (GATEWAYAPI, CONTOUR, TRAEFIK, KUBERNETES)
+PROVIDERS = (*GATEWAY_APIS, CONTOUR, TRAEFIK, KUBERNETES)
 OTHER_PROVIDERS = (
-    "apisix", "appmesh", "appmesh:v1beta2", "gatewayapi:v1beta1", "gloo", "istio", "knative", "kuma", "linkerd",
+    "apisix", "appmesh", "appmesh:v1beta2", "gloo", "istio", "knative", "kuma", "linkerd",
     "nginx", "osm", "skipper", "smi:v1alpha1", "smi:v1alpha2", "smi:v1alpha3",
 )
 # Flagger also takes these with a name behind the colon.

@@ -35,12 +35,12 @@ def read_service(spec: Fields, target: str, provider: str, adopted: bool = False
 
     With ``adopted`` the route is the user's, and what the document says of one does not count.
     """
-    needs_gateways = provider == flagger.GATEWAYAPI and not adopted
+    needs_gateways = provider in flagger.GATEWAY_APIS and not adopted
     service = spec.mapping("service", f"a mapping with at least port{' and gatewayRefs' if needs_gateways else ''}", required=True)
     for key in _OF_THE_ROUTE if adopted else ():
         if service.has(key):
             service.warn(key, "does not count: the route is yours (canary_route: adopted)")
-    duration = formats.GATEWAY_DURATION if provider == flagger.GATEWAYAPI else formats.GO_DURATION
+    duration = formats.GATEWAY_DURATION if provider in flagger.GATEWAY_APIS else formats.GO_DURATION
     timeout = service.text("timeout", duration)
     backend_timeout = service.text("backendTimeout", duration)
     _check_timeouts(service, timeout, backend_timeout)
@@ -99,7 +99,7 @@ def _hosts(service: Fields) -> tuple[str, ...]:
 
 def _gateway_refs(service: Fields, provider: str) -> tuple[Mapping[str, Any], ...]:
     entries = service.mappings("gatewayRefs", _GATEWAY_REFS)
-    if not entries and provider == flagger.GATEWAYAPI and service.present and not service.is_wrong("gatewayRefs"):
+    if not entries and provider in flagger.GATEWAY_APIS and service.present and not service.is_wrong("gatewayRefs"):
         service.refuse("gatewayRefs", "is missing or empty", f"{provider} needs it; accepted: {_GATEWAY_REFS}")
     refs = [_reference(entry, {"sectionName": formats.OBJECT_NAME}) for _index, entry in entries]
     if len(refs) > MOST_PARENTS:

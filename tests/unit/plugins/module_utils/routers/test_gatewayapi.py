@@ -369,3 +369,17 @@ def test_safety_29_of_a_users_route_nothing_but_our_backends_changes() -> None:
     wanted["spec"]["rules"][1]["backendRefs"] = [backend("podinfo", 100)]
     assert back == wanted
     assert gatewayapi.release(route({"backendRefs": [backend("files")]}), CANARY) == route({"backendRefs": [backend("files")]})
+
+
+# The older version of the API
+
+def test_v1beta1_is_the_same_route_by_its_older_name() -> None:
+    older = dataclasses.replace(CANARY, provider="gatewayapi:v1beta1")
+    assert router_for(older) is router_for(CANARY) is gatewayapi
+    assert gatewayapi.ref(older) == {**gatewayapi.ref(CANARY), "version": "v1beta1"}
+    made = gatewayapi.desired(older, Split(90, 10))
+    assert made.pop("apiVersion") == "gateway.networking.k8s.io/v1beta1"
+    assert {"apiVersion": "gateway.networking.k8s.io/v1", **made} == gatewayapi.desired(CANARY, Split(90, 10))
+    assert gatewayapi.refuse(older) == []
+    problem, = gatewayapi.refuse(dataclasses.replace(with_service(cors_policy={"allowOrigin": ["*"]}), provider="gatewayapi:v1beta1"))
+    assert problem.startswith("spec.service.corsPolicy: gatewayapi:v1beta1 does not know it")

@@ -63,7 +63,7 @@ def test_there_is_no_routing_object_to_ask_for() -> None:
 
 
 def test_a_provider_that_nobody_knows_is_refused_with_all_that_are_supported() -> None:
-    with pytest.raises(SpecError, match="gatewayapi:v1, kubernetes"):
+    with pytest.raises(SpecError, match="gatewayapi:v1, gatewayapi:v1beta1, kubernetes"):
         refuse(canary("carrier pigeons"))
 
 
