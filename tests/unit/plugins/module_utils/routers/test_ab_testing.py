@@ -39,8 +39,8 @@ def parts(obj: dict[str, Any]) -> list[tuple[Any, dict[str, int]]]:
 
 
 def test_the_gateway_api_gets_a_rule_for_those_who_match_before_the_one_for_all_others() -> None:
-    canary = document("gatewayapi:v1", INSIDERS, {"headers": {"cookie": {"exact": "a=b"}}},
-                      match=({"uri": {"prefix": "/api"}, "method": {"exact": "GET"}, "headers": {"x-tenant": {"exact": "t"}}}, {"uri": {"exact": "/"}}), timeout="15s")
+    served = ({"uri": {"prefix": "/api"}, "method": {"exact": "GET"}, "headers": {"x-tenant": {"exact": "t"}}}, {"uri": {"exact": "/"}})
+    canary = document("gatewayapi:v1", INSIDERS, {"headers": {"cookie": {"exact": "a=b"}}}, match=served, timeout="15s")
     assert gatewayapi.refuse(canary) == []
     api, root = {"type": "PathPrefix", "value": "/api"}, {"type": "Exact", "value": "/"}
     tenant = {"type": "Exact", "name": "x-tenant", "value": "t"}
