@@ -258,6 +258,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.given import Given
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import dump
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.outline import hooks_lines, plan_line
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import is_initialised
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import EVENT, GATES
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import preflight, record as store, releasing as releases, secrets, surroundings
@@ -428,7 +429,7 @@ def _look_around(call: Call, given: Given, found: Found, stored: store.Stored, r
     if begins:
         findings.warnings.extend([*_ignored(call, given), *canary.warnings, *filter(None, [words.clock_off(time.time(), call.api.now())])])
     if begins and call.params["deep"]:
-        surroundings.inspect(call.api, canary, target, found.needed, findings, recorded=stored.exists,
+        surroundings.inspect(call.api, canary, target, found.needed, findings, recorded=stored.exists, initialised=is_initialised(stored.record),
                              gitops_ignored=call.params["gitops_ignored"], flagger_is_gone=call.params["flagger_is_gone"])
         held = {place: secrets.credentials(call.api, *place) for place in ready.secrets_of(canary)}
         problems, warnings = ready.objections(canary, found.frozen["canary"], held)

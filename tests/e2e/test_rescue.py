@@ -99,6 +99,7 @@ def test_safety_16_a_deleted_primary_is_told_and_comes_back_by_the_way_out(relea
     assert (told.rc, told.result["outcome"]) == (2, "held") and "podinfo-primary does not exist" in told.result["why"], told.output[-4000:]
     assert "or delete the ConfigMap" in told.result["why"]
     release.kubectl("delete", "configmap", RECORD)
+    release.allow("podinfo-initialise")
     again = release.walk().wait()
     assert again.rc == 0 and release.phase() == "Initialized", again.output[-4000:]
     assert release.get("deployment", "podinfo-primary")["status"]["readyReplicas"] >= 1

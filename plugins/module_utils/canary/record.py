@@ -201,6 +201,11 @@ def condition_status(phase: str) -> str:
     return _CONDITIONS.get(phase, ("Unknown", ""))[0]
 
 
+def is_initialised(record: Record | None) -> bool:
+    """Whether there is a primary that serves the users, as far as the record knows."""
+    return record is not None and record.phase not in ("", INITIALIZING, TERMINATED)
+
+
 def flagger_status(record: Record) -> dict[str, Any]:
     """The record as the ``.status`` of a Canary object, with the one condition that ``kubectl wait`` reads."""
     status: dict[str, Any] = {key: getattr(record, attribute) for key, attribute in _STATUS_FIELDS.items()}

@@ -96,8 +96,7 @@ def after_initialising(record: Record | None, live: Object) -> bool:
 
     Where no pod of the target is available it serves nobody, and what is released may be what mends it.
     """
-    serves_by_itself = record is None or record.phase in ("", states.INITIALIZING, states.TERMINATED)
-    return serves_by_itself and bool((live.get("status") or {}).get("availableReplicas"))
+    return not states.is_initialised(record) and bool((live.get("status") or {}).get("availableReplicas"))
 
 
 def images_line(before: Object, after: Object) -> str:

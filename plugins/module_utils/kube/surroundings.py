@@ -29,15 +29,18 @@ _PERMITTED = "examples/rbac of the collection holds Roles with exactly what is n
 
 
 def inspect(api: Api, canary: Canary, target: Object | None, needed: Mapping[str, tuple[Rule, ...]], findings: Findings, *,
-            recorded: bool = False, gitops_ignored: bool = False, flagger_is_gone: bool = False) -> None:
-    """Enter into ``findings`` all that the cluster has against a walk of this document, whose record may be there. Reads only."""
+            recorded: bool = False, initialised: bool = False, gitops_ignored: bool = False, flagger_is_gone: bool = False) -> None:
+    """Enter into ``findings`` all that the cluster has against a walk of this document, whose record may be there, and say that the canary was initialised.
+
+    Reads only.
+    """
     own, objects = canary.namespace, permissions.objects_of(canary)
     wanted = {**needed, own: (*needed[own], *permissions.EVENTS, *permissions.LOOKS, *permissions.create(objects))}
     denied = {namespace: api.access(namespace, _singly(rules)) for namespace, rules in wanted.items()}
     may = {one.resource for one in _singly(wanted[own]) if one.verb == "list"} - {one.resource for one in denied[own] if one.verb == "list"}
     exists = target is not None or _namespace_exists(api, own)
     seen = _look(api, canary, target, may, gitops_ignored, flagger_is_gone) if exists else Seen()
-    lacking = _lacking(canary, seen, recorded, {one.resource for one in denied[own] if one.verb == "get"})
+    lacking = _lacking(canary, seen, recorded, initialised, {one.resource for one in denied[own] if one.verb == "get"})
     vital = {**needed, own: (*needed[own], *(rule for rule in permissions.create(objects) if rule.resource in lacking))}
     of_budgets = _of_budgets(canary, seen)
     for namespace, rules in vital.items():
@@ -88,10 +91,13 @@ def _gathered(denied: Iterable[Permission]) -> list[Rule]:
     return [Rule(group, resource, tuple(words), of) for (group, resource, of), words in verbs.items()]
 
 
-def _lacking(canary: Canary, seen: Seen, recorded: bool, unreadable: set[str]) -> set[str]:
-    """The resources of which something has to be made. What may not be read is there, where a record says that the canary was initialised."""
+def _lacking(canary: Canary, seen: Seen, recorded: bool, initialised: bool, unreadable: set[str]) -> set[str]:
+    """The resources of which something has to be made. What may not be read is there, where there is a record.
+
+    The primary is made when the canary is initialised, and at no other time: one that is gone is told by the walk, with the way out.
+    """
     of_services = {services.name_of(canary, role) for role in services.ROLES}
-    lacking = {permissions.DEPLOYMENTS} if seen.primary is None else set()
+    lacking = {permissions.DEPLOYMENTS} if seen.primary is None and not initialised else set()
     lacking |= set() if of_services <= seen.services.keys() else {permissions.SERVICES}
     lacking |= {routes.ref(canary).resource} if canary.splits and seen.route is None else set()
     return lacking - unreadable if recorded else lacking | {permissions.RECORD}
