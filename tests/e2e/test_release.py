@@ -55,9 +55,11 @@ def test_the_first_release_of_a_canary_that_was_never_walked_waits_for_its_prima
     assert [line for line in walk.told() if "initialised" in line] and "canary to 40%" in " ".join(walk.told()), walk.output[-4000:]
     assert release.images() == {"podinfo": "lab.local/testapp:2", "podinfo-primary": "lab.local/testapp:2"}
     assert release.phase() == "Succeeded"
-    writes = release.writes(began)
-    claimed, changed = (index for index, write in enumerate(writes) if write == "patch deployments podinfo")
-    assert claimed < writes.index("create services podinfo") < changed, "users have the primary before the target changes"
+    done = [entry for entry in release.requests(began) if entry["verb"] in ("create", "patch") and "dryRun" not in entry["requestURI"]]
+    of_target = [index for index, entry in enumerate(done) if entry["objectRef"]["resource"] == "deployments" and entry["objectRef"].get("name") == "podinfo"
+                 and not entry["objectRef"].get("subresource")]
+    apex = next(index for index, entry in enumerate(done) if entry["objectRef"]["resource"] == "services" and entry["objectRef"].get("name") == "podinfo")
+    assert len(of_target) == 2 and of_target[0] < apex < of_target[1], "claimed; users have the primary; and only then the new version"
 
 
 def _analysed_template(release: Release) -> dict:

@@ -119,6 +119,9 @@ class Round:
             self.record = Record(self.canary.name, self.canary.namespace, identity=self.canary.identity)
             return
         self.record = self.stored.record
+        if self._is_ours():
+            # What this run notes down next was not before that: whose outcome it is, is told by its time.
+            self.api.not_before(max(self.record.holder.since, self.record.holder.renewed))
         if self.record.phase == states.TERMINATED and self.anew:
             self.record = Record(self.canary.name, self.canary.namespace, identity=self.canary.identity, epoch=self.record.epoch, holder=self.record.holder)
         if not self._is_ours():

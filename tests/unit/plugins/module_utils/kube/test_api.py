@@ -176,6 +176,17 @@ def test_safety_27_the_clock_is_the_servers_and_does_not_run_backwards(server: A
     assert len(server.asked) == 2
 
 
+def test_safety_27_a_time_that_another_client_had_from_the_server_is_a_lower_bound_too(server: Any) -> None:
+    server.says(at(server, formatdate(2000000000, usegmt=True)))
+    api = server.api()
+    api.get(ROUTE)
+    read = api.now()
+    api.not_before(read + 0.8)
+    assert read + 0.8 <= api.now() < read + 1.8
+    api.not_before(read)
+    assert api.now() >= read + 0.8
+
+
 def test_the_clock_asks_when_nobody_has_asked_before(server: Any) -> None:
     server.says(at(server, formatdate(2000000000, usegmt=True)))
     assert int(server.api().now()) == 2000000000

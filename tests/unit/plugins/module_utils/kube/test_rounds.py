@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from typing import Any
 
@@ -72,6 +73,14 @@ def walked_on_by(kept: Objects, run: str, epoch: int) -> None:
 
 
 # The claim
+
+def test_safety_27_within_a_run_no_time_is_before_the_one_that_it_noted_down_last(server: Any) -> None:
+    ahead = time.time() + 30            # of the whole seconds of a Date, another client may know up to one more
+    kept = walked(server, document(), 10, ahead - 60, holder=dataclasses.replace(US, since=ahead, renewed=ahead, until=ahead + 30))
+    assert walk(server, document()).run()["seen"]["now"] >= ahead
+    record = stored(kept)
+    assert record.holder and record.holder.since == ahead
+
 
 def test_safety_02_a_tick_that_is_not_due_writes_nothing(server: Any) -> None:
     kept = walked(server, document(analysis={"interval": 300.0}), 10, time.time())
