@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), *(str(HERE.parent / folder) for folder in ("e2e", "lab", "bench"))]
+sys.path[:0] = [str(HERE), str(HERE.parent / "bench")]
 
 import cluster  # noqa: E402
 from stand import SLICES, Stand  # noqa: E402

@@ -6,15 +6,10 @@ from __future__ import annotations
 
 import json
 import os
-import pathlib
 import subprocess
-import sys
 
 import pytest
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lab"))
-
-from labkit import cli, layout, processes, state as states  # noqa: E402
+from labkit import cli, layout, processes, state as states
 
 
 @pytest.fixture

@@ -34,17 +34,18 @@ def inspect(api: Api, canary: Canary, target: Object | None, needed: Mapping[str
 
     Reads only.
     """
-    own, objects = canary.namespace, permissions.objects_of(canary)
-    wanted = {**needed, own: (*needed[own], *permissions.EVENTS, *permissions.LOOKS, *permissions.create(objects))}
+    own, created = canary.namespace, permissions.create(permissions.objects_of(canary))
+    wanted = {**needed, own: (*needed[own], *permissions.EVENTS, *permissions.LOOKS, *created)}
     denied = {namespace: api.access(namespace, _singly(rules)) for namespace, rules in wanted.items()}
     may = {one.resource for one in _singly(wanted[own]) if one.verb == "list"} - {one.resource for one in denied[own] if one.verb == "list"}
     exists = target is not None or _namespace_exists(api, own)
     seen = _look(api, canary, target, may, gitops_ignored, flagger_is_gone) if exists else Seen()
     lacking = _lacking(canary, seen, recorded, initialised, {one.resource for one in denied[own] if one.verb == "get"})
-    vital = {**needed, own: (*needed[own], *(rule for rule in permissions.create(objects) if rule.resource in lacking))}
+    vital = {**needed, own: (*needed[own], *(rule for rule in created if rule.resource in lacking))}
     of_budgets = _of_budgets(canary, seen)
     for namespace, rules in vital.items():
-        lacks = [one for one in denied[namespace] if one in set(_singly(rules))]
+        asked = set(_singly(rules))
+        lacks = [one for one in denied[namespace] if one in asked]
         if namespace == own and of_budgets:
             lacks += api.access(own, _singly(of_budgets))
         if lacks:

@@ -17,8 +17,8 @@ import pytest
 import yaml
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import KubeError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Analysis, Canary, Service
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import api as rest, refs
-from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api, Reply
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import api as rest, refs, routes
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import UNKNOWN_KIND, Api, Reply
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.client import make_api
 
 HERE = pathlib.Path(__file__).parent
@@ -109,6 +109,21 @@ def namespace(others: Api) -> Iterator[str]:
     yield name
     with contextlib.suppress(KubeError):
         others.delete(place)
+
+
+@pytest.fixture
+def served(others: Api) -> Callable[[Canary], Canary]:
+    """The canary itself, where the API server knows the kind of its routing object."""
+    def known(canary: Canary) -> Canary:
+        place = routes.ref(canary)
+        try:
+            others.list(place)
+        except KubeError as error:
+            if error.reason != UNKNOWN_KIND and error.status != 404:
+                raise
+            pytest.skip(f"the lab has no {place.kind}, which is a kind of the provider {canary.provider}")
+        return canary
+    return known
 
 
 @pytest.fixture
