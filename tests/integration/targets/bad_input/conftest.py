@@ -127,8 +127,12 @@ def play(users: Users, tmp_path_factory: pytest.TempPathFactory) -> Callable[[An
         "PATH": os.pathsep.join([str(pathlib.Path(sys.executable).parent), kept.get("PATH", "")]),
     }
 
+    # The base folder is made here: pytest makes it with the first folder asked for, and two threads that ask at once each delete what the other made.
+    base = tmp_path_factory.mktemp("cases")
+
     def run(case: Any) -> Ended:
-        folder = tmp_path_factory.mktemp(case.id)
+        folder = base / case.id
+        folder.mkdir()
         for name, content in {"variables.json": json.dumps(case.variables).encode(), **case.files}.items():
             (folder / name).write_bytes(content)
         command = ["ansible-playbook", case.playbook, "-e", "@variables.json", *case.arguments]
