@@ -44,6 +44,8 @@ class Request:
     verify: bool = True
     timeout: float = 10.0
     limit: int = 4096
+    proxy: str = ""                     # URL of one, in place of that of the environment
+    called: str = ""                    # how failures call it, where the path of its URL is a secret too
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def exchange(request: Request) -> Reply:
     Raises MissingLibrary without the requests library.
     """
     third_party.require("requests")
-    if WITHHELD in request.url or any(WITHHELD in value for value in request.headers.values()):
+    if any(WITHHELD in value for value in (request.url, request.proxy, *request.headers.values())):
         return Reply(failure=f"{_place(request)}: not asked, since no record keeps the credentials of a document: run it with canary_file, canary_spec or its "
                              "Canary object")
     deadline = time.monotonic() + request.timeout
@@ -119,7 +121,7 @@ def _send(request: Request, deadline: float) -> Reply:
             _expect_unverified()
         with requests.Session() as session, session.request(
                 request.method, url, data=request.body, headers=headers, auth=_keep, verify=request.verify, stream=True,
-                allow_redirects=False, timeout=request.timeout) as response:
+                allow_redirects=False, timeout=request.timeout, proxies=dict.fromkeys(("http", "https"), request.proxy) if request.proxy else None) as response:
             body, cut = _read(response.iter_content(_CHUNK), request.limit, deadline)
             location = shown.url(response.headers.get("Location", ""))
             return Reply(response.status_code, body, cut, location)
@@ -184,7 +186,8 @@ def _failure(request: Request, error: Exception) -> Reply:
     if isinstance(error, ValueError):
         return Reply(failure=f"{_place(request)}: this is not a usable URL; expected is http://host:port/path or https://...")
     if isinstance(error, exceptions.ProxyError):
-        return Reply(failure=f"{_place(request)}: the proxy of the environment failed: {words or 'no connection to it'}", again=True)
+        proxy = shown.url(request.proxy) if request.proxy else "of the environment"
+        return Reply(failure=f"{_place(request)}: the proxy {proxy} failed: {words or 'no connection to it'}", again=True)
     if isinstance(error, exceptions.ConnectionError):
         return Reply(failure=f"{_place(request)}: {words or 'the connection was cut'}", again=True)
     return Reply(failure=f"{_place(request)}: {words or 'the answer broke off or cannot be read'}", again=True)
@@ -219,4 +222,4 @@ def _words(error: BaseException) -> str:
 
 
 def _place(request: Request) -> str:
-    return shown.url(request.url)
+    return request.called or shown.url(request.url)

@@ -15,7 +15,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils import third_
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import shown
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import SpecError
 
-ACCEPTED = "accepted: YAML with one Canary, and MetricTemplates beside it if there are any"
+ACCEPTED = "accepted: YAML with one Canary, and MetricTemplates and AlertProviders beside it if there are any"
 
 
 def read(text: str, field: str = "text") -> list[dict[str, Any]]:

@@ -12,9 +12,10 @@ version_added: 0.1.0
 author: The progressive.delivery authors (@progressive-delivery)
 description:
   - The first step of every tick of the role M(progressive.delivery.canary_decide) decides for. Claims the record when there is something to do,
-    reads back what was ordered before, tells about it (Kubernetes Events, event hooks, the status of a Canary object, one line for people),
+    reads back what was ordered before, tells about it (Kubernetes Events, event hooks, alerts, the status of a Canary object, one line for people),
     waits until the next tick is due, and says what that tick has to ask.
   - With O(mode=tick) it does not wait for evidence. A tick that is not due claims nothing and writes nothing.
+  - An alert that cannot be delivered is a warning, and nothing waits for it longer than ten seconds.
   - It changes no workload and no traffic.
   - In check mode it is skipped, since a look that claims nothing is what M(progressive.delivery.canary_info) gives, and a plan what
     M(progressive.delivery.canary_preflight) gives.
@@ -150,16 +151,19 @@ tick:
       sample: 85d557f47b
 """
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils import webhooks
+from ansible_collections.progressive.delivery.plugins.module_utils.alerts.message import messages_of
+from ansible_collections.progressive.delivery.plugins.module_utils.alerts.sending import send
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import LostLock
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.frozen import thaw
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import load
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Holder, Record, Told
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
-from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import secrets
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.rounds import Round
 from ansible_collections.progressive.delivery.plugins.module_utils.verb import Call, Verb
 
@@ -180,7 +184,7 @@ def execute(call: Call) -> dict[str, Any]:
     canary = thaw(call.params["document"], call.params["credentials"])
     call.subject = f"{canary.namespace}/{canary.name}"
     one = Round(
-        call.api, canary, load(Holder, call.params["holder"]), call.say, _announcer(canary, call.api),
+        call.api, canary, load(Holder, call.params["holder"]), call.say, _announcer(canary, call),
         mode=call.params["mode"], on_wait=call.params["on_wait"], take_over=call.params["take_over"], asked=call.params["asked"], anew=call.params["anew"],
         abort=call.params["abort"], impatient=call.impatient, document=call.params["document"])
     try:
@@ -193,15 +197,20 @@ def execute(call: Call) -> dict[str, Any]:
     return {"changed": one.changed, "tick": tick}
 
 
-def _announcer(canary: Canary, api: Api):
-    """Event hooks are told everything that becomes a Kubernetes Event; they decide nothing (WS 49: bounded, and never in a rollback's way).
+def _announcer(canary: Canary, call: Call):
+    """Event hooks are told everything that becomes a Kubernetes Event, and alerts what people should know at once.
 
-    When it was is told by the API server's clock, as in everything else that is told (SAFETY 27).
+    Neither decides anything (WS 49: bounded, and never in a rollback's way). When it was is told by the API server's clock, as in everything
+    else that is told (SAFETY 27).
     """
     def announce(record: Record, messages: Sequence[Told]) -> None:
-        hooks = canary.analysis.of_type("event")
+        hooks, api = canary.analysis.of_type("event"), call.api
         if hooks:
             webhooks.announce(canary, hooks, record.phase, messages, now=api.now())
+        if canary.analysis.alerts:
+            told = messages_of(canary, record.phase, messages, api.now())
+            for problem in send(canary.analysis.alerts, told, functools.partial(secrets.of_alerts, api)):
+                call.warn(problem)
     return announce
 
 

@@ -36,7 +36,8 @@ options:
     type: dict
   text:
     description:
-      - "The text of a YAML file with the Canary document; MetricTemplates may stand beside it. It is read raw: templates in queries stay as they are."
+      - "The text of a YAML file with the Canary document; MetricTemplates and AlertProviders may stand beside it. It is read raw: templates in queries
+        stay as they are."
       - Documents of other kinds are left alone, with a warning.
     type: str
   file:
@@ -47,6 +48,13 @@ options:
     type: str
   templates:
     description: MetricTemplate documents. Those that the document names and that are neither here nor in O(text) are read from the cluster.
+    type: list
+    elements: dict
+    default: []
+  alert_providers:
+    description:
+      - AlertProvider documents. Those that the document names and that are neither here nor in O(text) are read from the cluster.
+      - Besides Flagger's types they may have the type V(webhook), which gets plain JSON.
     type: list
     elements: dict
     default: []
@@ -160,7 +168,7 @@ server:
   sample: https://10.0.0.1:6443
 document:
   description:
-    - The frozen document with its templates and options, for the verbs of the walk.
+    - The frozen document with its templates, alert providers and options, for the verbs of the walk.
     - Without the credentials that addresses and headers in it hold, so that neither output nor record shows them.
   type: dict
   returned: success, without O(credentials)
@@ -244,6 +252,7 @@ plan:
     - {"after": 13.0, "phase": "Progressing", "weight": 20, "what": "all checks passed: canary to 30%", "waits": ""}
 """
 
+import functools
 import os
 import time
 import uuid
@@ -251,7 +260,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils import manifests, walker
+from ansible_collections.progressive.delivery.plugins.module_utils import manifests, third_party, walker
+from ansible_collections.progressive.delivery.plugins.module_utils.alerts import destination
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import document as documents, given as inputs, permissions, releasing, words
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.findings import Findings
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError, RecordError, SpecError
@@ -273,6 +283,7 @@ OPTIONS = {
     "text": {"type": "str"},
     "file": {"type": "str"},
     "templates": {"type": "list", "elements": "dict", "default": []},
+    "alert_providers": {"type": "list", "elements": "dict", "default": []},
     "options": {"type": "dict", "default": {}},
     "mode": {"type": "str", "choices": ["walk", "tick"], "default": "walk"},
     "abort": {"type": "bool", "default": False},
@@ -326,10 +337,12 @@ def _lacks(call: Call, given: Given) -> str:
     needed = {given.namespace: permissions.walk(objects) + (permissions.canary_object(given.name) if given.document is None else ())}
     if call.params["state"] == "absent":
         needed[given.namespace] += permissions.removal(objects)
-    have = {(item["metadata"]["namespace"], item["metadata"]["name"]) for item in given.templates}
-    for namespace, name in documents.template_refs(document or {}):
-        if (namespace, name) not in have:
-            needed[namespace] = needed.get(namespace, ()) + permissions.templates([name])
+    for places, beside, make in ((documents.template_refs(document or {}), given.templates, permissions.templates),
+                                 (documents.alert_provider_refs(document or {}), given.alert_providers, permissions.alert_providers)):
+        have = {(item["metadata"]["namespace"], item["metadata"]["name"]) for item in beside}
+        for namespace, name in places:
+            if (namespace, name) not in have:
+                needed[namespace] = needed.get(namespace, ()) + make([name])
     lacks = surroundings.missing(call.api, needed)
     begins = lacks and call.params["state"] == "present" and not surroundings.is_begun(call.api, given.namespace, objects)
     to_begin = surroundings.missing(call.api, {given.namespace: permissions.create(objects)}) if begins else ""
@@ -428,12 +441,14 @@ def _look_around(call: Call, given: Given, found: Found, stored: store.Stored, r
     begins = preflight.begins(stored)
     if begins:
         findings.warnings.extend([*_ignored(call, given), *canary.warnings, *filter(None, [words.clock_off(time.time(), call.api.now())])])
+    if begins and canary.analysis.alerts:
+        third_party.require("requests")
     if begins and call.params["deep"]:
         surroundings.inspect(call.api, canary, target, found.needed, findings, recorded=stored.exists, initialised=is_initialised(stored.record),
                              gitops_ignored=call.params["gitops_ignored"], flagger_is_gone=call.params["flagger_is_gone"])
         held = {place: secrets.credentials(call.api, *place) for place in ready.secrets_of(canary)}
         problems, warnings = ready.objections(canary, found.frozen["canary"], held)
-        findings.problems.extend(problems)
+        findings.problems.extend([*problems, *destination.objections(canary.analysis.alerts, functools.partial(secrets.of_alerts, call.api))])
         findings.warnings.extend(warnings)
     for text in findings.warnings:
         call.warn(text)
@@ -455,10 +470,11 @@ def _given(call: Call) -> Given:
     name, namespace = params["canary_name"], params["canary_namespace"]
     if params["text"] is not None:
         place = _place(params)
-        return inputs.from_manifests(manifests.read(params["text"], place), params["templates"], name, namespace, place)
+        return inputs.from_manifests(manifests.read(params["text"], place), params["templates"], name, namespace, place,
+                                     alert_providers=params["alert_providers"])
     if params["spec"]:
-        return inputs.from_spec(params["spec"], params["templates"], name, namespace)
-    return inputs.by_name(name, namespace, params["templates"])
+        return inputs.from_spec(params["spec"], params["templates"], name, namespace, alert_providers=params["alert_providers"])
+    return inputs.by_name(name, namespace, params["templates"], alert_providers=params["alert_providers"])
 
 
 def _result(call: Call, found: Found, stored: store.Stored, target: Target, seen: Glance, *, plans: bool = True, anew: bool = False) -> dict[str, Any]:

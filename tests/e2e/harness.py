@@ -36,7 +36,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 EXAMPLES = REPOSITORY / "examples" / "rbac"
 # By spec.provider, how the files with the Roles for a first walk and for every walk end; and what a walk may need besides.
 ROLES_OF = {"gatewayapi:v1": "gatewayapi", "contour": "contour", "traefik": "traefik", "kubernetes": "kubernetes"}
-FOR_WALKS = ("canary-object", "metric-templates", "secrets", "preflight")
+FOR_WALKS = ("canary-object", "metric-templates", "alert-providers", "secrets", "preflight")
 FOR_SOME = ("remove", "watchdog")
 ROUTES = {"httproutes", "httpproxies", "traefikservices"}
 RESOURCES = {       # by kubectl's name for one of them

@@ -22,7 +22,7 @@ def begin(turn: Turn) -> Decision:
     """The canary is ready and the pre-rollout hooks passed: it gets all requests that match, and the first iteration counts from there."""
     is_open, closed = turn.gate(CONFIRM_TRAFFIC_INCREASE)
     if not is_open:
-        turn.warn(f"Halt {turn.label} advancement waiting for traffic increase approval {closed}", once=CONFIRM_TRAFFIC_INCREASE)
+        turn.halt_for(CONFIRM_TRAFFIC_INCREASE, closed)
         return turn.next_interval(PERSON, closed, gate=CONFIRM_TRAFFIC_INCREASE)
     wanted = turn.canary.analysis.iterations
     turn.set(iterations=1, iterations_wanted=wanted)

@@ -78,11 +78,11 @@ def unready(turn: Turn) -> Decision:
         turn.set(unready_since=turn.now, ready_since=0.0)
     requested = turn.rollback_requested()
     if requested:
-        turn.end("rolled_back", requested)
+        turn.end_as_asked(requested)
         return go_down(turn)
     why = target.why or "none of its pods is a ready endpoint"
     if target.stuck or turn.now - turn.record.unready_since > deadline:
-        turn.end("rolled_back", f"{turn.canary.target} did not become ready within its progress deadline: {why}")
+        turn.end("rolled_back", f"{turn.canary.target} did not become ready within its progress deadline: {why}", alert=f"Progress deadline exceeded {why}")
         return go_down(turn)
     return turn.wait_asking(f"{turn.canary.target} is not ready: {why}")
 
@@ -90,7 +90,7 @@ def unready(turn: Turn) -> Decision:
 def primary_unready(turn: Turn) -> Decision:
     requested = turn.rollback_requested()
     if requested:
-        turn.end("rolled_back", requested)
+        turn.end_as_asked(requested)
         return go_down(turn)
     why = (turn.seen.primary.why or "it has no ready endpoint") if turn.seen.primary else "it does not exist"
     turn.warn(f"{turn.canary.primary}.{turn.canary.namespace} not ready: {why}", once="primary")
@@ -118,7 +118,7 @@ def start(turn: Turn) -> Decision:
     """Pre-rollout hooks, once (WS 12), then the first weight: it rests on readiness alone (SAFETY 12)."""
     requested = turn.rollback_requested()
     if requested:
-        turn.end("rolled_back", requested)
+        turn.end_as_asked(requested)
         return go_down(turn)
     if not turn.record.pre_rollout_done:
         verdict, why = turn.hooks(PRE_ROLLOUT)
@@ -143,11 +143,11 @@ def judge(turn: Turn) -> Decision:
     """The present weight has an interval of its own: what do the hooks and checks say of it?"""
     requested = turn.rollback_requested()
     if requested:
-        turn.end("rolled_back", requested)
+        turn.end_as_asked(requested)
         return go_down(turn)
     if turn.record.failed_checks >= max(1, turn.canary.analysis.threshold):
         # The threshold of the document was lowered meanwhile.
-        turn.end("rolled_back", f"failed checks threshold reached {turn.canary.analysis.threshold}")
+        turn.end_at_threshold()
         return go_down(turn)
     late = turn.now - evidence_due(turn.canary, turn.record)
     _keep_evidence(turn)
@@ -216,7 +216,7 @@ def _failed(turn: Turn, why: str) -> Decision:
     count = f"{turn.record.failed_checks} of {turn.canary.analysis.threshold} failed checks"
     turn.warn(f"Halt {turn.label} advancement {why}")
     if reached:
-        turn.end("rolled_back", f"failed checks threshold reached {turn.canary.analysis.threshold}: {why}")
+        turn.end_at_threshold(why)
         return go_down(turn)
     return turn.next_interval(CLOCK, f"{why} ({count})")
 
@@ -234,7 +234,7 @@ def _raise(turn: Turn, why: str) -> Decision:
     is_open, closed = turn.gate(CONFIRM_TRAFFIC_INCREASE)
     weight = next_weight(turn.canary.analysis, turn.record.canary_weight)
     if not is_open:
-        turn.warn(f"Halt {turn.label} advancement waiting for traffic increase approval {closed}", once=f"increase-{weight}")
+        turn.halt_for(CONFIRM_TRAFFIC_INCREASE, closed, once=f"increase-{weight}")
         return turn.next_interval(PERSON, closed, gate=CONFIRM_TRAFFIC_INCREASE)
     if turn.record.phase == states.WAITING_PROMOTION:
         turn.enter(states.PROGRESSING)
@@ -256,7 +256,7 @@ def lowered_by_hand(turn: Turn) -> Decision:
     """Somebody lowered the canary: their hand wins until they say resume (SAFETY 14), or a rollback hook takes away the rest (SAFETY 31)."""
     requested = turn.rollback_requested()
     if requested:
-        turn.end("rolled_back", requested)
+        turn.end_as_asked(requested)
         return go_down(turn)
     live = turn.weight
     if turn.seen.orders.resume:

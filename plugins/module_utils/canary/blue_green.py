@@ -20,7 +20,6 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn i
 
 # Both stand before the one moment at which users meet the revision.
 GATES_BEFORE_USERS = (CONFIRM_PROMOTION, CONFIRM_TRAFFIC_INCREASE)
-_APPROVAL = {CONFIRM_PROMOTION: "promotion approval", CONFIRM_TRAFFIC_INCREASE: "traffic increase approval"}
 
 
 def begin(turn: Turn) -> Decision:
@@ -73,6 +72,6 @@ def _kept_by_a_gate(turn: Turn) -> Decision | None:
         if not is_open:
             turn.record, turn.obeyed = before, obeyed
             turn.enter(states.WAITING_PROMOTION)
-            turn.warn(f"Halt {turn.label} advancement waiting for {_APPROVAL[gate]} {closed}", once=gate)
+            turn.halt_for(gate, closed)
             return turn.next_interval(PERSON, closed, gate=gate)
     return None

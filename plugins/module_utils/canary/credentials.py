@@ -16,6 +16,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.docume
 # What stands in their place; what holds it cannot be sent.
 WITHHELD = "__withheld__"
 
+_ALERTED = "alert_providers"
 _METRICS_SERVER = ("metrics_server", "canary_metrics_server")
 Path = tuple[Any, ...]                  # keys of mappings, indexes of lists
 
@@ -23,12 +24,13 @@ Path = tuple[Any, ...]                  # keys of mappings, indexes of lists
 def withheld(frozen: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """The frozen document without credentials, and the texts that held them, by their path in it: ``canary/spec/analysis/webhooks/0/url``.
 
-    Credentials are the userinfo of an address, the values of its query, and the values of headers.
+    Credentials are the userinfo of an address, the values of its query, the values of headers, and of an AlertProvider's address all behind the host:
+    whoever knows the path may write there.
     """
     kept, texts = copy.deepcopy(dict(frozen)), {}
     for path in _places(frozen):
         text = _at(frozen, path)
-        hidden = WITHHELD if "headers" in path else _without(text)
+        hidden = WITHHELD if "headers" in path else _host_of(text) if _ALERTED in path and path[-1] == "address" else _without(text)
         if _is_text(text) and text != hidden:
             _put(kept, path, hidden)
             texts["/".join(map(str, path))] = text
@@ -59,6 +61,8 @@ def _places(frozen: Mapping[str, Any]) -> Iterator[Path]:
         for name, values in headers.items() if isinstance(headers, Mapping) else ():
             yield from ((*provider, "headers", name, at) for at in _indexes(values))
             yield (*provider, "headers", name)
+    for index in _indexes(_at(frozen, (_ALERTED,))):
+        yield from ((_ALERTED, index, "spec", key) for key in ("address", "proxy"))
 
 
 def _indexes(value: Any) -> range:
@@ -99,3 +103,17 @@ def _without(text: Any) -> Any:
     if not (at or query):
         return text
     return urllib.parse.urlunsplit(parts._replace(netloc=f"{WITHHELD}@{place}" if at else place, query=query))
+
+
+def _host_of(text: Any) -> Any:
+    """An address with nothing behind its host that anybody could use."""
+    if not _is_text(text):
+        return text
+    try:
+        parts = urllib.parse.urlsplit(text)
+    except ValueError:
+        return WITHHELD
+    place = parts.netloc.rpartition("@")[2]
+    if place == parts.netloc and parts.path in ("", "/") and not parts.query and not parts.fragment:
+        return text if place else WITHHELD
+    return urllib.parse.urlunsplit((parts.scheme, place, WITHHELD, "", "")) if place else WITHHELD

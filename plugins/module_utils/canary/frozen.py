@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.credentials import restored
@@ -14,8 +14,9 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.docume
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 
 
-def freeze(canary: Mapping[str, Any], *, templates: list[Mapping[str, Any]], options: Mapping[str, Any], source: str) -> dict[str, Any]:
-    """The frozen mapping: the document as given, its MetricTemplates (name, namespace and spec), the options, and where it came from."""
+def freeze(canary: Mapping[str, Any], *, templates: Sequence[Mapping[str, Any]], options: Mapping[str, Any], source: str,
+           alert_providers: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+    """The frozen mapping: the document as given, its MetricTemplates and AlertProviders (name, namespace and spec), the options, and where it came from."""
     metadata = canary.get("metadata") or {}
     kept = {key: metadata[key] for key in ("name", "namespace") if key in metadata}
     annotations = metadata.get("annotations") or {}
@@ -23,14 +24,19 @@ def freeze(canary: Mapping[str, Any], *, templates: list[Mapping[str, Any]], opt
         kept["annotations"] = {flagger.METRICS_FROM: annotations[flagger.METRICS_FROM]}
     return {
         "canary": {**{key: value for key, value in canary.items() if key != "status"}, "metadata": kept},
-        "templates": [{"metadata": {key: item["metadata"][key] for key in ("name", "namespace")}, "spec": item.get("spec") or {}} for item in templates],
+        "templates": [_named(item) for item in templates],
+        "alert_providers": [_named(item) for item in alert_providers],
         "options": {key: value for key, value in options.items() if value not in (None, "")},
         "source": source,
     }
 
 
+def _named(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {"metadata": {key: item["metadata"][key] for key in ("name", "namespace")}, "spec": item.get("spec") or {}}
+
+
 def thaw(document: Mapping[str, Any], credentials: Mapping[str, str] | None = None) -> Canary:
     """The parsed document, with its ``credentials`` put back. Raises SpecError; a frozen document was valid when it was frozen."""
     document = restored(document, credentials) if credentials else document
-    return parse(document["canary"], templates=document.get("templates") or (), options=parse_options(document.get("options") or {}),
-                 source=document.get("source") or "spec")
+    return parse(document["canary"], templates=document.get("templates") or (), alert_providers=document.get("alert_providers") or (),
+                 options=parse_options(document.get("options") or {}), source=document.get("source") or "spec")

@@ -16,6 +16,9 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec i
 
 Object = Mapping[str, Any]
 
+TEMPLATE = "MetricTemplate"
+ALERT_PROVIDER = "AlertProvider"
+
 _WHOLE = frozenset(("apiVersion", "kind", "metadata", "spec"))
 
 
@@ -26,36 +29,51 @@ class Given:
     name: str
     namespace: str
     document: Object | None = None
-    templates: tuple[Object, ...] = ()
+    templates: Sequence[Object] = ()
     source: str = "spec"
+    alert_providers: Sequence[Object] = ()
     ignored: tuple[Object, ...] = field(default=())     # manifests of the file that are nothing to us
 
 
-def from_spec(spec: Object, templates: Sequence[Object], name: str, namespace: str) -> Given:
+@dataclass(frozen=True)
+class _Beside:
+    """The objects that a Canary may name, where they were given and not left to the cluster."""
+
+    templates: Sequence[Object]
+    alert_providers: Sequence[Object]
+
+    def placed(self, namespace: str) -> _Beside:
+        return _Beside(tuple(_in_namespace(item, namespace, "templates", TEMPLATE) for item in self.templates),
+                       tuple(_in_namespace(item, namespace, "alert_providers", ALERT_PROVIDER) for item in self.alert_providers))
+
+
+def from_spec(spec: Object, templates: Sequence[Object], name: str, namespace: str, *, alert_providers: Sequence[Object] = ()) -> Given:
     """From a whole Canary document, or only what stands under its ``spec``."""
     document = dict(spec) if _WHOLE & set(spec) else _wrapped(spec)
-    return _identified(document, templates, "spec", name, namespace)
+    return _identified(document, _Beside(templates, alert_providers), "spec", name, namespace)
 
 
-def from_manifests(manifests: Sequence[Object], templates: Sequence[Object], name: str, namespace: str, field_name: str = "text") -> Given:
+def from_manifests(manifests: Sequence[Object], templates: Sequence[Object], name: str, namespace: str, field_name: str = "text", *,
+                   alert_providers: Sequence[Object] = ()) -> Given:
     """From the documents of a file. Raises SpecError where none, or more than one, of them is the Canary that is meant."""
     if len(manifests) == 1 and not _WHOLE & set(manifests[0]):
-        return _identified(_wrapped(manifests[0]), templates, "file", name, namespace)
+        return _identified(_wrapped(manifests[0]), _Beside(templates, alert_providers), "file", name, namespace)
     canaries = [item for item in manifests if item.get("kind") == "Canary"]
     meant = [item for item in canaries if _is_meant(item, name, namespace)] if len(canaries) > 1 else canaries
     if len(meant) != 1:
         names = ", ".join(sorted(str(_metadata(item).get("name", "(no name)")) for item in meant or canaries))
         what = f"holds {len(meant or canaries)} Canary documents ({names})" if canaries else "holds no document of kind Canary"
         raise SpecError(field_name, what, "accepted: one Canary; of several, canary_name says which is meant")
-    beside = [item for item in manifests if item.get("kind") == "MetricTemplate"]
-    ignored = tuple(item for item in manifests if item.get("kind") not in ("Canary", "MetricTemplate"))
-    return _identified(dict(meant[0]), [*templates, *beside], "file", name, namespace, ignored)
+    beside = _Beside([*templates, *_of_kind(manifests, TEMPLATE)], [*alert_providers, *_of_kind(manifests, ALERT_PROVIDER)])
+    ignored = tuple(item for item in manifests if item.get("kind") not in ("Canary", TEMPLATE, ALERT_PROVIDER))
+    return _identified(dict(meant[0]), beside, "file", name, namespace, ignored)
 
 
-def by_name(name: str, namespace: str, templates: Sequence[Object] = ()) -> Given:
+def by_name(name: str, namespace: str, templates: Sequence[Object] = (), *, alert_providers: Sequence[Object] = ()) -> Given:
     """From a name only: the document is in the cluster."""
     _check_identity(name, namespace)
-    return Given(name, namespace, templates=tuple(_in_namespace(item, namespace) for item in templates))
+    placed = _Beside(templates, alert_providers).placed(namespace)
+    return Given(name, namespace, templates=placed.templates, alert_providers=placed.alert_providers)
 
 
 def kept_options(given: Mapping[str, Any], stored: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -80,7 +98,7 @@ def _wrapped(spec: Object) -> dict[str, Any]:
     return {"apiVersion": flagger.V1ALPHA3 if old else flagger.V1BETA1, "kind": "Canary", "metadata": {}, "spec": dict(spec)}
 
 
-def _identified(document: dict[str, Any], templates: Sequence[Object], source: str, name: str, namespace: str,
+def _identified(document: dict[str, Any], beside: _Beside, source: str, name: str, namespace: str,
                 ignored: tuple[Object, ...] = ()) -> Given:
     metadata = document.get("metadata")
     if metadata is not None and not isinstance(metadata, Mapping):
@@ -91,8 +109,8 @@ def _identified(document: dict[str, Any], templates: Sequence[Object], source: s
             raise SpecError(option, f"'{wanted}' is not the metadata.{key} of the document, '{own[key]}'", "accepted: the same, or only one of the two")
         own[key] = own.get(key) or wanted
     _check_identity(own["name"], own["namespace"])
-    placed = [_in_namespace(item, own["namespace"]) for item in templates]
-    return Given(own["name"], own["namespace"], {**document, "metadata": own}, tuple(placed), source, ignored)
+    placed = beside.placed(own["namespace"])
+    return Given(own["name"], own["namespace"], {**document, "metadata": own}, placed.templates, source, placed.alert_providers, ignored)
 
 
 def _check_identity(name: Any, namespace: Any) -> None:
@@ -104,12 +122,17 @@ def _check_identity(name: Any, namespace: Any) -> None:
             raise SpecError(option, f"'{value}' {wrong}", f"accepted: {form.accepted}")
 
 
-def _in_namespace(template: Object, namespace: str) -> Object:
-    """A MetricTemplate without a namespace is meant to be where the Canary is, as when it is applied."""
-    metadata = _metadata(template)
+def _of_kind(manifests: Sequence[Object], kind: str) -> list[Object]:
+    return [item for item in manifests if item.get("kind") == kind]
+
+
+def _in_namespace(item: Object, namespace: str, field_name: str, kind: str) -> Object:
+    """One without a namespace is meant to be where the Canary is, as when it is applied."""
+    metadata = _metadata(item)
     if not metadata.get("name"):
-        raise SpecError("templates", "a MetricTemplate has no metadata.name", "accepted: MetricTemplate documents with metadata.name and spec")
-    return {**template, "metadata": {**metadata, "namespace": metadata.get("namespace") or namespace}}
+        article = "an" if kind[0] in "AEIOU" else "a"
+        raise SpecError(field_name, f"{article} {kind} has no metadata.name", f"accepted: {kind} documents with metadata.name and spec")
+    return {**item, "metadata": {**metadata, "namespace": metadata.get("namespace") or namespace}}
 
 
 def _is_meant(canary: Object, name: str, namespace: str) -> bool:

@@ -84,7 +84,7 @@ def confirm_promotion(turn: Turn, why: str) -> Decision:
     is_open, closed = turn.gate(CONFIRM_PROMOTION)
     if not is_open:
         turn.enter(states.WAITING_PROMOTION)
-        turn.warn(f"Halt {turn.label} advancement waiting for promotion approval {closed}", once=CONFIRM_PROMOTION)
+        turn.halt_for(CONFIRM_PROMOTION, closed)
         return turn.next_interval(PERSON, closed, gate=CONFIRM_PROMOTION)
     return promote(turn, why)
 
@@ -101,10 +101,11 @@ def promoting(turn: Turn) -> Decision:
     primary, pinned = turn.seen.primary, turn.record.pinned
     requested = turn.rollback_requested()
     if requested:
-        turn.set(restoring=Ending("rolled_back", requested, turn.now))
+        turn.set(restoring=Ending("rolled_back", requested, turn.now, asked=True))
         return restoring(turn)
     if primary is None:
-        turn.warn(f"Promotion of {turn.target_label} failed, {turn.canary.primary} does not exist", once="no-primary")
+        turn.warn(f"Promotion of {turn.target_label} failed, {turn.canary.primary} does not exist", once="no-primary",
+                  alert=f"Promotion failed, {turn.canary.primary} does not exist")
         return turn.wait_asking(f"{turn.canary.primary} does not exist; {_who_serves(turn)}")
     if primary.promoted != pinned.revision:
         return _not_promoted(turn)
@@ -145,7 +146,7 @@ def _primary_unready(turn: Turn) -> Decision | None:
         turn.set(unready_since=turn.now)
     why = primary.why or "it has no ready endpoint"
     if primary.stuck or turn.now - turn.record.unready_since > turn.canary.progress_deadline:
-        turn.warn(f"Promotion of {turn.target_label} failed, primary not ready: {why}")
+        turn.warn(f"Promotion of {turn.target_label} failed, primary not ready: {why}", alert=f"Promotion failed, primary not ready: {why}")
         turn.set(restoring=Ending("rolled_back", f"promotion failed, primary not ready: {why}", turn.now))
         return restoring(turn)
     return turn.wait_asking(f"{turn.canary.primary} rolls out: {why}")
@@ -181,7 +182,8 @@ def finalising(turn: Turn) -> Decision:
     turn.set(last_applied=pinned.revision, last_promoted=pinned.revision)
     skipped = turn.canary.skip_analysis
     turn.tell(f"Promotion completed! Canary analysis was skipped for {turn.target_label}" if skipped
-              else f"Promotion completed! Scaling down {turn.target_label}")
+              else f"Promotion completed! Scaling down {turn.target_label}",
+              alert=f"Canary analysis {'was skipped' if skipped else 'completed successfully'}, promotion finished.")
     _finish(turn, "promoted", "analysis was skipped" if skipped else "analysis completed", pinned.revision)
     return turn.wait(ACT, "promoted")
 
@@ -190,7 +192,8 @@ def restoring(turn: Turn) -> Decision:
     """A promotion is taken back: the primary gets its previous template, and when it is ready the walk goes down (SAFETY 16, 30)."""
     why, previous, primary = turn.record.restoring, turn.record.previous, turn.seen.primary
     if primary is None or not previous.get("replicaset"):
-        turn.warn(f"{turn.canary.primary} cannot be restored: its previous ReplicaSet is not known", once="not-restored")
+        unrestored = f"{turn.canary.primary} cannot be restored: its previous ReplicaSet is not known"
+        turn.warn(unrestored, once="not-restored", alert=unrestored)
         return turn.done("held", f"{why.why}; the previous template of {turn.canary.primary} is not known, {_who_serves(turn)}")
     if _serves_another(turn):
         return turn.lower("the canary no longer runs the analysed revision: all traffic to the primary")
@@ -198,14 +201,18 @@ def restoring(turn: Turn) -> Decision:
         return turn.act(f"restore {turn.canary.primary}: {why.why}", lowers=True, workload=WorkloadOrder(restore=dict(previous)))
     if not primary.ready or primary.endpoints == 0:
         if primary.stuck or turn.now - why.at > 2 * turn.canary.progress_deadline:
-            turn.warn(f"{turn.canary.primary} did not become ready after it was restored: {primary.why}", once="restore-stuck")
+            stuck = f"{turn.canary.primary} did not become ready after it was restored: {primary.why}"
+            turn.warn(stuck, once="restore-stuck", alert=stuck)
             if turn.weight and turn.seen.target and not turn.seen.target.paused:
                 turn.set(paused=True)
                 return turn.act(f"pause {turn.canary.target}: it is what serves", lowers=True, workload=WorkloadOrder(pause_target=True))
             return turn.done("held", f"{why.why}; the restored primary is not ready ({primary.why}), {_who_serves(turn)}")
         return turn.wait(KUBERNETES, f"{turn.canary.primary} is being restored: {primary.why}")
     turn.set(restoring=None)
-    turn.end(why.outcome, why.why)
+    if why.asked:
+        turn.end_as_asked(why.why)
+    else:
+        turn.end(why.outcome, why.why)
     return go_down(turn)
 
 

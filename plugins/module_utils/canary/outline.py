@@ -20,13 +20,15 @@ def plan_line(step: Step) -> str:
 
 
 def hooks_lines(canary: Canary) -> list[str]:
-    """Which gates a walk would ask and which hooks it would call; check mode calls none of them (ANSIBLE 22)."""
+    """Which gates a walk would ask, which hooks it would call and whom it would alert; check mode does nothing of it (ANSIBLE 22)."""
     gates = [hook for hook in canary.analysis.hooks if hook.type in GATES]
     others = [hook for hook in canary.analysis.hooks if hook.type not in GATES]
     lines = [f"gates on the way: {_names(gates)}"] if gates else []
     if canary.options.manual_gates:
         lines.append(f"gates that wait for a person: {', '.join(canary.options.manual_gates)}")
-    return lines + ([f"hooks on the way: {_names(others)}"] if others else [])
+    lines += [f"hooks on the way: {_names(others)}"] if others else []
+    alerts = [f"{alert.name} from {alert.severity} on ({alert.provider.type}, {alert.provider.called})" for alert in canary.analysis.alerts]
+    return lines + ([f"alerts: {', '.join(alerts)}"] if alerts else [])
 
 
 def _names(hooks: Iterable[Hook]) -> str:

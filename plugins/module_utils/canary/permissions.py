@@ -156,8 +156,13 @@ def templates(names: Iterable[str]) -> tuple[Rule, ...]:
 
 
 def secrets(names: Iterable[str]) -> tuple[Rule, ...]:
-    """In the namespace of MetricTemplates that have a secretRef."""
+    """In the namespace of MetricTemplates and AlertProviders that have a secretRef."""
     return (Rule("", "secrets", ("get",), tuple(names)),)
+
+
+def alert_providers(names: Iterable[str]) -> tuple[Rule, ...]:
+    """In the namespace of AlertProviders; where they have a secretRef, ``secrets`` besides."""
+    return (Rule(flagger.GROUP, "alertproviders", ("get",), tuple(names)),)
 
 
 def gateways(names: Iterable[str]) -> tuple[Rule, ...]:
@@ -165,11 +170,14 @@ def gateways(names: Iterable[str]) -> tuple[Rule, ...]:
     return (Rule(GATEWAY, "gateways", ("get",), tuple(names)),)
 
 
-def needed(canary: Canary, is_object: bool, from_cluster: Iterable[tuple[str, str]] = ()) -> dict[str, tuple[Rule, ...]]:
-    """By namespace, what a walk of this document does. ``from_cluster`` are the MetricTemplates that it reads, by namespace and name."""
+def needed(canary: Canary, is_object: bool, from_cluster: Iterable[tuple[str, str]] = (),
+           providers_from_cluster: Iterable[tuple[str, str]] = ()) -> dict[str, tuple[Rule, ...]]:
+    """By namespace, what a walk of this document does. ``from_cluster`` are the MetricTemplates that it reads, by namespace and name, and then the
+    AlertProviders."""
     rules: dict[str, tuple[Rule, ...]] = {canary.namespace: walk(objects_of(canary)) + (canary_object(canary.name) if is_object else ())}
-    held = {(check.provider.namespace, check.provider.secret) for check in canary.analysis.checks if check.provider.secret}
-    for make, places in ((templates, from_cluster), (secrets, held)):
+    named = [*(check.provider for check in canary.analysis.checks), *(alert.provider for alert in canary.analysis.alerts)]
+    held = {(provider.namespace, provider.secret) for provider in named if provider.secret}
+    for make, places in ((templates, from_cluster), (alert_providers, providers_from_cluster), (secrets, held)):
         for namespace, names in _by_namespace(places).items():
             rules[namespace] = rules.get(namespace, ()) + make(names)
     return rules

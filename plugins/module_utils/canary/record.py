@@ -88,6 +88,7 @@ class Ending:
     outcome: str                        # rolled_back | aborted | superseded
     why: str
     at: float
+    asked: bool = False                 # by a rollback hook: somebody wants it, nothing failed
 
 
 @dataclass(frozen=True)
@@ -101,10 +102,12 @@ class Removal:
 
 @dataclass(frozen=True)
 class Told:
-    """One message for people: a Kubernetes Event and a line. ``kind`` is Normal or Warning."""
+    """One message for people: a Kubernetes Event, ``kind`` is Normal or Warning; and where it has a text for that, an alert of one of SEVERITIES."""
 
     message: str
     kind: str = "Normal"
+    alert: str = ""
+    severity: str = ""
 
 
 @dataclass(frozen=True)

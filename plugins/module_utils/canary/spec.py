@@ -34,6 +34,12 @@ TRAEFIK = "traefik"
 METRICS_FROM = (APP, ENVOY, TRAEFIK)
 KUBERNETES = "kubernetes"               # the provider that has Services alone
 
+# Of alerts, from the least.
+INFO = "info"
+WARN = "warn"
+ERROR = "error"
+SEVERITIES = (INFO, WARN, ERROR)
+
 
 @dataclass(frozen=True)
 class Options:
@@ -60,6 +66,7 @@ class Options:
     route_name: str = ""                # of the adopted route, "" = the apex
     route_rule: str = ""                # name of the rule in it, "" = the only one that fits
     ingress_class: str = ""             # of what we make for Contour, which Flagger keeps in a flag of its controller
+    cluster_name: str = ""              # told in alerts, which Flagger keeps in a flag of its controller
 
 
 @dataclass(frozen=True)
@@ -112,6 +119,38 @@ class Check:
     query: str = ""                     # Go-template text as in the document; empty for a built-in
     variables: Mapping[str, str] = field(default_factory=dict)
     provider: MetricProvider = field(default_factory=MetricProvider)
+
+
+@dataclass(frozen=True)
+class AlertProvider:
+    """Where alerts go. ``secret`` names a Secret in ``namespace`` that holds the address in place of ``address``, and a token if there is one."""
+
+    type: str = ""
+    channel: str = "general"
+    username: str = "flagger"
+    address: str = ""
+    proxy: str = ""
+    secret: str = ""
+    namespace: str = ""
+    name: str = ""
+
+    @property
+    def called(self) -> str:
+        """How messages call it: its address is a secret."""
+        return f"AlertProvider {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One entry of ``analysis.alerts``: whom to alert of everything that is at least that severe."""
+
+    index: int
+    name: str
+    severity: str = INFO
+    provider: AlertProvider = field(default_factory=AlertProvider)
+
+    def wants(self, severity: str) -> bool:
+        return SEVERITIES.index(severity) >= SEVERITIES.index(self.severity)
 
 
 @dataclass(frozen=True)
@@ -181,6 +220,7 @@ class Analysis:
     canary_ready_threshold: int = 100
     checks: tuple[Check, ...] = ()
     hooks: tuple[Hook, ...] = ()
+    alerts: tuple[Alert, ...] = ()
 
     @property
     def counts_without_users(self) -> bool:

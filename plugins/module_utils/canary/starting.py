@@ -97,7 +97,7 @@ def _initialised(turn: Turn) -> Decision:
              outcome_why="the status of the Canary object says that this template failed before" if rejected else "initialised: the primary serves",
              outcome_revision=target.revision if rejected else revision, outcome_at=turn.now,
              drain_until=max(turn.record.drain_until, turn.now + turn.canary.options.drain))
-    turn.tell(f"Initialization done! {turn.label}")
+    turn.tell(f"Initialization done! {turn.label}", alert=f"New {turn.canary.target_kind} detected, initialization completed.")
     return turn.wait(CLOCK, "initialised; the target drains", due=turn.record.drain_until)
 
 
@@ -146,7 +146,7 @@ def new_revision(turn: Turn) -> Decision:
     waits = record.phase == states.WAITING and record.pinned and record.pinned.revision == target.revision
     requested = turn.rollback_requested()
     if waits and requested:
-        turn.end("rolled_back", requested)
+        turn.end_as_asked(requested)
         return go_down(turn)
     if primary is None or not primary.ready or primary.endpoints == 0:
         why = (primary.why or "it has no ready endpoint") if primary else "it does not exist"
@@ -157,11 +157,11 @@ def new_revision(turn: Turn) -> Decision:
     is_open, why = turn.gate(CONFIRM_ROLLOUT)
     if not is_open:
         turn.enter(states.WAITING)
-        turn.warn(f"Halt {turn.label} advancement waiting for approval {why}", once=CONFIRM_ROLLOUT)
+        turn.halt_for(CONFIRM_ROLLOUT, why)
         return turn.next_interval(PERSON, why, gate=CONFIRM_ROLLOUT)
     turn.enter(states.PROGRESSING)
     turn.set(started_at=turn.now, due=0.0, due_why="", closed_gate="", last_applied=target.revision)
-    turn.tell(f"New revision detected! Scaling up {turn.target_label}")
+    turn.tell(f"New revision detected! Scaling up {turn.target_label}", alert="New revision detected, progressing canary analysis.")
     replicas = max(1, primary.replicas)
     if target.replicas == 0:
         return turn.scale(replicas, f"new revision: scale {turn.canary.target} to {replicas}")

@@ -25,7 +25,16 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.model 
 )
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Ending, Intent, Pinned, Record, Told
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.shown import one_line
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import ROLLBACK, Canary
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import (
+    CONFIRM_PROMOTION,
+    CONFIRM_ROLLOUT,
+    CONFIRM_TRAFFIC_INCREASE,
+    ERROR,
+    INFO,
+    ROLLBACK,
+    WARN,
+    Canary,
+)
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.stage import approved
 
 # What a decision waits for: a walker polls, sleeps until the due, or ends.
@@ -34,6 +43,12 @@ KUBERNETES = "kubernetes"   # pods, slices, a route's acceptance
 CLOCK = "clock"             # evidence, drain, settle
 PERSON = "person"           # a closed gate, suspend, halt: asked again at the due
 DONE = "done"
+
+# What a closed gate keeps, in Flagger's words.
+_KEPT_BY = {CONFIRM_ROLLOUT: "", CONFIRM_TRAFFIC_INCREASE: "traffic increase", CONFIRM_PROMOTION: "promotion"}
+
+# How severe it is that a walk goes down, by its outcome: what people did themselves is no error.
+_SEVERITY = {"rolled_back": ERROR, "aborted": WARN, "superseded": INFO}
 
 
 @dataclass(frozen=True)
@@ -102,16 +117,17 @@ class Turn:
         self.set(phase=phase, last_transition=self.now, unready_since=0.0,
                  condition_since=self.now if changed or not self.record.condition_since else self.record.condition_since)
 
-    def tell(self, message: str, kind: str = "Normal", once: str = "") -> None:
-        """Say it by an Event; ``once`` names what is said only one time in an analysis."""
+    def tell(self, message: str, kind: str = "Normal", once: str = "", alert: str = "", severity: str = INFO) -> None:
+        """Say it by an Event, and by an alert where there is a text for one; ``once`` names what is said only one time in an analysis."""
         if once:
             if once in self.record.announced:
                 return
             self.set(announced=self.record.announced + (once,))
-        self.set(untold=self.record.untold + (Told(one_line(message), kind),))
+        told = Told(one_line(message), kind, one_line(alert), severity) if alert else Told(one_line(message), kind)
+        self.set(untold=self.record.untold + (told,))
 
-    def warn(self, message: str, once: str = "") -> None:
-        self.tell(message, "Warning", once)
+    def warn(self, message: str, once: str = "", alert: str = "", severity: str = ERROR) -> None:
+        self.tell(message, "Warning", once, alert, severity)
 
     def count_failure(self) -> bool:
         """One more failed check; True when the threshold is reached."""
@@ -141,7 +157,8 @@ class Turn:
         """Traffic down, and only traffic (SAFETY 9). The primary must be able to answer (SAFETY 16)."""
         primary = self.seen.primary
         if primary is None or primary.endpoints == 0:
-            self.warn(f"Halt {self.label}: traffic cannot go back to the primary, it has no ready endpoint", once="no-primary")
+            self.warn(f"Halt {self.label}: traffic cannot go back to the primary, it has no ready endpoint", once="no-primary",
+                      alert="Traffic cannot go back to the primary, it has no ready endpoint")
             return self.wait(KUBERNETES, f"{why}; but the primary has no ready endpoint, so traffic stays where it is")
         live = self.seen.route.split.canary if self.seen.route and self.seen.route.split else 0
         canary = min(canary, live)      # a route that vanished comes back without weight
@@ -179,13 +196,30 @@ class Turn:
         self.set(due=0.0, due_why="")
         return Decision(self.record, DONE, why, outcome=outcome, obeyed=tuple(self.obeyed))
 
-    def end(self, outcome: str, why: str) -> None:
+    def end(self, outcome: str, why: str, alert: str = "", severity: str = "") -> None:
         """Decide that the walk goes down; what follows is the same for every reason. The first reason stays."""
         if self.record.ending is None:
             self.set(ending=Ending(outcome, why, self.now), due=0.0, due_why="", hold_since=0.0, closed_gate="")
-            self.warn(f"Rolling back {self.label} {why}")
+            self.warn(f"Rolling back {self.label} {why}", alert=alert or f"Rolling back: {why}", severity=severity or _SEVERITY[outcome])
+
+    def end_as_asked(self, why: str) -> None:
+        """A rollback hook wants it."""
+        self.end("rolled_back", why, alert="Rolling back manual webhook invoked", severity=WARN)
+
+    def end_at_threshold(self, why: str = "") -> None:
+        reached = f"failed checks threshold reached {self.canary.analysis.threshold}"
+        self.end("rolled_back", f"{reached}: {why}" if why else reached, alert=reached.capitalize())
 
     # -- gates and hooks --
+
+    def halt_for(self, gate: str, why: str, once: str = "") -> None:
+        """Say what waits at a closed gate, once (WS 11); without an alert where the hook that keeps it asks for none (muteAlert)."""
+        allowed = [answer.index for answer in self.answers if answer.type == gate and answer.outcome == ALLOWED]
+        closing = None if gate in self.canary.options.manual_gates else next(
+            (hook for hook in self.canary.analysis.of_type(gate) if hook.index not in allowed), None)
+        what = _KEPT_BY[gate]
+        self.warn(f"Halt {self.label} advancement waiting for {f'{what} ' if what else ''}approval {why}", once=once or gate, severity=WARN,
+                  alert="" if closing and closing.mute_alert else f"Canary {f'{what} ' if what else ''}is waiting for approval.")
 
     def gate(self, gate: str) -> tuple[bool, str]:
         """Whether a gate is open, and in words why not. A gate without hook and without a person's duty is open."""

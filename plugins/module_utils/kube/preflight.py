@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,8 @@ from ansible_collections.progressive.delivery.plugins.module_utils.kube.api impo
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.record import Stored
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.services import has_endpoints
 from ansible_collections.progressive.delivery.plugins.module_utils.routers import refuse
+
+Place = tuple[str, str]     # namespace and name
 
 TICK_GRACE = 15.0           # seconds that tick mode waits for a near due (SAFETY 12)
 
@@ -93,20 +95,21 @@ def remembered(stored: Stored, mode: str) -> Found | None:
 
 @dataclass(frozen=True)
 class Document:
-    """A document where it was found, with the templates that came with it."""
+    """A document where it was found, with the templates and alert providers that came with it."""
 
     canary: Mapping[str, Any]
     templates: Sequence[Mapping[str, Any]]
     source: str
+    alert_providers: Sequence[Mapping[str, Any]] = ()
     canary_object: Mapping[str, Any] | None = None
 
 
 def _document(api: Api, given: Given, stored: Stored) -> Document:
     if given.document is not None:
-        return Document(given.document, given.templates, given.source)
+        return Document(given.document, given.templates, given.source, given.alert_providers)
     canary_object = _canary_object(api, given, stored)
     if canary_object is not None:
-        return Document(canary_object, given.templates, "object", canary_object)
+        return Document(canary_object, given.templates, "object", given.alert_providers, canary_object)
     return _from_record(given, stored)
 
 
@@ -125,7 +128,7 @@ def _from_record(given: Given, stored: Stored) -> Document:
             "accepted: a canary of that name and namespace, or its document as canary_file or canary_spec")
     source = frozen.get("source") or "spec"
     # Its object is gone, or cannot be used.
-    return Document(frozen["canary"], given.templates or frozen.get("templates") or (), "spec" if source == "object" else source)
+    return Document(frozen["canary"], given.templates or frozen.get("templates") or (), "spec" if source == "object" else source, given.alert_providers)
 
 
 def _frozen_in(stored: Stored) -> Mapping[str, Any] | None:
@@ -136,11 +139,13 @@ def _frozen_in(stored: Stored) -> Mapping[str, Any] | None:
 
 def _found(api: Api, document: Document, options: Mapping[str, Any], stored: Stored) -> Found:
     options, told = _options(document, options, stored)
-    fetched = _templates(api, document)
-    templates = [*document.templates, *fetched]
-    canary = _parsed(document, templates, options)
-    needed = permissions.needed(canary, document.source == "object", [(item["metadata"]["namespace"], item["metadata"]["name"]) for item in fetched])
-    frozen, texts = withheld(freeze(document.canary, templates=templates, options=options, source=document.source))
+    fetched = _fetched(api, documents_of.template_refs(document.canary), document.templates, refs.metric_template)
+    providers = _fetched(api, documents_of.alert_provider_refs(document.canary), document.alert_providers, refs.alert_provider, _former(document, stored))
+    document = dataclasses.replace(document, templates=[*document.templates, *fetched], alert_providers=[*document.alert_providers, *providers])
+    canary = _parsed(document, options)
+    needed = permissions.needed(canary, document.source == "object", map(_place, fetched), map(_place, providers))
+    frozen, texts = withheld(freeze(document.canary, templates=document.templates, alert_providers=document.alert_providers, options=options,
+                                    source=document.source))
     return Found(canary, frozen, document.canary_object, told, needed, texts)
 
 
@@ -283,28 +288,48 @@ def readable_object(api: Api, given: Given) -> dict[str, Any] | None:
         return None
 
 
-def _templates(api: Api, document: Document) -> list[dict[str, Any]]:
-    """The MetricTemplates that the document names and nobody gave; what does not exist is refused with the rest of the document."""
-    have = {(item["metadata"]["namespace"], item["metadata"]["name"]) for item in document.templates}
+def _fetched(
+    api: Api, places: Sequence[Place], given: Sequence[Mapping[str, Any]], ref: Callable[[str, str], refs.Ref],
+    former: Mapping[Place, Mapping[str, Any]] | None = None,
+) -> list[Mapping[str, Any]]:
+    """What the document names and nobody gave; what does not exist is refused with the rest of the document.
+
+    Where there is a ``former`` one, it stands in for one that is gone or may not be read any more.
+    """
+    have, former = set(map(_place, given)), former or {}
     found = []
-    for place in documents_of.template_refs(document.canary):
+    for place in places:
         if place in have:
             continue
         try:
-            template = api.get(refs.metric_template(*place))
+            item = api.get(ref(*place))
         except KubeError as error:
-            if error.reason != UNKNOWN_KIND:
+            if error.reason != UNKNOWN_KIND and place not in former:
                 raise
-            template = None
-        if template is not None:
-            found.append(template)
+            item = None
+        if item is not None or place in former:
+            found.append(item or former[place])
     return found
 
 
-def _parsed(document: Document, templates: Sequence[Mapping[str, Any]], options: Mapping[str, Any]) -> Canary:
+def _place(item: Mapping[str, Any]) -> Place:
+    return (item["metadata"]["namespace"], item["metadata"]["name"])
+
+
+def _former(document: Document, stored: Stored) -> dict[Place, Mapping[str, Any]]:
+    """The AlertProviders that a walk began with, while it is under way or goes by its record: no rollback waits for an alert.
+
+    Those of the cluster are asked for first all the same, since the record keeps no address.
+    """
+    frozen = _frozen_in(stored) or {}
+    return {} if begins(stored) and document.canary is not frozen.get("canary") else {_place(item): item for item in frozen.get("alert_providers") or ()}
+
+
+def _parsed(document: Document, options: Mapping[str, Any]) -> Canary:
     read = documents_of.parse_options(options)
-    refuse_all(documents_of.problems(document.canary, templates=templates, options=read))
-    canary = documents_of.parse(document.canary, templates=templates, options=read, source=document.source)
+    refuse_all(documents_of.problems(document.canary, templates=document.templates, alert_providers=document.alert_providers, options=read))
+    canary = documents_of.parse(document.canary, templates=document.templates, alert_providers=document.alert_providers, options=read,
+                                source=document.source)
     refuse_all([CanaryError(text) for text in refuse(canary)])
     return canary
 

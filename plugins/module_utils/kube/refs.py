@@ -111,6 +111,10 @@ def metric_template(namespace: str, name: str = "") -> Ref:
     return Ref(FLAGGER, "v1beta1", "metrictemplates", namespace, name, "MetricTemplate")
 
 
+def alert_provider(namespace: str, name: str = "") -> Ref:
+    return Ref(FLAGGER, "v1beta1", "alertproviders", namespace, name, "AlertProvider")
+
+
 # Kinds that the inventory of a record may name, and that removal takes away.
 DISPOSABLE: Mapping[str, Callable[[str, str], Ref]] = {
     "Deployment": deployment, "Service": service, "PodDisruptionBudget": pod_disruption_budget, "ConfigMap": config_map, "Secret": secret,

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Credentials that a metric provider's Secret holds, for the verb that uses them at once: they belong in no result (ANSIBLE 10)."""
+"""Credentials that the Secret of a metric or alert provider holds, for the verb that uses them at once: they belong in no result (ANSIBLE 10)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,26 @@ from ansible_collections.progressive.delivery.plugins.module_utils.kube.api impo
 
 # As Flagger names them.
 KEYS = ("token", "username", "password")
+OF_ALERTS = ("address", "token")
 
 
 def credentials(api: Api, namespace: str, name: str) -> Mapping[str, str] | CanaryError:
     """What the Secret holds of KEYS, or what is in the way of it: for whoever asks for several, one missing is no reason to stop."""
+    held = _held(api, namespace, name, KEYS)
+    if not isinstance(held, CanaryError) and "token" not in held and not {"username", "password"} <= held.keys():
+        return CanaryError(f"the Secret {namespace}/{name} has neither the key token nor username and password")
+    return held
+
+
+def of_alerts(api: Api, namespace: str, name: str) -> Mapping[str, str] | CanaryError:
+    """The same of OF_ALERTS, of which the address is needed."""
+    held = _held(api, namespace, name, OF_ALERTS)
+    if not isinstance(held, CanaryError) and not held.get("address"):
+        return CanaryError(f"the Secret {namespace}/{name} does not have the key address")
+    return held
+
+
+def _held(api: Api, namespace: str, name: str, keys: tuple[str, ...]) -> Mapping[str, str] | CanaryError:
     try:
         found = api.get(refs.secret(namespace, name))
     except KubeError as error:
@@ -26,9 +42,6 @@ def credentials(api: Api, namespace: str, name: str) -> Mapping[str, str] | Cana
     if found is None:
         return CanaryError(f"there is no Secret {namespace}/{name}")
     try:
-        held = {key: base64.b64decode(value).decode() for key, value in (found.get("data") or {}).items() if key in KEYS}
+        return {key: base64.b64decode(value).decode() for key, value in (found.get("data") or {}).items() if key in keys}
     except ValueError:
         return CanaryError(f"the Secret {namespace}/{name} holds what is no text")
-    if "token" not in held and not {"username", "password"} <= held.keys():
-        return CanaryError(f"the Secret {namespace}/{name} has neither the key token nor username and password")
-    return held

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import steps
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.alerts import read_alerts
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.fields import Fields
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.metrics import Surroundings, read_checks
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.service import matches
@@ -51,6 +52,7 @@ def read_analysis(spec: Fields, around: Surroundings, options: Options) -> Analy
         canary_ready_threshold=analysis.whole("canaryReadyThreshold", 0, 100, default=100),
         checks=read_checks(analysis, around),
         hooks=read_hooks(analysis),
+        alerts=read_alerts(analysis, around.namespace, around.alert_providers),
     )
     _warn_of_overshoot(analysis, read)
     analysis.refuse_rest(flagger.ANALYSIS_NOT_YET)

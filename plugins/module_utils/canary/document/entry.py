@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger, formats
@@ -27,32 +28,42 @@ _TARGET = "a mapping such as {apiVersion: apps/v1, kind: Deployment, name: podin
 _DOCUMENT = f"a mapping with apiVersion ({' or '.join(flagger.API_VERSIONS)}), kind: Canary, metadata and spec"
 
 
-def parse(document: Mapping[str, Any], *, templates: Sequence[Mapping[str, Any]] = (), options: Options = Options(),
-          source: str = "spec") -> Canary:
+def parse(document: Mapping[str, Any], *, templates: Sequence[Mapping[str, Any]] = (), alert_providers: Sequence[Mapping[str, Any]] = (),
+          options: Options = Options(), source: str = "spec") -> Canary:
     """The canary that a document describes.
 
-    ``templates`` are the MetricTemplates that ``template_refs`` names, as read from the cluster; ``source`` is where the
-    document comes from (object, file, spec). Raises SpecError for the first thing that is wrong.
+    ``templates`` are the MetricTemplates that ``template_refs`` names, as read from the cluster, ``alert_providers`` the AlertProviders of
+    ``alert_provider_refs``; ``source`` is where the document comes from (object, file, spec). Raises SpecError for the first thing that is wrong.
     """
-    canary, findings = _read(document, templates, options, source)
+    canary, findings = _read(document, _Beside(templates, alert_providers), options, source)
     if findings.problems or canary is None:
         raise findings.problems[0]
     return canary
 
 
-def problems(document: Mapping[str, Any], *, templates: Sequence[Mapping[str, Any]] = (), options: Options = Options()) -> list[SpecError]:
+def problems(document: Mapping[str, Any], *, templates: Sequence[Mapping[str, Any]] = (), alert_providers: Sequence[Mapping[str, Any]] = (),
+             options: Options = Options()) -> list[SpecError]:
     """Everything that is wrong, in the order of reading; empty when ``parse`` would succeed."""
-    return _read(document, templates, options, "spec")[1].problems
+    return _read(document, _Beside(templates, alert_providers), options, "spec")[1].problems
 
 
 def template_refs(document: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Namespace and name of each MetricTemplate to be read, once. What is not well-formed is left out: ``parse`` refuses it."""
+    return _refs(document, "metrics", "templateRef")
+
+
+def alert_provider_refs(document: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The same of AlertProviders."""
+    return _refs(document, "alerts", "providerRef")
+
+
+def _refs(document: Mapping[str, Any], entries: str, key: str) -> list[tuple[str, str]]:
     metadata, spec = _inside(document, "metadata"), _inside(document, "spec")
     found: dict[tuple[str, str], None] = {}
     for section in flagger.ANALYSIS.values():
-        metrics = _inside(spec, section).get("metrics")
-        for entry in metrics if isinstance(metrics, (list, tuple)) else ():
-            reference = _inside(entry, "templateRef")
+        listed = _inside(spec, section).get(entries)
+        for entry in listed if isinstance(listed, (list, tuple)) else ():
+            reference = _inside(entry, key)
             namespace, name = reference.get("namespace") or metadata.get("namespace"), reference.get("name")
             if formats.fits(namespace, formats.NAMESPACE) and formats.fits(name, formats.OBJECT_NAME):
                 found[(namespace, name)] = None
@@ -64,7 +75,15 @@ def _inside(value: Any, key: str) -> Mapping[str, Any]:
     return inner if isinstance(inner, Mapping) else {}
 
 
-def _read(document: Any, templates: Sequence[Mapping[str, Any]], options: Options, source: str) -> tuple[Canary | None, Findings]:
+@dataclass(frozen=True)
+class _Beside:
+    """The other objects that a Canary names."""
+
+    templates: Sequence[Mapping[str, Any]]
+    alert_providers: Sequence[Mapping[str, Any]]
+
+
+def _read(document: Any, beside: _Beside, options: Options, source: str) -> tuple[Canary | None, Findings]:
     findings = Findings()
     if not isinstance(document, Mapping):
         findings.refuse("document", f"{show(document)} is not a mapping", f"accepted: {_DOCUMENT}")
@@ -84,13 +103,13 @@ def _read(document: Any, templates: Sequence[Mapping[str, Any]], options: Option
     # The cluster's business, not the author's.
     whole.take("status")
     whole.refuse_rest()
-    canary = _canary(spec, api_version, name, namespace, templates, options)
+    canary = _canary(spec, api_version, name, namespace, beside, options)
     canary = dataclasses.replace(canary, source=source, uid=str(uid or ""), metrics_from=metrics_from or options.metrics_from)
     _check_metrics_from(annotations.at(flagger.METRICS_FROM) if metrics_from else "canary_metrics_from", canary, findings)
     return dataclasses.replace(canary, warnings=tuple(findings.warnings)), findings
 
 
-def _canary(spec: Fields, api_version: str, name: str, namespace: str, templates: Sequence[Mapping[str, Any]], options: Options) -> Canary:
+def _canary(spec: Fields, api_version: str, name: str, namespace: str, beside: _Beside, options: Options) -> Canary:
     provider = _provider(spec, options.provider)
     target = _target(spec)
     adopted = options.route == "adopted"
@@ -99,7 +118,8 @@ def _canary(spec: Fields, api_version: str, name: str, namespace: str, templates
         service = dataclasses.replace(service, route=options.route_name, route_rule=options.route_rule)
     metrics_server = spec.text("metricsServer", formats.URL, default=options.metrics_server)
     _refuse_other_section(spec, api_version)
-    analysis = read_analysis(spec, Surroundings(namespace, api_version, metrics_server, by_name(templates)), options)
+    around = Surroundings(namespace, api_version, metrics_server, by_name(beside.templates), by_name(beside.alert_providers))
+    analysis = read_analysis(spec, around, options)
     canary = Canary(
         name=name,
         namespace=namespace,

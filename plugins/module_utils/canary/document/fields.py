@@ -98,8 +98,8 @@ class Fields:
 
     # One value
 
-    def text(self, key: str, form: Form | None = None, *, required: bool = False, default: str = "", accepted: str = "") -> str:
-        return self._read(key, values.text(form, accepted), default, required)
+    def text(self, key: str, form: Form | None = None, *, required: bool = False, default: str = "", accepted: str = "", secret: bool = False) -> str:
+        return self._read(key, values.text(form, accepted, secret), default, required)
 
     def choice(self, key: str, words: Iterable[str], *, required: bool = False, default: str = "") -> str:
         return self._read(key, values.choice(words), default, required)

@@ -45,6 +45,10 @@ METRIC_PROVIDERS = ("prometheus",)
 OTHER_METRIC_PROVIDERS = (
     "influxdb", "datadog", "externalmetrics", "stackdriver", "cloudwatch", "newrelic", "graphite", "dynatrace", "keptn", "splunk",
 )
+SLACK = "slack"
+ALERT_PROVIDERS = (SLACK, "msteams", "discord", "rocket", "gchat")
+# Not Flagger's: JSON for whoever reads it.
+ALERT_WEBHOOK = "webhook"
 SUCCESS_RATE = "request-success-rate"
 DURATION = "request-duration"
 BUILTINS = (SUCCESS_RATE, DURATION)
@@ -78,6 +82,5 @@ ANALYSIS_NOT_YET = {
               "accepted: false, or nothing",
     "mirrorWeight": "it is for the provider istio; accepted: 0, or nothing",
     "sessionAffinity": "accepted: no sessionAffinity",
-    "alerts": "accepted: no alerts; webhooks of type event are called for everything that happens",
 }
 TEMPLATE_PROVIDER_NOT_YET = {"region": "it is for the provider type cloudwatch"}

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import templates as queries
@@ -26,16 +26,17 @@ _RANGE = "thresholdRange with min, max or both"
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the checks of one document rest on beside their own fields."""
+    """What the checks and alerts of one document rest on beside their own fields."""
 
     namespace: str
     api_version: str
     metrics_server: str
     templates: Mapping[tuple[str, str], Mapping[str, Any]]
+    alert_providers: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
 
 
 def by_name(templates: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], Mapping[str, Any]]:
-    """MetricTemplates as read from the cluster, by namespace and name."""
+    """MetricTemplates or AlertProviders as read from the cluster, by namespace and name."""
     found = {}
     for template in templates:
         metadata = template["metadata"]

@@ -64,7 +64,7 @@ def text(form: Form | None = None, accepted: str = "", secret: bool = False) -> 
             raise Unfit(f"{quoted} is not a text")
         wrong = form.wrong(value) if form else ""
         if wrong:
-            raise Unfit(f"'{formats.url_shown(value)}' {wrong}" if form is formats.URL else f"{quoted} {wrong}")
+            raise Unfit(f"'{formats.url_shown(value)}' {wrong}" if form is formats.URL and not secret else f"{quoted} {wrong}")
         return value
 
     return Kind(accepted or (form.accepted if form else "a text"), read)

@@ -25,6 +25,7 @@ class Bad:
     id: str
     document: Any
     template: dict[str, Any]
+    alert_provider: dict[str, Any]
     path: str
     says: str
 
@@ -36,6 +37,18 @@ def good() -> dict[str, Any]:
 def template() -> dict[str, Any]:
     """The MetricTemplate that the good document refers to."""
     return copy.deepcopy(_TABLE["template"])
+
+
+def alert_provider() -> dict[str, Any]:
+    """The AlertProvider of ``alert``."""
+    return copy.deepcopy(_TABLE["alert_provider"])
+
+
+def alerted() -> dict[str, Any]:
+    """The good document, and somebody to alert."""
+    document = good()
+    document["spec"]["analysis"]["alerts"] = [copy.deepcopy(_TABLE["alert"])]
+    return document
 
 
 def change(document: Any, path: str, value: Any) -> None:
@@ -56,7 +69,7 @@ def _value(document: Any, path: str) -> Any:
 
 
 def _bad(row: dict[str, Any]) -> Bad:
-    document, metric_template = row.get("document", good()), template()
+    document, metric_template, provider = row.get("document", alerted() if "alerts" in row else good()), template(), alert_provider()
     for path, value in row.get("set", {}).items():
         change(document, path, copy.deepcopy(value))
     for path in row.get("drop", []):
@@ -68,7 +81,9 @@ def _bad(row: dict[str, Any]) -> Bad:
         change(document, path, ...)
     for path, value in row.get("template", {}).items():
         change(metric_template, path, value)
-    return Bad(row["id"], document, metric_template, row["path"], row["says"])
+    for path, value in row.get("alerts", {}).items():
+        change(provider, path, value)
+    return Bad(row["id"], document, metric_template, provider, row["path"], row["says"])
 
 
 BAD = tuple(_bad(row) for row in _TABLE["bad"])

@@ -19,6 +19,9 @@ PLACES = {
     "templates/0/spec/provider/address": ("http://u:sesame@p", f"http://{WITHHELD}@p"),
     "templates/0/spec/provider/headers/X-One": ("sesame", WITHHELD),
     "templates/0/spec/provider/headers/X-Many/1": ("sesame too", WITHHELD),
+    "alert_providers/0/spec/address": ("https://hooks.slack.com/services/T0/sesame", f"https://hooks.slack.com/{WITHHELD}"),
+    "alert_providers/0/spec/proxy": ("http://u:sesame@proxy:3128", f"http://{WITHHELD}@proxy:3128"),
+    "alert_providers/1/spec/address": ("https://u:sesame@chat.googleapis.com/v1?key=sesame#sesame", f"https://chat.googleapis.com/{WITHHELD}"),
 }
 
 
@@ -29,6 +32,10 @@ def frozen() -> dict[str, Any]:
             "analysis": {"webhooks": [{"name": "plain", "url": "http://h/path"}, {"url": PLACES["canary/spec/analysis/webhooks/1/url"][0]}]},
             "canaryAnalysis": {"webhooks": [{"url": PLACES["canary/spec/canaryAnalysis/webhooks/0/url"][0]}]}}},
         "templates": [{"spec": {"provider": {"address": "http://u:sesame@p", "headers": {"X-One": "sesame", "X-Many": [WITHHELD, "sesame too"]}}}}],
+        "alert_providers": [
+            {"spec": {"type": "slack", "address": "https://hooks.slack.com/services/T0/sesame", "proxy": "http://u:sesame@proxy:3128"}},
+            {"spec": {"address": "https://u:sesame@chat.googleapis.com/v1?key=sesame#sesame"}},
+            {"spec": {"address": "http://plain:8080/"}}, {"spec": {"secretRef": {"name": "plain"}}}],
         "options": {"metrics_server": "http://p?key=sesame", "drain": 5},
         "source": "spec",
     }
@@ -59,6 +66,7 @@ def test_what_was_taken_out_once_is_taken_out() -> None:
     {}, {"canary": None}, {"canary": {"spec": []}}, {"canary": {"spec": {"analysis": {"webhooks": "x"}}}},
     {"canary": {"spec": {"metricsServer": 5, "analysis": {"webhooks": [1, {"url": None}, {"url": ["http://a:b@c"]}]}}}},
     {"templates": [{"spec": {"provider": {"headers": ["x"], "address": {}}}}, None]},
+    {"alert_providers": [{"spec": {"address": ["https://a/b"]}}, {"spec": None}, 5, {}]}, {"alert_providers": {"address": "https://a/b"}},
 ])
 def test_what_is_no_document_is_left_as_it_is(document: dict[str, Any]) -> None:
     before = copy.deepcopy(document)
@@ -73,4 +81,5 @@ def test_an_address_without_credentials_is_not_touched() -> None:
 
 def test_an_address_that_is_none_is_not_shown() -> None:
     kept, texts = withheld({"canary": {"spec": {"metricsServer": "http://[sesame"}}})
+    assert withheld({"alert_providers": [{"spec": {"address": "hooks/sesame"}}]})[0] == {"alert_providers": [{"spec": {"address": WITHHELD}}]}
     assert kept == {"canary": {"spec": {"metricsServer": WITHHELD}}} and texts == {"canary/spec/metricsServer": "http://[sesame"}

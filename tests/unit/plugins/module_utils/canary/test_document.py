@@ -9,7 +9,8 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import parse, problems, template_refs
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.credentials import withheld
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import alert_provider_refs, parse, problems, template_refs
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.flagger import (
     ANALYSIS_NOT_YET,
     OTHER_METRIC_PROVIDERS,
@@ -18,10 +19,12 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.docume
     SPEC_NOT_YET,
 )
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import SpecError
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.frozen import freeze, thaw
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import dump, load
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary, Check, Hook, MetricProvider, Options
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.outline import hooks_lines
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Alert, AlertProvider, Canary, Check, Hook, MetricProvider, Options
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.steps import sequence
-from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.canary.bad_documents import change, good, template
+from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.canary.bad_documents import alert_provider, alerted, change, good, template
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -525,3 +528,58 @@ def test_certificates_that_are_not_verified_are_warned_of() -> None:
     assert "the certificate of https://gate/ is not verified" in told and "sesame" not in told
     off["spec.analysis.webhooks"][0]["disableTLS"] = False
     assert warnings(off, "spec.analysis.webhooks[0].disableTLS") == []
+
+
+# Alerts
+
+def alerting(*alerts: dict[str, Any], **spec: Any) -> tuple[Alert, ...]:
+    """The alerts of the good document, whose AlertProvider has some fields set."""
+    provider = alert_provider()
+    provider["spec"].update(spec)
+    elsewhere = {"metadata": {"name": "chat", "namespace": "ops"}, "spec": {"type": "gchat", "secretRef": {"name": "chat"}}}
+    return parsed({"spec.analysis.alerts": [*alerts]}, alert_providers=[provider, elsewhere]).analysis.alerts
+
+
+def test_an_alert_knows_its_provider_and_the_rest_is_flaggers_default() -> None:
+    here, there = alerting({"name": "a", "severity": "error", "providerRef": {"name": "on-call"}},
+                           {"name": "b", "providerRef": {"name": "chat", "namespace": "ops"}}, proxy="http://proxy:3128")
+    assert here == Alert(0, "a", "error", AlertProvider(
+        "slack", "on-call", "flagger", "https://hooks.slack.com/services/sesame", "http://proxy:3128", "", "test", "on-call"))
+    assert there == Alert(1, "b", "info", AlertProvider("gchat", "general", "flagger", secret="chat", namespace="ops", name="chat"))
+
+
+@pytest.mark.parametrize("severity", [None, ""])
+def test_ws_52_an_alert_without_a_severity_is_for_everything(severity: str | None) -> None:
+    alert, = alerting({"name": "a", "severity": severity, "providerRef": {"name": "on-call"}})
+    assert [alert.wants(word) for word in ("info", "warn", "error")] == [True, True, True]
+
+
+def test_alerts_may_stand_in_a_document_of_the_old_version_too() -> None:
+    document = good()
+    document["apiVersion"] = "flagger.app/v1alpha3"
+    document["spec"]["canaryAnalysis"] = {"stepWeight": 10, "alerts": [{"name": "a", "providerRef": {"name": "on-call"}}]}
+    del document["spec"]["analysis"]
+    assert [alert.name for alert in parse(document, alert_providers=[alert_provider()]).analysis.alerts] == ["a"]
+    assert alert_provider_refs(document) == [("test", "on-call")]
+
+
+def test_alert_providers_to_be_read_are_named_once_and_only_where_they_are_well_formed() -> None:
+    document = good()
+    document["spec"]["analysis"]["alerts"] = [
+        {"providerRef": {"name": "a"}}, {"providerRef": {"name": "a", "namespace": "test"}}, {"providerRef": {"name": "../x"}}, {"providerRef": "a"}, 5,
+        {"providerRef": {"name": "b", "namespace": "ops"}}]
+    assert alert_provider_refs(document) == [("test", "a"), ("ops", "b")]
+
+
+def test_alerts_travel_to_the_verbs() -> None:
+    providers = [alert_provider()]
+    frozen = freeze(alerted(), templates=[template()], alert_providers=providers, options={}, source="file")
+    assert thaw(json.loads(json.dumps(frozen))).analysis.alerts == parse(alerted(), templates=[template()], alert_providers=providers).analysis.alerts
+    kept, texts = withheld(frozen)
+    assert "sesame" not in json.dumps(kept) and thaw(kept, texts) == thaw(frozen)
+
+
+def test_a_plan_says_who_would_be_alerted_and_not_at_which_address() -> None:
+    canary = parse(alerted(), templates=[template()], alert_providers=[alert_provider()])
+    assert hooks_lines(canary)[-1] == "alerts: on-call from error on (slack, AlertProvider test/on-call)"
+    assert not [line for line in hooks_lines(parsed()) if line.startswith("alerts")]

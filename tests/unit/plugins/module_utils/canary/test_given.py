@@ -12,6 +12,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors
 
 SPEC = {"provider": "gatewayapi:v1", "analysis": {"interval": "1m"}}
 TEMPLATE = {"kind": "MetricTemplate", "metadata": {"name": "errors"}, "spec": {}}
+PROVIDER = {"kind": "AlertProvider", "metadata": {"name": "chat"}, "spec": {}}
 
 
 def canary(name: str = "podinfo", **metadata: Any) -> dict[str, Any]:
@@ -53,12 +54,22 @@ def test_an_identity_that_is_missing_or_said_twice_is_refused(document: Any, nam
     assert str(refused.value).startswith(words)
 
 
-def test_a_file_holds_the_canary_its_templates_and_what_is_nothing_to_us() -> None:
+def test_a_file_holds_the_canary_what_it_names_and_what_is_nothing_to_us() -> None:
     deployment = {"kind": "Deployment", "metadata": {"name": "podinfo"}}
-    found = given.from_manifests([deployment, canary(namespace="test"), TEMPLATE], (), "", "")
+    found = given.from_manifests([PROVIDER, deployment, canary(namespace="test"), TEMPLATE], (), "", "")
     assert found.source == "file"
     assert found.ignored == (deployment,)
     assert [item["metadata"] for item in found.templates] == [{"name": "errors", "namespace": "test"}]
+    assert [item["metadata"] for item in found.alert_providers] == [{"name": "chat", "namespace": "test"}]
+
+
+@pytest.mark.parametrize("make", [
+    lambda **how: given.from_spec(SPEC, (), "podinfo", "test", **how), lambda **how: given.by_name("podinfo", "test", **how),
+    lambda **how: given.from_manifests([canary(namespace="test")], (), "", "", **how)])
+def test_alert_providers_of_a_variable_are_beside_the_canary_unless_they_say_where(make: Any) -> None:
+    elsewhere = {"metadata": {"name": "pager", "namespace": "ops"}}
+    assert [item["metadata"] for item in make(alert_providers=[PROVIDER, elsewhere]).alert_providers] == [
+        {"name": "chat", "namespace": "test"}, {"name": "pager", "namespace": "ops"}]
 
 
 def test_of_several_canaries_in_a_file_the_name_says_which() -> None:
@@ -87,6 +98,8 @@ def test_a_file_without_one_canary_that_is_meant_is_refused(manifests: Any, word
 def test_a_template_without_a_name_is_refused() -> None:
     with pytest.raises(SpecError, match="templates: a MetricTemplate has no metadata.name"):
         given.by_name("podinfo", "test", [{"kind": "MetricTemplate", "spec": {}}])
+    with pytest.raises(SpecError, match="alert_providers: an AlertProvider has no metadata.name"):
+        given.by_name("podinfo", "test", alert_providers=[{"spec": {}}])
 
 
 def test_what_a_run_leaves_at_its_default_is_as_in_the_run_before() -> None:

@@ -18,7 +18,7 @@ SET: dict[str, Any] = {
     "min_interval": 1, "settle": 0, "drain": 2.5, "lease": 60, "on_no_data": "hold", "on_query_error": "fail", "on_no_answer": "fail",
     "manual_gates": ["confirm-promotion"], "provider": "gatewayapi:v1", "metrics_server": "http://prometheus:9090", "metrics_from": "envoy",
     "selector_labels": ["component"], "label_prefixes": ["*"], "max_time_to_accept": 5, "pause_target": "true", "on_absence": "rollback", "absence": 30,
-    "route": "adopted", "route_name": "public", "route_rule": "main", "ingress_class": "outer",
+    "route": "adopted", "route_name": "public", "route_rule": "main", "ingress_class": "outer", "cluster_name": "east",
 }
 
 

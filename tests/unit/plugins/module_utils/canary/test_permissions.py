@@ -13,7 +13,16 @@ import yaml
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import permissions
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.permissions import ANY, Objects, Rule
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Analysis, Canary, Check, MetricProvider, Options, Service
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import (
+    Alert,
+    AlertProvider,
+    Analysis,
+    Canary,
+    Check,
+    MetricProvider,
+    Options,
+    Service,
+)
 
 EXAMPLES = pathlib.Path(__file__).parents[5] / "examples" / "rbac"
 PROVIDERS = {"gatewayapi": flagger.GATEWAYAPI, "contour": flagger.CONTOUR, "traefik": flagger.TRAEFIK, "kubernetes": flagger.KUBERNETES}
@@ -39,6 +48,7 @@ def roles() -> dict[str, tuple[Rule, ...]]:
         "canary-object/podinfo-canary-object": permissions.canary_object("podinfo"),
         "metric-templates/podinfo-metric-templates": permissions.templates(["error-rate"]),
         "secrets/podinfo-secrets": permissions.secrets(["prometheus"]),
+        "alert-providers/podinfo-alert-providers": permissions.alert_providers(["on-call"]) + permissions.secrets(["on-call"]),
         "preflight/canary-preflight": permissions.LOOKS,
         "gateways/canary-gateways": permissions.gateways(["public"]),
     }
@@ -96,6 +106,14 @@ def test_templates_and_their_secrets_are_read_where_they_are_by_name() -> None:
     needed = permissions.needed(canary(check), is_object=True, from_cluster=[("metrics", "errors"), ("metrics", "delays")])
     assert needed["metrics"] == (Rule("flagger.app", "metrictemplates", ("get",), ("delays", "errors")), Rule("", "secrets", ("get",), ("s",)))
     assert set(permissions.canary_object("podinfo")) <= set(needed["test"])
+
+
+def test_alert_providers_and_their_secrets_are_read_where_they_are_by_name() -> None:
+    alerts = (Alert(0, "a", provider=AlertProvider("slack", secret="s", namespace="ops", name="chat")), Alert(1, "b", provider=AlertProvider("gchat")))
+    document = dataclasses.replace(canary(), analysis=Analysis(interval=10, threshold=1, alerts=alerts))
+    needed = permissions.needed(document, is_object=False, providers_from_cluster=[("ops", "chat")])
+    assert needed["ops"] == (Rule("flagger.app", "alertproviders", ("get",), ("chat",)), Rule("", "secrets", ("get",), ("s",)))
+    assert needed.keys() == {"test", "ops"}
 
 
 def test_a_copy_of_a_budget_that_is_not_there_yet_has_to_be_made() -> None:
