@@ -152,7 +152,7 @@ tick:
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils import webhooks
@@ -197,7 +197,7 @@ def execute(call: Call) -> dict[str, Any]:
     return {"changed": one.changed, "tick": tick}
 
 
-def _announcer(canary: Canary, call: Call):
+def _announcer(canary: Canary, call: Call) -> Callable[[Record, Sequence[Told]], None]:
     """Event hooks are told everything that becomes a Kubernetes Event, and alerts what people should know at once.
 
     Neither decides anything (WS 49: bounded, and never in a rollback's way). When it was is told by the API server's clock, as in everything

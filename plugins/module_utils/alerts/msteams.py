@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import re
 import urllib.parse
 from typing import Any
 
@@ -17,12 +16,13 @@ COLORS = {INFO: "0076D7", WARN: "FFA500", ERROR: "FF0000"}
 # https://adaptivecards.io/explorer/TextBlock.html
 STYLES = {INFO: "Accent", WARN: "Warning", ERROR: "Attention"}
 
-# Where Workflows listen, in every one of Microsoft's clouds.
-_WORKFLOWS = re.compile(r"\.(?:logic\.azure|powerplatform|powerautomate)\.[a-z.]+")
+# Where Workflows listen, in Microsoft's clouds.
+_WORKFLOWS = tuple(f".{service}.{cloud}" for service in ("logic.azure", "powerplatform", "powerautomate") for cloud in ("com", "us", "cn"))
 
 
 def payload(message: Message, provider: AlertProvider, address: str) -> dict[str, Any]:
-    return _adaptive_card(message) if _WORKFLOWS.search(urllib.parse.urlsplit(address).hostname or "") else _message_card(message)
+    host = urllib.parse.urlsplit(address).hostname or ""
+    return _adaptive_card(message) if host.endswith(_WORKFLOWS) else _message_card(message)
 
 
 def _message_card(message: Message) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.primary import SUFFIX
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import AlertProvider, Canary, MetricProvider
 
 GATEWAY = "gateway.networking.k8s.io"
 CONTOUR = "projectcontour.io"
@@ -175,7 +175,7 @@ def needed(canary: Canary, is_object: bool, from_cluster: Iterable[tuple[str, st
     """By namespace, what a walk of this document does. ``from_cluster`` are the MetricTemplates that it reads, by namespace and name, and then the
     AlertProviders."""
     rules: dict[str, tuple[Rule, ...]] = {canary.namespace: walk(objects_of(canary)) + (canary_object(canary.name) if is_object else ())}
-    named = [*(check.provider for check in canary.analysis.checks), *(alert.provider for alert in canary.analysis.alerts)]
+    named: list[MetricProvider | AlertProvider] = [*(check.provider for check in canary.analysis.checks), *(alert.provider for alert in canary.analysis.alerts)]
     held = {(provider.namespace, provider.secret) for provider in named if provider.secret}
     for make, places in ((templates, from_cluster), (alert_providers, providers_from_cluster), (secrets, held)):
         for namespace, names in _by_namespace(places).items():

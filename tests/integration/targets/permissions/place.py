@@ -76,7 +76,7 @@ class Place:
     prepared: set[str] = field(default_factory=set)
 
     def make(self) -> None:
-        """The target, its budget, the Canary object, and the template and Secret that this names."""
+        """The target, its budget, the Canary object, and the template, the AlertProvider and the Secrets that this names."""
         self._create(refs.Ref("", "v1", "namespaces", "", self.namespace, "Namespace"), {})
         labels = {"app": "podinfo"}
         container = {"name": "app", "image": "lab.local/testapp:1", "imagePullPolicy": "Never", "ports": [{"name": "http", "containerPort": 9898}]}
@@ -85,6 +85,8 @@ class Place:
         self._create(refs.pod_disruption_budget(self.namespace, "podinfo"), {"spec": {"maxUnavailable": 1, "selector": {"matchLabels": labels}}})
         self._create(refs.secret(self.namespace, "prometheus"), {"stringData": {"token": "sesame-4711"}})
         self._create(refs.metric_template(self.namespace, "error-rate"), self._template())
+        self._create(refs.secret(self.namespace, "on-call"), {"stringData": {"address": "http://127.0.0.1:1/sesame-4711"}})
+        self._create(refs.alert_provider(self.namespace, "on-call"), {"spec": {"type": "slack", "secretRef": {"name": "on-call"}}})
         self._create(refs.canary(self.namespace, "podinfo"), {"spec": self._spec()})
         for root in self._roots():
             self._create(*root)
@@ -105,7 +107,8 @@ class Place:
 
     def canary(self) -> Canary:
         document = self.admin.get(refs.canary(self.namespace, "podinfo"))
-        return documents.parse(document, templates=[self.admin.get(refs.metric_template(self.namespace, "error-rate"))], source="object")
+        return documents.parse(document, templates=[self.admin.get(refs.metric_template(self.namespace, "error-rate"))],
+                               alert_providers=[self.admin.get(refs.alert_provider(self.namespace, "on-call"))], source="object")
 
     def may(self, user: str, files: tuple[str, ...], without: Verbed | None = None, roles: tuple[str, ...] = ()) -> None:
         """Give a user the Roles of these files (of those, only ``roles`` where any are named), without one verb of one rule."""
@@ -161,7 +164,7 @@ class Place:
         namespace, name = self.lab["gateway"].split("/")
         routed = {"hosts": [f"{self.namespace}.example.com"], "gatewayRefs": [{"namespace": namespace, "name": name}]}
         metric = {"name": "errors", "templateRef": {"name": "error-rate"}, "interval": "1m", "thresholdRange": {"max": 1}}
-        analysis = {"interval": "10s", "threshold": 2, "metrics": [metric]}
+        analysis = {"interval": "10s", "threshold": 2, "metrics": [metric], "alerts": [{"name": "all", "providerRef": {"name": "on-call"}}]}
         steps = {"iterations": 2} if self.provider == "kubernetes" else {"stepWeight": 25, "maxWeight": 50}
         return {
             "provider": self.provider, "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "podinfo"},

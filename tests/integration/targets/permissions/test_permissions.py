@@ -14,7 +14,7 @@ from ansible_collections.progressive.delivery.plugins.modules import canary_info
 from place import PROVIDERS, Place, Verbed, verbs_of
 
 PREFLIGHT = canary_preflight.VERB
-BESIDES = ("canary-object", "metric-templates", "secrets")      # what the document of these tests needs besides
+BESIDES = ("canary-object", "metric-templates", "alert-providers", "secrets")      # what the document of these tests needs besides
 LOOKS = ("preflight", "gateways")
 BEGINNING, WALKING = ("podinfo-walk", "podinfo-initialise"), ("podinfo-walk",)
 OPTIONAL = {"events"}
@@ -56,7 +56,7 @@ def test_the_roles_are_enough_for_the_plan_of_a_first_walk(place_of: Places, pro
 
 @pytest.mark.parametrize(("provider", "lacked"), [
     pytest.param(provider, lacked, id=f"{provider}-{lacked}") for provider in PROVIDERS
-    for lacked in verbs_of(provider) + (verbs_of("canary-object") + verbs_of("metric-templates") + verbs_of("secrets") if provider == "gatewayapi" else [])])
+    for lacked in verbs_of(provider) + ([one for file in BESIDES for one in verbs_of(file)] if provider == "gatewayapi" else [])])
 def test_a_verb_that_is_missing_is_named_before_the_first_write(place_of: Places, provider: str, lacked: Verbed) -> None:
     initialised = lacked.role == "podinfo-walk"
     place = place_of(provider, initialised)
@@ -96,11 +96,12 @@ def test_several_that_are_missing_are_named_at_once(place_of: Places) -> None:
     place = place_of("gatewayapi", False)
     place.may("walker", ("gatewayapi", "canary-object"), roles=WALKING)
     place.may("walker", ("metric-templates",))
+    place.may("walker", ("alert-providers",), verbs_of("alert-providers")[1])
     _known(place, "walker")
     message = place.ask(PREFLIGHT, "walker")["msg"]
     for resource in ("services", "deployments", "httproutes", "configmaps", "poddisruptionbudgets"):
         assert f"may not create {resource} in {place.namespace}" in message, message
-    assert f"may not get secrets in {place.namespace} (prometheus)" in message, message
+    assert f"may not get secrets in {place.namespace} (on-call, prometheus)" in message, message
 
 
 @pytest.mark.parametrize("lacked", verbs_of("remove"), ids=str)
