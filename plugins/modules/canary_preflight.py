@@ -351,8 +351,7 @@ def _lacks(call: Call, given: Given) -> str:
 
 def _checked(call: Call, given: Given) -> dict[str, Any]:
     if call.params["credentials"]:
-        stored = store.salvaged(call.api, given.namespace, given.name)
-        return {"credentials": preflight.find(call.api, given, call.params["options"], stored).credentials}
+        return {"credentials": preflight.find(call.api, given, call.params["options"], _stored(call, given)).credentials}
     try:
         stored = store.read(call.api, given.namespace, given.name)
         problem = "" if stored.exists else "there is no record of a walk"
@@ -377,6 +376,14 @@ def _checked(call: Call, given: Given) -> dict[str, Any]:
     if not seen.verdict:
         _look_around(call, given, found, stored, target)
     return _result(call, found, stored, target, seen, anew=anew)
+
+
+def _stored(call: Call, given: Given) -> store.Stored:
+    """The record, or what can be had of one that cannot be read."""
+    try:
+        return store.read(call.api, given.namespace, given.name)
+    except RecordError:
+        return store.salvaged(call.api, given.namespace, given.name)
 
 
 def _checked_for_removal(call: Call, given: Given, stored: store.Stored) -> dict[str, Any]:

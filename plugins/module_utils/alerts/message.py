@@ -49,7 +49,7 @@ def fields_of(canary: Canary) -> tuple[tuple[str, str], ...]:
         "Progress deadline": f"{int(canary.progress_deadline)}s",
         "Traffic routing": _routing(canary.analysis),
     }
-    return tuple((name, value) for name, value in fields.items() if value)
+    return tuple((name, shown.excerpt(value)) for name, value in fields.items() if value)
 
 
 def _routing(analysis: Analysis) -> str:

@@ -154,3 +154,4 @@ def test_ws_52_every_alert_has_the_fields_and_what_is_none_is_left_out() -> None
 def test_a_text_has_one_line_and_an_end() -> None:
     made, = messages_of(canary(), "", [Told("", alert="\x1b[2Jforged\n" + "x" * 5000, severity="warn")], 0.0)
     assert made.text.startswith("forged xxx") and len(made.text) == LONGEST
+    assert dict(fields_of(canary("east\x1b[2J\nforged")))["Cluster"] == "east forged"

@@ -86,6 +86,14 @@ def test_ws_49_nobody_is_waited_for_longer_than_all_alerts_may_take(foreign: Any
     assert problems[0].endswith("no whole answer within 0.2 s") and problems[-1].endswith("no time was left for it")
 
 
+def test_ws_49_one_that_is_slow_has_no_more_time_than_is_left_for_all(foreign: Any, behaviour: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "ALTOGETHER", 0.3)
+    foreign.behave(behaviour.hang)
+    begun = time.monotonic()
+    assert len(send(alert(foreign.url), messages=MESSAGES)) == 1
+    assert time.monotonic() - begun < sending.TIMEOUT / 2
+
+
 def test_address_and_token_may_be_in_a_secret(foreign: Any) -> None:
     held = {"address": f"{foreign.url}/hook\n", "token": "sesame\n"}
     assert send(alert(secret="chat", type="slack"), secrets=lambda namespace, name: held if (namespace, name) == ("test", "chat") else {}) == ()
@@ -115,9 +123,10 @@ def test_before_a_walk_nobody_is_written_to(foreign: Any) -> None:
     assert foreign.seen == []
 
 
-def test_without_its_address_nobody_is_written_to(foreign: Any) -> None:
-    problem, = send(alert(f"{foreign.url}/{WITHHELD}"))
-    assert "test/p-0: not asked, since no record keeps the credentials of a document" in problem and foreign.seen == []
+def test_without_its_address_or_that_of_its_proxy_nobody_is_written_to(foreign: Any) -> None:
+    problems = send(alert(f"{foreign.url}/{WITHHELD}"), alert("http://chat.example.com", index=1, proxy=foreign.url.replace("//", f"//{WITHHELD}@")))
+    assert len(problems) == 2 and foreign.seen == []
+    assert all(": not asked, since no record keeps the credentials of a document" in problem for problem in problems)
 
 
 def test_what_nobody_wants_reads_no_secret() -> None:

@@ -143,9 +143,10 @@ def test_ws_11_a_closed_gate_is_one_warning_however_often_it_is_asked(gate: str,
     assert [one for one in alerts(world) if one[0] != "info"] == [("warn", text)]
 
 
+@pytest.mark.parametrize("muted", [False, True], ids=["alone", "beside-a-muted-hook"])
 @pytest.mark.parametrize(("gate", "text"), GATES)
-def test_a_gate_that_waits_for_a_person_is_a_warning_too(gate: str, text: str) -> None:
-    world = kept_for(canary(options=Options(manual_gates=(gate,)), analysis=FAST))
+def test_a_gate_that_waits_for_a_person_is_a_warning_too(gate: str, text: str, muted: bool) -> None:
+    world = kept_for(canary(options=Options(manual_gates=(gate,)), analysis=FAST, hooks=(hook(0, gate, mute_alert=True),) if muted else ()))
     assert [one for one in alerts(world) if one[0] != "info"] == [("warn", text)]
 
 

@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,9 +16,10 @@ import pytest
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import given
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError, SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.permissions import Rule
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import preflight, refs, secrets
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record, dumps
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import preflight, record as store, refs, secrets
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.record import Stored
+from ansible_collections.progressive.delivery.plugins.modules import canary_preflight
 from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.canary.bad_documents import alert_provider, alerted, template
 from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.kube.objects import Objects
 
@@ -84,6 +87,18 @@ def test_in_mid_walk_one_of_the_cluster_is_taken_as_it_is_now(server: Any) -> No
     live["spec"]["address"] = "https://hooks.slack.com/services/other"
     Objects(server).put(PROVIDER, live)
     assert address_of(find(server, stored)) == "https://hooks.slack.com/services/other"
+
+
+def test_the_credentials_of_a_walk_are_had_too_where_a_provider_is_gone_by_now(server: Any, run_verb: Any) -> None:
+    stored, kept, document = under_way(server), Objects(server), alerted()
+    assert stored.record is not None
+    kept.put(store.record_ref("test", "podinfo"), {
+        "metadata": {"labels": {store.LABEL: "podinfo"}},
+        "data": {store.KEY: dumps(dataclasses.replace(stored.record, identity=find(server, providers=(alert_provider(),)).canary.identity)),
+                 store.DOCUMENT_KEY: json.dumps(stored.document)}})
+    document["spec"]["metricsServer"] = "http://walker:sesame@prometheus:9090"
+    result = run_verb(canary_preflight.VERB, host=server.url, api_key="sesame-4711", spec=document, templates=[template()], credentials=True)
+    assert result["credentials"] == {"canary/spec/metricsServer": "http://walker:sesame@prometheus:9090"}
 
 
 # Secrets
