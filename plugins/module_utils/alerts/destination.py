@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Union
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger, formats
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, SpecError
@@ -16,7 +17,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec i
 # Who is sent the token of a Secret; to others it means nothing.
 BEARERS = (flagger.SLACK, flagger.ALERT_WEBHOOK)
 
-Secrets = Callable[[str, str], "Mapping[str, str] | CanaryError"]
+Secrets = Callable[[str, str], Union[Mapping[str, str], CanaryError]]
 """What the Secret of a namespace and name holds, or why it could not be read."""
 
 
