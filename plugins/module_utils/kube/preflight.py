@@ -140,10 +140,12 @@ def _frozen_in(stored: Stored) -> Mapping[str, Any] | None:
 def _found(api: Api, document: Document, options: Mapping[str, Any], stored: Stored) -> Found:
     options, told = _options(document, options, stored)
     fetched = _fetched(api, documents_of.template_refs(document.canary), document.templates, refs.metric_template)
-    providers = _fetched(api, documents_of.alert_provider_refs(document.canary), document.alert_providers, refs.alert_provider, _former(document, stored))
+    former = _former(document, stored)
+    providers = _fetched(api, documents_of.alert_provider_refs(document.canary), document.alert_providers, refs.alert_provider, former)
+    read = [item for item in providers if item not in former.values()]
     document = dataclasses.replace(document, templates=[*document.templates, *fetched], alert_providers=[*document.alert_providers, *providers])
     canary = _parsed(document, options)
-    needed = permissions.needed(canary, document.source == "object", map(_place, fetched), map(_place, providers))
+    needed = permissions.needed(canary, document.source == "object", map(_place, fetched), map(_place, read))
     frozen, texts = withheld(freeze(document.canary, templates=document.templates, alert_providers=document.alert_providers, options=options,
                                     source=document.source))
     return Found(canary, frozen, document.canary_object, told, needed, texts)

@@ -89,6 +89,15 @@ def test_in_mid_walk_one_of_the_cluster_is_taken_as_it_is_now(server: Any) -> No
     assert address_of(find(server, stored)) == "https://hooks.slack.com/services/other"
 
 
+def test_what_was_beside_a_file_needs_no_right_where_the_canary_is_walked_by_its_name(server: Any) -> None:
+    frozen = find(server, providers=(alert_provider(),)).frozen
+    idle = Stored("test", "podinfo", Record("podinfo", "test", phase="Succeeded"), resource_version="5", document=frozen)
+    server.says(server.status(403, "Forbidden"))
+    found = preflight.find(server.api(), given.by_name("podinfo", "test"), {}, idle)
+    assert [alert.provider.called for alert in found.canary.analysis.alerts] == ["AlertProvider test/on-call"]
+    assert not [rule for rule in found.needed["test"] if rule.resource == "alertproviders"]
+
+
 def test_the_credentials_of_a_walk_are_had_too_where_a_provider_is_gone_by_now(server: Any, run_verb: Any) -> None:
     stored, kept, document = under_way(server), Objects(server), alerted()
     assert stored.record is not None
