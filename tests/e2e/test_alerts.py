@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+import cluster
 from harness import Receiver, Release, Walk
 
 QUICK = {"canary_min_interval": 0.5, "canary_settle": 0.3, "canary_drain": 1, "canary_cluster_name": "lab"}
@@ -56,33 +57,31 @@ def _texts(slack: list[dict[str, Any]]) -> list[tuple[str, str]]:
 
 
 def test_a_promotion_and_a_rollback_are_told_and_a_silent_provider_is_a_warning(release: Release, receiver: Receiver) -> None:
+    release.replicas = 1
     release.start_app(VERSION="1")
     release.apply(_provider("on-call", type="slack", channel="releases", secretRef={"name": "on-call"}))
     release.kubectl("create", "secret", "generic", "on-call", f"--from-literal=address={receiver.url}services/sesame-secret",
                     "--from-literal=token=sesame-token")
     _write(release, "1")
-    walk, slack, plain = _walk(release, receiver)
-    assert (walk.rc, _texts(slack), plain) == (0, [("good", "New Deployment detected, initialization completed.")], []), walk.output[-4000:]
+    version = {"images": {"app": cluster.image("lab.local/testapp:2", ["VERSION"])}}
+    promoted, slack, plain = _walk(release, receiver, canary_release=version)
+    assert (promoted.rc, promoted.result["outcome"], plain) == (0, "promoted", []), promoted.output[-4000:]
+    assert _texts(slack) == [("good", "New Deployment detected, initialization completed."), ("good", "New revision detected, progressing canary analysis."),
+                             ("good", "Canary analysis completed successfully, promotion finished.")]
     assert slack[0]["channel"] == "releases" and slack[0]["attachments"][0]["author_name"] == f"podinfo.{release.namespace}"
     assert {one["title"]: one["value"] for one in slack[0]["attachments"][0]["fields"]} == {
         "Cluster": "lab", "Target": f"Deployment/podinfo.{release.namespace}", "Failed checks threshold": "1", "Progress deadline": "60s",
         "Traffic routing": "Weight step: 20 max: 20"}
 
-    release.set_template("lab.local/testapp:2", VERSION="2")
-    promoted, slack, plain = _walk(release, receiver)
-    assert (promoted.rc, promoted.result["outcome"], plain) == (0, "promoted", []), promoted.output[-4000:]
-    assert _texts(slack) == [("good", "New revision detected, progressing canary analysis."),
-                             ("good", "Canary analysis completed successfully, promotion finished.")]
-
     _write(release, "3")
     release.set_template("lab.local/testapp:3", VERSION="3")
-    rolled_back, slack, plain = _walk(release, receiver, environment={"PROGRESSIVE_DELIVERY_IN_PROCESS": "0"})
+    rolled_back, slack, plain = _walk(release, receiver)
     assert (rolled_back.rc, rolled_back.result["outcome"]) == (2, "rolled_back"), rolled_back.output[-4000:]
     assert _texts(slack) == [("good", "New revision detected, progressing canary analysis."), ("danger", "Failed checks threshold reached 1")]
     assert [(one["severity"], one["message"], one["namespace"], one["fields"]["Cluster"]) for one in plain] == [
         ("error", "Failed checks threshold reached 1", release.namespace, "lab")]
 
-    for run in (walk, promoted, rolled_back):
+    for run in (promoted, rolled_back):
         told = " ".join(run.output.split())
         assert f"alert nobody was not delivered: AlertProvider {release.namespace}/silent: connection refused" in told, run.output[-4000:]
     places = {path.name: path.read_text(errors="replace") for path in release.folder.glob("*.log")}
