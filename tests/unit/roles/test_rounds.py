@@ -15,6 +15,7 @@ import yaml
 from jinja2.nativetypes import NativeEnvironment
 
 TASKS = pathlib.Path(__file__).parents[3] / "roles" / "canary_walk" / "tasks"
+MAIN = yaml.safe_load((TASKS / "main.yml").read_text(encoding="utf-8"))
 
 
 def evaluate(text: Any, facts: dict[str, Any]) -> Any:
@@ -23,7 +24,7 @@ def evaluate(text: Any, facts: dict[str, Any]) -> Any:
 
 def rounds(asks: bool = True) -> Iterator[list[int]]:
     """The ticks of each round, until the role includes no further one."""
-    begin, unused = yaml.safe_load((TASKS / "main.yml").read_text(encoding="utf-8"))
+    begin, _walk = MAIN
     walk, without_hooks, count, again = yaml.safe_load((TASKS / "round.yml").read_text(encoding="utf-8"))
     facts = {**begin["ansible.builtin.set_fact"], "__canary_asks": asks}
     while True:
@@ -61,12 +62,8 @@ TICKS = ("tick.yml", "tick_without_hooks.yml")
 
 
 def tick(file: str) -> list[dict[str, Any]]:
-    """The tasks of a tick, those of its block and of what it imports among them."""
-    found: list[dict[str, Any]] = []
-    for task in yaml.safe_load((TASKS / file).read_text(encoding="utf-8")):
-        for inner in task.get("block", [task]):
-            found += tick(inner["ansible.builtin.import_tasks"]) if "ansible.builtin.import_tasks" in inner else [inner]
-    return found
+    """The tasks of a tick, those of its block among them."""
+    return [inner for task in yaml.safe_load((TASKS / file).read_text(encoding="utf-8")) for inner in task.get("block", [task])]
 
 
 def verb(task: dict[str, Any]) -> str:
@@ -98,6 +95,6 @@ def test_safety_13_an_open_order_is_carried_out_before_anything_is_decided(
     facts: dict[str, Any] = {"__canary_observed": {"tick": {"due": True, "open": open_orders}}}
     assert bool(evaluate("{{ " + tasks["canary_decide"]["when"] + " }}", facts)) is decides
     facts["__canary_decided"] = {"decision": {"traffic": {"split": {"primary": 80, "canary": 20}}, "workload": {}}} if decides else {}
-    facts["__canary_orders"] = evaluate(tasks["traffic_weight"]["vars"]["__canary_orders"], facts)
+    facts["__canary_orders"] = evaluate(MAIN[1]["vars"]["__canary_orders"], facts)
     assert evaluate(tasks["traffic_weight"]["progressive.delivery.traffic_weight"]["order"], facts) == ordered
     assert not evaluate("{{ " + tasks["primary_workload"]["when"] + " }}", facts)
