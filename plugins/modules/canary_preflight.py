@@ -457,6 +457,7 @@ def _look_around(call: Call, given: Given, found: Found, stored: store.Stored, r
         problems, warnings = ready.objections(canary, found.frozen["canary"], held)
         findings.problems.extend([*problems, *destination.objections(canary.analysis.alerts, functools.partial(secrets.of_alerts, call.api))])
         findings.warnings.extend(warnings)
+        findings.warnings.extend(filter(None, [words.left_behind(surroundings.left_behind(call.api, canary, stored.record))]))
     for text in findings.warnings:
         call.warn(text)
     preflight.refuse_all(findings.problems)

@@ -31,7 +31,7 @@ def test_a_second_release_in_mid_walk_starts_the_analysis_again(release: Release
 
 
 @on_every_gateway
-def test_ws_06_a_target_set_back_in_mid_walk_ends_it_without_promoting(release: Release) -> None:
+def test_weak_spot_06_a_target_set_back_in_mid_walk_ends_it_without_promoting(release: Release) -> None:
     release.start_app(VERSION="1")
     release.initialise(maxWeight=40, stepWeight=20)
     before, load = release.primary_template(), release.load()

@@ -49,3 +49,19 @@ def test_safety_23_the_page_and_the_refusal_say_the_same_to_flux() -> None:
     assert "leave spec.replicas out of Deployment podinfo" in gitops.remedy(gitops.KUSTOMIZE, FIELDS)
     (annotation, value), = pasted("Flux, kustomize-controller")["metadata"]["annotations"].items()
     assert f"annotate HTTPRoute podinfo with {annotation}: {value}" in gitops.remedy(gitops.KUSTOMIZE, FIELDS)
+
+
+# -- weak spots of Flagger, as docs/flagger-differences.md counts them --
+
+TESTS = DOCS.parent / "tests"
+NAMED = re.compile(r"weak_spot((?:_\d\d)+)")
+
+
+def test_each_weak_spot_has_a_test_or_a_line_that_says_why_not() -> None:
+    tests = {int(number) for kind in ("*.py", "*.yml") for path in TESTS.rglob(kind) for numbers in NAMED.findall(path.read_text(encoding="utf-8"))
+             for number in numbers.strip("_").split("_")}
+    page = (DOCS / "flagger-differences.md").read_text(encoding="utf-8")
+    told = {int(number) for numbers in re.findall(r"^\| ws ([\d, ]+) \|", page, re.MULTILINE) for number in numbers.split(",")}
+    assert tests | told == set(range(1, 59)), sorted(set(range(1, 59)) ^ (tests | told))
+    in_brackets = {int(number) for number in re.findall(r"\(ws (\d+)\)", page)}
+    assert in_brackets <= tests, f"the page promises tests that there are not: {sorted(in_brackets - tests)}"

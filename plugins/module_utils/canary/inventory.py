@@ -49,8 +49,18 @@ def to_dispose(canary: Canary, inventory: Iterable[str]) -> tuple[str, ...]:
 
     The apex and the route stay, since users call them. What every canary has is asked for even where a record was lost.
     """
+    first, last, stay = _of_the_document(canary)
+    return (*first, *(item for item in inventory if item not in {*first, *last, *stay}), *last)
+
+
+def left_behind(canary: Canary, inventory: Iterable[str]) -> tuple[str, ...]:
+    """What was made for an earlier document and has another name in this one: nobody leads users to it any more, nor away from it (weak spot 57)."""
+    named = {item for items in _of_the_document(canary) for item in items}
+    return tuple(item for item in inventory if item not in named and item.partition("/")[0] in (DEPLOYMENT, SERVICE))
+
+
+def _of_the_document(canary: Canary) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """What every canary has, by the name that the document gives it: who routes, who serves, and what users call."""
     service = canary.service
-    first = (entry(SERVICE, service.canary_name), entry(SERVICE, service.primary_name))
-    last = (entry(DEPLOYMENT, canary.primary),)
-    stays = {entry(SERVICE, service.name), entry(ROUTE, service.route_name), *first, *last}
-    return (*first, *(item for item in inventory if item not in stays), *last)
+    return ((entry(SERVICE, service.canary_name), entry(SERVICE, service.primary_name)), (entry(DEPLOYMENT, canary.primary),),
+            (entry(SERVICE, service.name), entry(ROUTE, service.route_name)))

@@ -58,6 +58,13 @@ def clock_off(here: float, there: float) -> str:
             "and so do the times that it tells")
 
 
+def left_behind(objects: Sequence[str]) -> str:
+    """A warning, empty where there is nothing to say."""
+    if not objects:
+        return ""
+    return f"{', '.join(objects)}: made for a name that this canary's document had before, and not looked after any more: delete what nobody uses"
+
+
 def report(why: str, answers: Sequence[Answer] = (), outcomes: Sequence[Outcome] = ()) -> str:
     """What a decision rests on and what it says: checks and gates, then why."""
     judged = [check_text(outcome) for outcome in outcomes]

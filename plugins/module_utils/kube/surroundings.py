@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import budgets, permissions, primary as copies, services
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import budgets, inventory, marks, permissions, primary as copies, services
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.findings import Findings
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.permissions import Objects, Rule
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings import Seen, judge
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs, routes
@@ -58,6 +59,13 @@ def inspect(api: Api, canary: Canary, target: Object | None, needed: Mapping[str
     judge(canary, seen, findings)
     if canary.splits:
         _judge_route(api, canary, seen, findings)
+
+
+def left_behind(api: Api, canary: Canary, record: Record | None) -> tuple[str, ...]:
+    """What stands there under names that the document had before, as far as it may be read (weak spot 57)."""
+    entries = inventory.left_behind(canary, record.inventory) if record is not None else ()
+    found = {entry: _got(api, place) for entry in entries if (place := refs.disposable(canary.namespace, entry))}
+    return tuple(entry for entry, live in found.items() if live is not None and marks.is_ours(live, canary.name))
 
 
 def missing(api: Api, needed: Mapping[str, tuple[Rule, ...]]) -> str:

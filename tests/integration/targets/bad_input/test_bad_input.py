@@ -19,7 +19,7 @@ ROWS = (
     "unknown_field", "provider_of_flagger", "provider_unknown", "target_missing", "target_without_name", "target_of_unknown_kind",
     "target_with_a_name_too_long_for_primary", "target_in_another_namespace", "service_missing", "port_too_high", "port_as_a_name", "gateways_missing",
     "host_with_a_port", "backend_timeout_longer", "interval_in_words_that_the_crd_takes", "interval_in_words", "interval_zero", "threshold_in_words",
-    "threshold_negative", "steps_missing", "step_negative", "step_above_100", "ws_16_step_weights_fall", "step_weights_beside_step_weight",
+    "threshold_negative", "steps_missing", "step_negative", "step_above_100", "weak_spot_16_step_weights_fall", "step_weights_beside_step_weight",
     "iterations_beside_step_weight", "max_weight_above_100", "progress_deadline_with_a_unit", "metric_that_is_nothing", "metric_with_two_queries",
     "range_in_words", "range_upside_down", "metrics_server_missing", "query_of_a_rendered_class", "query_with_an_unknown_function", "variable_missing",
     "template_without_query", "template_of_an_unknown_type", "webhook_url_without_scheme", "webhook_of_unknown_type", "webhook_timeout",

@@ -66,12 +66,12 @@ def test_what_a_status_means(foreign: Any, behaviour: Any, status: int, outcome:
     assert (answer.outcome, answer.status) == (outcome, status)
 
 
-def test_ws_48_no_content_is_a_yes(foreign: Any, behaviour: Any) -> None:
+def test_weak_spot_48_no_content_is_a_yes(foreign: Any, behaviour: Any) -> None:
     foreign.behave(behaviour.reply(204))
     assert call(foreign.url).outcome == ALLOWED
 
 
-def test_ws_48_what_a_failing_hook_says_survives_the_retries(foreign: Any, behaviour: Any) -> None:
+def test_weak_spot_48_what_a_failing_hook_says_survives_the_retries(foreign: Any, behaviour: Any) -> None:
     foreign.behave(behaviour.reply(500, "command bats failed: 2 tests\x1b[0m\nfailed"))
     answer = call(foreign.url, retries=2)
     assert (answer.body, len(foreign.seen)) == ("command bats failed: 2 tests failed", 3)
@@ -155,7 +155,7 @@ def test_rollback_hooks_are_asked_until_one_says_roll_back(foreign: Any, behavio
 
 
 @pytest.mark.parametrize("kind", ["post-rollout", "event"])
-def test_ws_51_hooks_that_inform_are_all_called(foreign: Any, behaviour: Any, kind: str) -> None:
+def test_weak_spot_51_hooks_that_inform_are_all_called(foreign: Any, behaviour: Any, kind: str) -> None:
     foreign.behave(behaviour.reply(500), behaviour.reply(200))
     assert ask(*[hook(foreign.url, kind, index) for index in range(2)]) == [(0, REFUSED), (1, ALLOWED)]
 
@@ -180,7 +180,7 @@ def test_every_event_hook_is_told_every_message_in_order(foreign: Any) -> None:
     assert {seen.json["metadata"]["timestamp"] for seen in foreign.seen} == {"1700000000250"}
 
 
-def test_ws_49_a_receiver_that_does_not_answer_is_asked_once(foreign: Any, behaviour: Any) -> None:
+def test_weak_spot_49_a_receiver_that_does_not_answer_is_asked_once(foreign: Any, behaviour: Any) -> None:
     foreign.behave(behaviour.hang)
     begun = time.monotonic()
     answers = announce(foreign, *["Normal"] * 20, hooks=3, timeout=0.2)

@@ -128,7 +128,7 @@ def test_a_check_that_is_not_in_the_document_is_refused(run_verb: Any, frozen: A
 
 
 @pytest.mark.parametrize(("policy", "passed"), [("pass", True), ("hold", False), ("fail", False)])
-def test_ws_39_no_data_counts_as_passed_only_where_the_policy_says_so(
+def test_weak_spot_39_no_data_counts_as_passed_only_where_the_policy_says_so(
         run_verb: Any, foreign: Any, frozen: Any, policy: str, passed: bool) -> None:
     foreign.prometheus([])
     result = run_verb(VERB, document=frozen(METRICS, metrics_server=foreign.url, on_no_data=policy))

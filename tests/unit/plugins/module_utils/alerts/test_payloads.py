@@ -93,7 +93,7 @@ def test_an_information_has_the_color_that_it_has_in_flagger(kind: str, color: s
 
 @pytest.mark.parametrize("kind", PROVIDERS)
 @pytest.mark.parametrize("address", ["https://example.com/hook", WORKFLOW])
-def test_ws_52_every_severity_looks_different(kind: str, address: str) -> None:
+def test_weak_spot_52_every_severity_looks_different(kind: str, address: str) -> None:
     assert len({json.dumps(sent(kind, severe(severity), address)) for severity in SEVERITIES}) == len(SEVERITIES)
 
 
@@ -143,7 +143,7 @@ def test_the_way_of_the_traffic_is_in_flaggers_words(analysis: dict[str, Any], r
     assert dict(fields_of(canary(**analysis)))["Traffic routing"] == routing
 
 
-def test_ws_52_every_alert_has_the_fields_and_what_is_none_is_left_out() -> None:
+def test_weak_spot_52_every_alert_has_the_fields_and_what_is_none_is_left_out() -> None:
     told = [Told("Initialization done!", alert="New Deployment detected", severity="info"), Told("Advance"), Told("Rolling back", "Warning", "Halt", "error")]
     made = messages_of(canary(), "Failed", told, 5.0)
     assert [(one.title, one.text, one.severity, one.phase, one.at) for one in made] == [

@@ -40,7 +40,7 @@ def test_an_alert_gets_what_is_as_severe_as_it_wants_in_order(foreign: Any, seve
     assert [one.json["severity"] for one in foreign.seen] == told
 
 
-def test_ws_52_an_alert_without_a_severity_gets_everything(foreign: Any) -> None:
+def test_weak_spot_52_an_alert_without_a_severity_gets_everything(foreign: Any) -> None:
     send(Alert(0, "chat", provider=AlertProvider("webhook", address=foreign.url)), messages=MESSAGES)
     assert len(foreign.seen) == 3
 
@@ -76,7 +76,7 @@ def test_whoever_does_not_answer_is_left_alone_for_the_rest_and_others_are_told(
     assert len(foreign.seen) == 3
 
 
-def test_ws_49_nobody_is_waited_for_longer_than_all_alerts_may_take(foreign: Any, behaviour: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weak_spot_49_nobody_is_waited_for_longer_than_all_alerts_may_take(foreign: Any, behaviour: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sending, "TIMEOUT", 0.2)
     monkeypatch.setattr(sending, "ALTOGETHER", 0.4)
     foreign.behave(behaviour.hang)
@@ -86,7 +86,7 @@ def test_ws_49_nobody_is_waited_for_longer_than_all_alerts_may_take(foreign: Any
     assert problems[0].endswith("no whole answer within 0.2 s") and problems[-1].endswith("no time was left for it")
 
 
-def test_ws_49_one_that_is_slow_has_no_more_time_than_is_left_for_all(foreign: Any, behaviour: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weak_spot_49_one_that_is_slow_has_no_more_time_than_is_left_for_all(foreign: Any, behaviour: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sending, "ALTOGETHER", 0.3)
     foreign.behave(behaviour.hang)
     begun = time.monotonic()

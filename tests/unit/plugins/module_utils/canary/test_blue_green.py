@@ -223,7 +223,7 @@ def test_a_closed_gate_keeps_users_from_the_canary(document: Any, gate: str) -> 
 
 
 @BOTH
-def test_ws_14_waiting_for_promotion_keeps_the_iterations(document: Any) -> None:
+def test_weak_spot_14_waiting_for_promotion_keeps_the_iterations(document: Any) -> None:
     """Flagger takes one away, so that its gate is asked in every second tick only."""
     world = released(document(hooks=(hook(0, CONFIRM_PROMOTION),)))
     world.gates[0] = REFUSED
@@ -247,7 +247,7 @@ def test_a_gate_is_asked_once_an_interval_however_often_readiness_blinks_between
     assert 1 <= len(world.asked) <= (world.now - began) / 10 + 1, world.asked
 
 
-def test_ws_14_an_open_gate_is_asked_once_before_users_meet_the_canary_and_not_again() -> None:
+def test_weak_spot_14_an_open_gate_is_asked_once_before_users_meet_the_canary_and_not_again() -> None:
     world = released(blue_green(hooks=(hook(0, CONFIRM_PROMOTION),)))
     Run(world).walk()
     assert counted(world, 0) == 1

@@ -367,11 +367,11 @@ def test_what_is_deprecated_or_probably_a_mistake_is_warned_of(fields: dict[str,
     assert warnings({"spec.analysis.metrics[0]": fields}, f"spec.analysis.metrics[0].{about}")
 
 
-def test_ws_41_a_limit_of_half_a_millisecond_stays_one() -> None:
+def test_weak_spot_41_a_limit_of_half_a_millisecond_stays_one() -> None:
     assert metric(name="request-duration", thresholdRange={"max": 0.5}).maximum == 0.5
 
 
-def test_ws_43_of_a_template_with_the_name_of_a_builtin_check_only_the_template_counts() -> None:
+def test_weak_spot_43_of_a_template_with_the_name_of_a_builtin_check_only_the_template_counts() -> None:
     canary = parsed({"spec.analysis.metrics[2].name": "request-success-rate", "spec.analysis.metrics[0].name": "request-duration",
                      "spec.analysis.metrics[1]": {"name": "up", "query": "up", "thresholdRange": {"min": 1}}})
     check = canary.analysis.checks[2]
@@ -380,11 +380,11 @@ def test_ws_43_of_a_template_with_the_name_of_a_builtin_check_only_the_template_
     assert len(canary.analysis.checks) == 3
 
 
-def test_ws_44_a_template_without_interval_looks_at_one_minute() -> None:
+def test_weak_spot_44_a_template_without_interval_looks_at_one_minute() -> None:
     assert parsed({"spec.analysis.metrics[2].interval": ...}).analysis.checks[2].interval == 60
 
 
-def test_ws_44_an_inline_query_that_cannot_be_rendered_is_refused_and_not_sent_empty() -> None:
+def test_weak_spot_44_an_inline_query_that_cannot_be_rendered_is_refused_and_not_sent_empty() -> None:
     with pytest.raises(SpecError, match="templateVariables"):
         metric(name="mine", query="up{a='{{ variables.b }}'}", thresholdRange={"max": 1})
 
@@ -494,7 +494,7 @@ def test_any_value_in_any_field_is_accepted_or_refused_but_never_a_traceback(pla
     template_refs(document)
     if not found:
         canary = parse(document, templates=[template()])
-        assert sequence(canary.analysis), "ws_16: a canary that never gets traffic"
+        assert sequence(canary.analysis), "weak_spot_16: a canary that never gets traffic"
         json.dumps(dump(canary), allow_nan=False)
 
 
@@ -549,7 +549,7 @@ def test_an_alert_knows_its_provider_and_the_rest_is_flaggers_default() -> None:
 
 
 @pytest.mark.parametrize("severity", [None, ""])
-def test_ws_52_an_alert_without_a_severity_is_for_everything(severity: str | None) -> None:
+def test_weak_spot_52_an_alert_without_a_severity_is_for_everything(severity: str | None) -> None:
     alert, = alerting({"name": "a", "severity": severity, "providerRef": {"name": "on-call"}})
     assert [alert.wants(word) for word in ("info", "warn", "error")] == [True, True, True]
 

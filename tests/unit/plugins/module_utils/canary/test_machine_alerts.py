@@ -64,7 +64,7 @@ def test_a_release_that_fails_its_checks() -> None:
     assert walked(world, "rolled_back") == [("error", "Failed checks threshold reached 3")]
 
 
-def test_ws_52_a_missed_progress_deadline_is_an_alert() -> None:
+def test_weak_spot_52_a_missed_progress_deadline_is_an_alert() -> None:
     world = released(canary(progress_deadline=60.0))
     world.target.sick.add(B)
     assert walked(world, "rolled_back") == [NEW, ("error", "Progress deadline exceeded waiting for rollout to finish")]
@@ -137,7 +137,7 @@ def kept_for(document: Canary, said: str = REFUSED) -> World:
 
 @pytest.mark.parametrize("said", [REFUSED, NO_ANSWER])
 @pytest.mark.parametrize(("gate", "text"), GATES)
-def test_ws_11_a_closed_gate_is_one_warning_however_often_it_is_asked(gate: str, text: str, said: str) -> None:
+def test_weak_spot_11_a_closed_gate_is_one_warning_however_often_it_is_asked(gate: str, text: str, said: str) -> None:
     world = kept_for(canary(hooks=(hook(0, gate),), analysis=FAST), said)
     assert len([index for _at, index in world.asked if index == 0]) > 2
     assert [one for one in alerts(world) if one[0] != "info"] == [("warn", text)]

@@ -974,7 +974,7 @@ def test_safety_16_a_canary_that_has_to_go_on_serving_is_paused() -> None:
     assert world.target.paused and world.weight == 50
 
 
-def test_ws_13_a_rollback_hook_is_asked_once_an_interval_while_an_approval_waits_for_pods() -> None:
+def test_weak_spot_13_a_rollback_hook_is_asked_once_an_interval_while_an_approval_waits_for_pods() -> None:
     document = canary(hooks=(hook(0, ROLLBACK),), options=Options(manual_gates=(CONFIRM_PROMOTION,)), analysis={"step_weight": 50})
     world = released(document)
     until(world, lambda now: bool(now.stored) and now.record.phase == states.WAITING_PROMOTION)

@@ -49,7 +49,7 @@ def failed(document=None) -> World:
     return world
 
 
-def test_ws_01_a_failed_canary_swallows_no_revision() -> None:
+def test_weak_spot_01_a_failed_canary_swallows_no_revision() -> None:
     world = failed()
     world.release(C)
     world.primary.limping = True
@@ -60,7 +60,7 @@ def test_ws_01_a_failed_canary_swallows_no_revision() -> None:
     assert world.record.last_promoted == C
 
 
-def test_ws_02_an_idle_failed_canary_is_not_written() -> None:
+def test_weak_spot_02_an_idle_failed_canary_is_not_written() -> None:
     world = failed()
     writes, transition = world.writes, world.record.last_transition
     for _run in range(3):
@@ -69,7 +69,7 @@ def test_ws_02_an_idle_failed_canary_is_not_written() -> None:
     assert (world.writes, world.record.last_transition) == (writes, transition)
 
 
-def test_ws_03_a_failed_initialisation_leaves_the_original_in_service() -> None:
+def test_weak_spot_03_a_failed_initialisation_leaves_the_original_in_service() -> None:
     world = fresh()
     until(world, lambda now: now.primary is not None)
     world.primary.sick.add(A)
@@ -77,7 +77,7 @@ def test_ws_03_a_failed_initialisation_leaves_the_original_in_service() -> None:
     assert (world.target.replicas, world.target.endpoints(world.now), world.apex_since, world.split) == (2, 2, NEVER, None)
 
 
-def test_ws_04_a_broken_primary_is_never_what_a_walk_goes_back_to() -> None:
+def test_weak_spot_04_a_broken_primary_is_never_what_a_walk_goes_back_to() -> None:
     world = at_weight(30)
     world.primary.down = True
     world.measures[0] = (FAIL, "")
@@ -86,7 +86,7 @@ def test_ws_04_a_broken_primary_is_never_what_a_walk_goes_back_to() -> None:
     rules.hold(world)
 
 
-def test_ws_05_after_a_failed_promotion_the_next_release_meets_a_mended_primary() -> None:
+def test_weak_spot_05_after_a_failed_promotion_the_next_release_meets_a_mended_primary() -> None:
     world = at_weight(50)
     world.primary.sick.add(B)
     assert Run(world).walk().outcome == "rolled_back"
@@ -96,7 +96,7 @@ def test_ws_05_after_a_failed_promotion_the_next_release_meets_a_mended_primary(
 
 
 @pytest.mark.parametrize("weight", [0, 10, 50])
-def test_ws_06_a_revert_in_mid_walk_is_noticed_and_nothing_is_promoted(weight: int) -> None:
+def test_weak_spot_06_a_revert_in_mid_walk_is_noticed_and_nothing_is_promoted(weight: int) -> None:
     world = at_weight(weight)
     world.release(A)
     world.done.clear()
@@ -108,7 +108,7 @@ def test_ws_06_a_revert_in_mid_walk_is_noticed_and_nothing_is_promoted(weight: i
     assert Run(world).walk().outcome == "unchanged", "no needless run starts right after"
 
 
-def test_ws_06_a_revert_while_it_waits_for_approval_takes_its_pods_away() -> None:
+def test_weak_spot_06_a_revert_while_it_waits_for_approval_takes_its_pods_away() -> None:
     world = released(canary(hooks=(hook(0, CONFIRM_ROLLOUT),)))
     world.gates[0] = REFUSED
     world.target.scale(2, world.now)
@@ -118,7 +118,7 @@ def test_ws_06_a_revert_while_it_waits_for_approval_takes_its_pods_away() -> Non
     rules.at_rest(world)
 
 
-def test_ws_07_a_change_between_verdict_and_promotion_is_not_promoted() -> None:
+def test_weak_spot_07_a_change_between_verdict_and_promotion_is_not_promoted() -> None:
     world = at_weight(50)
     until(world, lambda now: bool(now.record.intent and now.record.intent.workload))
     world.release(C)
@@ -127,7 +127,7 @@ def test_ws_07_a_change_between_verdict_and_promotion_is_not_promoted() -> None:
     rules.hold(world)
 
 
-def test_ws_07_what_is_rejected_is_what_was_judged() -> None:
+def test_weak_spot_07_what_is_rejected_is_what_was_judged() -> None:
     world = at_weight(10)
     world.measures[0] = (FAIL, "")
     until(world, lambda now: now.record.ending is not None)
@@ -137,7 +137,7 @@ def test_ws_07_what_is_rejected_is_what_was_judged() -> None:
     assert world.record.last_promoted == C, "the revision that came meanwhile is not the one that failed"
 
 
-def test_ws_08_the_rollback_comes_with_the_check_that_reaches_the_threshold() -> None:
+def test_weak_spot_08_the_rollback_comes_with_the_check_that_reaches_the_threshold() -> None:
     world = at_weight(10, canary(analysis={"threshold": 1}))
     world.measures[0] = (FAIL, "")
     began = world.now
@@ -145,14 +145,14 @@ def test_ws_08_the_rollback_comes_with_the_check_that_reaches_the_threshold() ->
     assert world.now - began < 15
 
 
-def test_ws_09_a_canary_that_is_never_quite_ready_does_not_keep_its_traffic() -> None:
+def test_weak_spot_09_a_canary_that_is_never_quite_ready_does_not_keep_its_traffic() -> None:
     world = at_weight(30, canary(progress_deadline=120.0))
     world.target.limping = True
     run = Run(world, patience=600).walk()
     assert run.outcome == "rolled_back" and world.weight == 0
 
 
-def test_ws_10_the_deadline_is_not_put_off_by_writes() -> None:
+def test_weak_spot_10_the_deadline_is_not_put_off_by_writes() -> None:
     world = released(canary(progress_deadline=60.0, hooks=(hook(0, ROLLBACK),)))
     world.target.sick.add(B)
     began = world.now
@@ -163,7 +163,7 @@ def test_ws_10_the_deadline_is_not_put_off_by_writes() -> None:
 @pytest.mark.parametrize(("gate", "words"), [
     (CONFIRM_ROLLOUT, "waiting for approval"), (CONFIRM_TRAFFIC_INCREASE, "waiting for traffic increase approval"),
     (CONFIRM_PROMOTION, "waiting for promotion approval")])
-def test_ws_11_a_closed_gate_is_told_once(gate: str, words: str) -> None:
+def test_weak_spot_11_a_closed_gate_is_told_once(gate: str, words: str) -> None:
     world = released(canary(hooks=(hook(0, gate),)))
     world.gates[0] = REFUSED
     Run(world, patience=300).walk()
@@ -171,7 +171,7 @@ def test_ws_11_a_closed_gate_is_told_once(gate: str, words: str) -> None:
     assert len([one for one in world.told if words in one.message]) == 1
 
 
-def test_ws_11_a_rollback_that_cannot_be_done_is_told_once() -> None:
+def test_weak_spot_11_a_rollback_that_cannot_be_done_is_told_once() -> None:
     world = at_weight(30)
     world.primary.down = True
     world.order("abort")
@@ -180,7 +180,7 @@ def test_ws_11_a_rollback_that_cannot_be_done_is_told_once() -> None:
     assert len([one for one in world.told if "cannot go back" in one.message]) == 1
 
 
-def test_ws_12_a_closed_traffic_gate_does_not_repeat_pre_rollout_hooks() -> None:
+def test_weak_spot_12_a_closed_traffic_gate_does_not_repeat_pre_rollout_hooks() -> None:
     world = released(canary(hooks=(hook(0, PRE_ROLLOUT), hook(1, CONFIRM_TRAFFIC_INCREASE))))
     world.gates[1] = REFUSED
     Run(world, patience=300).walk()
@@ -189,7 +189,7 @@ def test_ws_12_a_closed_traffic_gate_does_not_repeat_pre_rollout_hooks() -> None
 
 
 @pytest.mark.parametrize("phase", [states.WAITING, states.PROGRESSING, states.WAITING_PROMOTION, states.PROMOTING])
-def test_ws_13_rollback_hooks_are_read_in_every_phase_and_not_all_the_time(phase: str) -> None:
+def test_weak_spot_13_rollback_hooks_are_read_in_every_phase_and_not_all_the_time(phase: str) -> None:
     hooks = (hook(0, ROLLBACK), hook(1, CONFIRM_ROLLOUT), hook(2, CONFIRM_PROMOTION))
     world = released(canary(hooks=hooks))
     world.gates.update({states.WAITING: {1: REFUSED}, states.WAITING_PROMOTION: {2: REFUSED}}.get(phase, {}))
@@ -200,7 +200,7 @@ def test_ws_13_rollback_hooks_are_read_in_every_phase_and_not_all_the_time(phase
     assert 5 <= len([index for _at, index in world.asked if index == 0]) <= 12
 
 
-def test_ws_14_waiting_for_promotion_keeps_weight_and_counters() -> None:
+def test_weak_spot_14_waiting_for_promotion_keeps_weight_and_counters() -> None:
     world = released(canary(hooks=(hook(0, CONFIRM_PROMOTION),)))
     world.gates[0] = REFUSED
     world.measures[0] = (FAIL, "")
@@ -211,7 +211,7 @@ def test_ws_14_waiting_for_promotion_keeps_weight_and_counters() -> None:
     assert (status["phase"], status["canaryWeight"], status["iterations"], status["failedChecks"]) == (states.WAITING_PROMOTION, 50, 0, 1)
 
 
-def test_ws_15_skip_analysis_set_while_promoting_promotes_once_and_waits_for_the_primary() -> None:
+def test_weak_spot_15_skip_analysis_set_while_promoting_promotes_once_and_waits_for_the_primary() -> None:
     world = in_phase(states.PROMOTING)
     world.canary = dataclasses.replace(world.canary, skip_analysis=True)
     world.primary.takes = 60.0
@@ -222,20 +222,20 @@ def test_ws_15_skip_analysis_set_while_promoting_promotes_once_and_waits_for_the
     assert lowered.seen.primary.ready
 
 
-def test_ws_15_skip_analysis_does_not_touch_the_original_before_the_primary_is_up() -> None:
+def test_weak_spot_15_skip_analysis_does_not_touch_the_original_before_the_primary_is_up() -> None:
     world = fresh(canary(skip_analysis=True))
     Run(world).walk()
     scaled = next(one for one in world.done if one.workload and one.workload.scale_target == 0)
     assert scaled.seen.primary.ready and scaled.seen.apex_on_primary
 
 
-def test_ws_16_a_weight_that_reads_0_while_promoting_still_comes_to_the_end() -> None:
+def test_weak_spot_16_a_weight_that_reads_0_while_promoting_still_comes_to_the_end() -> None:
     world = in_phase(states.PROMOTING, canary(analysis={"step_weight_promotion": 10}))
     world.set_weight(0)
     assert Run(world).walk().outcome == "promoted"
 
 
-def test_ws_16_every_wait_says_what_it_waits_for() -> None:
+def test_weak_spot_16_every_wait_says_what_it_waits_for() -> None:
     world = released(canary(hooks=(hook(0, CONFIRM_TRAFFIC_INCREASE),)))
     world.gates[0] = REFUSED
     Run(world, patience=60).walk()
@@ -243,7 +243,7 @@ def test_ws_16_every_wait_says_what_it_waits_for() -> None:
     assert "confirm-traffic-increase" in world.record.due_why
 
 
-def test_ws_20_a_weight_that_somebody_reset_does_not_start_from_0_by_itself() -> None:
+def test_weak_spot_20_a_weight_that_somebody_reset_does_not_start_from_0_by_itself() -> None:
     world = at_weight(30)
     world.set_weight(0)
     world.done.clear()
@@ -251,13 +251,13 @@ def test_ws_20_a_weight_that_somebody_reset_does_not_start_from_0_by_itself() ->
     assert run.outcome == "waiting" and "resume" in run.why and world.done == []
 
 
-def test_ws_26_a_route_that_is_never_accepted_stalls_nothing_silently() -> None:
+def test_weak_spot_26_a_route_that_is_never_accepted_stalls_nothing_silently() -> None:
     world = fresh(accepts_after=NEVER)
     run = Run(world).walk()
     assert run.outcome == "held" and "not accepted" in run.why
 
 
-def test_ws_29_a_weight_is_judged_by_its_own_traffic_only() -> None:
+def test_weak_spot_29_a_weight_is_judged_by_its_own_traffic_only() -> None:
     world = released(canary(checks=(check(interval=60.0),)))
     world.measures[0] = (UNKNOWN, "no_data: nothing yet")
     world.after(45, lambda now: now.measures.update({0: (PASS, "")}))
@@ -265,7 +265,7 @@ def test_ws_29_a_weight_is_judged_by_its_own_traffic_only() -> None:
     assert raises(world) == [10, 20, 30, 40, 50]
 
 
-def test_ws_30_a_lost_record_keeps_the_revision_that_the_primary_runs() -> None:
+def test_weak_spot_30_a_lost_record_keeps_the_revision_that_the_primary_runs() -> None:
     world = failed()
     world.lose_record()
     Run(world).walk()
@@ -273,7 +273,7 @@ def test_ws_30_a_lost_record_keeps_the_revision_that_the_primary_runs() -> None:
     assert not [one for one in world.done if one.workload and one.workload.create_primary]
 
 
-def test_ws_31_a_restart_returns_traffic_only_to_a_primary_that_answers() -> None:
+def test_weak_spot_31_a_restart_returns_traffic_only_to_a_primary_that_answers() -> None:
     world = at_weight(30)
     world.primary.down = True
     world.release(C)
@@ -282,7 +282,7 @@ def test_ws_31_a_restart_returns_traffic_only_to_a_primary_that_answers() -> Non
     assert world.done == []
 
 
-def test_ws_31_the_replicas_of_the_primary_at_the_start_are_remembered() -> None:
+def test_weak_spot_31_the_replicas_of_the_primary_at_the_start_are_remembered() -> None:
     world = released()
     world.primary.replicas = 7
     until(world, lambda now: now.record.phase == states.PROGRESSING)
@@ -290,14 +290,14 @@ def test_ws_31_the_replicas_of_the_primary_at_the_start_are_remembered() -> None
     assert world.target.replicas in (0, 7)
 
 
-def test_ws_39_no_data_is_an_outcome_of_its_own() -> None:
+def test_weak_spot_39_no_data_is_an_outcome_of_its_own() -> None:
     world = at_weight(30, canary(analysis={"threshold": 1}))
     world.measures[0] = (UNKNOWN, "query_error: no answer")
     Run(world, patience=60).walk()
     assert (world.weight, world.record.failed_checks) == (30, 0)
 
 
-def test_ws_55_a_new_run_goes_on_where_the_last_one_was() -> None:
+def test_weak_spot_55_a_new_run_goes_on_where_the_last_one_was() -> None:
     world = at_weight(30)
     assert Run(world, name="another").walk().outcome == "promoted"
     assert raises(world) == [10, 20, 30, 40, 50]

@@ -94,7 +94,7 @@ def test_safety_20_what_makes_other_tools_adopt_a_copy_is_left_out(prefixes: tup
     assert set(made["annotations"]) == {"progressive.delivery/promoted", *annotations}
 
 
-def test_ws_33_labels_and_annotations_follow_the_target_with_each_promotion_and_others_stay() -> None:
+def test_weak_spot_33_labels_and_annotations_follow_the_target_with_each_promotion_and_others_stay() -> None:
     canary = dataclasses.replace(CANARY, options=Options(label_prefixes=("team/",)))
     live = primary.new_primary(target(), canary, 1)
     live["metadata"]["labels"]["theirs"] = live["metadata"]["annotations"]["theirs"] = "x"

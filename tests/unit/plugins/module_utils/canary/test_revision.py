@@ -188,7 +188,7 @@ def test_what_controllers_stamp_on_a_template_is_not_a_new_revision(stamped: dic
     assert revision_of(stamped) == revision_of(with_metadata())
 
 
-def test_ws_35_a_revision_does_not_change_with_the_version_of_the_collection() -> None:
+def test_weak_spot_35_a_revision_does_not_change_with_the_version_of_the_collection() -> None:
     # A new value here starts a run on every canary in the world (or needs SAFETY 19 to stop it): never change it lightly.
     assert revision_of(WRITTEN) == "63a1f884d2346aea5cbe9a893178809cc4303f52aae8134ebf67dba26b29ddc8"
 

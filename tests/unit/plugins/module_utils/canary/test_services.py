@@ -101,7 +101,7 @@ def test_a_service_as_we_made_it_needs_nothing(role: str) -> None:
     assert not services.is_as_wanted(None, CANARY, role, SELECTOR, TARGET)
 
 
-def test_ws_22_what_others_wrote_on_our_service_survives_its_repair() -> None:
+def test_weak_spot_22_what_others_wrote_on_our_service_survives_its_repair() -> None:
     live = as_server_keeps(wanted("canary"))
     live["spec"].update(selector={"app": "elsewhere"}, sessionAffinity="ClientIP")
     live["spec"]["ports"][0]["targetPort"] = 1

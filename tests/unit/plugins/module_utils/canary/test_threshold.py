@@ -67,19 +67,19 @@ def test_a_pass_needs_no_reason() -> None:
     assert outcome_of(5.0, maximum=10.0) == Outcome(index=3, name="error-rate", outcome=PASS, value=5.0, maximum=10.0)
 
 
-def test_ws_41_durations_and_their_limits_keep_their_fractions() -> None:
+def test_weak_spot_41_durations_and_their_limits_keep_their_fractions() -> None:
     assert outcome_of(0.4, maximum=0.5, unit="ms").outcome == PASS
     assert outcome_of(0.6, maximum=0.5, unit="ms").why == "error-rate 0.6ms > 0.5ms"
 
 
-def test_ws_42_several_series_are_an_error_not_the_last_one() -> None:
+def test_weak_spot_42_several_series_are_an_error_not_the_last_one() -> None:
     outcome = outcome_of(None, maximum=10.0, series=3)
     assert (outcome.outcome, outcome.value) == (UNKNOWN, None)
     assert outcome.why.startswith("query_error: error-rate: query returned 3 series; aggregate it")
 
 
 @pytest.mark.parametrize(("value", "series"), [(None, 0), (None, 1), (math.nan, 1)])
-def test_ws_39_no_value_is_an_outcome_of_its_own(value: float | None, series: int) -> None:
+def test_weak_spot_39_no_value_is_an_outcome_of_its_own(value: float | None, series: int) -> None:
     outcome = outcome_of(value, minimum=99.0, series=series)
     assert (outcome.outcome, outcome.value) == (UNKNOWN, None)
     assert outcome.why.startswith("no_data: error-rate: ")

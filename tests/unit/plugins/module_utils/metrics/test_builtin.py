@@ -32,7 +32,7 @@ PODS = 'kubernetes_namespace="test",kubernetes_pod_name=~"podinfo-[0-9a-zA-Z]+(-
     (DURATION, f"histogram_quantile(0.99, sum(rate(http_request_duration_seconds_bucket{{{PODS}}}[60s])) by (le))", "ms", 1000.0),
 ])
 @pytest.mark.parametrize("provider", ["gatewayapi:v1", "gatewayapi:v1beta1", "gatewayapi"])
-def test_ws_45_gateway_api_asks_for_the_applications_own_metric(provider: str, name: str, query: str, unit: str, factor: float) -> None:
+def test_weak_spot_45_gateway_api_asks_for_the_applications_own_metric(provider: str, name: str, query: str, unit: str, factor: float) -> None:
     found = builtin(provider, name)
     assert (render(found.query, VALUES, {}), found.unit, found.factor) == (query, unit, factor)
 

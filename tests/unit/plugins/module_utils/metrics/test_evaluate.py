@@ -80,14 +80,14 @@ def test_nothing_but_failures_is_a_rate_of_zero_not_no_data(foreign: Any, behavi
     assert (outcome.outcome, outcome.value, len(foreign.seen)) == (FAIL, 0.0, 2)
 
 
-def test_ws_39_no_traffic_stays_no_data(foreign: Any) -> None:
+def test_weak_spot_39_no_traffic_stays_no_data(foreign: Any) -> None:
     foreign.prometheus([])
     outcome = evaluate(canary(foreign.url), builtin_check("request-success-rate", minimum=99.0), window=60)
     assert outcome.outcome == UNKNOWN
     assert outcome.why.startswith("no_data: ")
 
 
-def test_ws_43_a_template_named_like_a_builtin_is_asked_alone(foreign: Any) -> None:
+def test_weak_spot_43_a_template_named_like_a_builtin_is_asked_alone(foreign: Any) -> None:
     foreign.prometheus(value("1"))
     outcome = evaluate(canary(foreign.url), check(name="request-success-rate", query="mine", maximum=5.0), window=60)
     assert asked(foreign) == ["mine"]
@@ -99,7 +99,7 @@ def test_ws_43_a_template_named_like_a_builtin_is_asked_alone(foreign: Any) -> N
     ("{{ .Namespace }}", ".Namespace"),
     ("{{ variables.missing }}", "templateVariables has no"),
 ])
-def test_ws_44_a_query_that_cannot_be_rendered_is_not_asked(foreign: Any, query: str, words: str) -> None:
+def test_weak_spot_44_a_query_that_cannot_be_rendered_is_not_asked(foreign: Any, query: str, words: str) -> None:
     outcome = evaluate(canary(foreign.url), check(query=query), window=60)
     assert outcome.outcome == UNKNOWN
     assert outcome.why.startswith("query_error: error-rate: ")
@@ -107,7 +107,7 @@ def test_ws_44_a_query_that_cannot_be_rendered_is_not_asked(foreign: Any, query:
     assert not foreign.seen
 
 
-def test_ws_44_a_query_always_has_an_interval(foreign: Any) -> None:
+def test_weak_spot_44_a_query_always_has_an_interval(foreign: Any) -> None:
     foreign.prometheus(value("1"))
     evaluate(canary(foreign.url), check(query="rate(x[{{ interval }}])"), window=0.2)
     assert asked(foreign) == ["rate(x[1s])"]
@@ -156,7 +156,7 @@ def test_a_secret_that_cannot_be_read_is_said_and_nothing_is_asked_without_it(fo
     assert not foreign.seen
 
 
-def test_ws_47_checks_are_asked_at_the_same_time_and_told_in_order(foreign: Any) -> None:
+def test_weak_spot_47_checks_are_asked_at_the_same_time_and_told_in_order(foreign: Any) -> None:
     together = threading.Barrier(4, timeout=10)
 
     def behave(handler: Any, over: threading.Event) -> None:

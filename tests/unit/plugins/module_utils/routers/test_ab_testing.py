@@ -149,6 +149,6 @@ def test_safety_29_a_removal_leaves_one_rule_for_everybody(provider: str) -> Non
     *((dataclasses.replace(document(provider, INSIDERS), options=Options(route="adopted")), "spec.analysis.match: with canary_route: adopted")
       for provider in ("gatewayapi:v1", "contour")),
 ])
-def test_ws_18_whoever_cannot_tell_requests_apart_says_so_before_all_users_meet_the_canary(canary: Canary, words: str) -> None:
+def test_weak_spot_18_23_whoever_cannot_tell_requests_apart_says_so_before_all_users_meet_the_canary(canary: Canary, words: str) -> None:
     problem, = refuse(canary)
     assert problem.startswith(words)

@@ -241,7 +241,7 @@ def test_a_spelling_that_means_the_same_is_left_alone(primary: int | None, canar
 
 # What we made
 
-def test_ws_20_drift_is_put_right_without_touching_the_live_weights() -> None:
+def test_weak_spot_20_drift_is_put_right_without_touching_the_live_weights() -> None:
     obj = contour.desired(CANARY, Split(70, 30))
     route = obj["spec"]["routes"][0]
     route["conditions"] = [{"prefix": "/x"}]
@@ -252,7 +252,7 @@ def test_ws_20_drift_is_put_right_without_touching_the_live_weights() -> None:
     assert contour.write(obj, CANARY, Split(70, 30)) == contour.desired(CANARY, Split(70, 30))
 
 
-def test_ws_22_what_others_added_survives() -> None:
+def test_weak_spot_22_what_others_added_survives() -> None:
     obj = contour.desired(CANARY, Split(70, 30))
     obj["metadata"]["labels"]["theirs"] = obj["metadata"]["annotations"]["theirs"] = "x"
     obj["spec"].update(virtualhost={"fqdn": "app.example.com"}, includes=[{"name": "other"}], ingressClassName="theirs")

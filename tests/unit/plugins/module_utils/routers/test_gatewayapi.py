@@ -257,7 +257,7 @@ def ours(canary: Canary = CANARY, split: Split = Split(70, 30)) -> dict[str, Any
     return gatewayapi.desired(canary, split)
 
 
-def test_ws_20_drift_is_put_right_without_touching_the_live_weights() -> None:
+def test_weak_spot_20_drift_is_put_right_without_touching_the_live_weights() -> None:
     obj = ours()
     obj["spec"]["parentRefs"][0]["name"] = "elsewhere"
     obj["spec"]["rules"][0]["matches"] = [{"path": {"type": "Exact", "value": "/x"}}]
@@ -266,7 +266,7 @@ def test_ws_20_drift_is_put_right_without_touching_the_live_weights() -> None:
     assert gatewayapi.write(obj, CANARY, Split(70, 30)) == ours()
 
 
-def test_ws_22_what_others_added_survives() -> None:
+def test_weak_spot_22_what_others_added_survives() -> None:
     obj = ours()
     obj["metadata"]["labels"]["theirs"] = obj["metadata"]["annotations"]["theirs"] = "x"
     obj["spec"]["useDefaultGateways"] = "All"
@@ -331,7 +331,7 @@ def report(generation: int = 3, parent: Mapping[str, Any] | None = None, **statu
     ([{"parentRef": GATEWAY, "conditions": []}], False, "Gateway infra/gateway: Accepted is not reported yet"),
     ([report(2), report(3)], True, ""),
 ])
-def test_ws_26_a_route_is_accepted_when_every_parent_says_so_for_its_present_generation(reports: list[Any], accepted: bool, why: str) -> None:
+def test_weak_spot_26_a_route_is_accepted_when_every_parent_says_so_for_its_present_generation(reports: list[Any], accepted: bool, why: str) -> None:
     assert gatewayapi.accepted({**route(rule()), "status": {"parents": reports}}, CANARY) == (accepted, why)
 
 

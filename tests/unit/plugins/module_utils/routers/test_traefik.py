@@ -167,7 +167,7 @@ def test_our_own_object_round_trips_too(first: Split, second: Split) -> None:
     assert traefik.read(traefik.write(obj, CANARY, second), CANARY) == second
 
 
-def test_ws_20_21_drift_is_put_right_without_touching_the_live_weights() -> None:
+def test_weak_spot_20_21_drift_is_put_right_without_touching_the_live_weights() -> None:
     obj = traefik.desired(CANARY, Split(70, 30))
     obj["spec"]["weighted"]["services"][0]["port"] = 1
     obj["spec"]["weighted"]["services"].append(entry("stranger", 50))
@@ -175,7 +175,7 @@ def test_ws_20_21_drift_is_put_right_without_touching_the_live_weights() -> None
     assert traefik.write(obj, CANARY, Split(70, 30))["spec"] == traefik.desired(CANARY, Split(70, 30))["spec"]
 
 
-def test_ws_22_what_others_added_survives() -> None:
+def test_weak_spot_22_what_others_added_survives() -> None:
     obj = traefik.desired(CANARY, Split(70, 30))
     obj["metadata"]["annotations"]["theirs"] = "x"
     obj["spec"]["weighted"]["sticky"] = {"cookie": {"name": "lb"}}
