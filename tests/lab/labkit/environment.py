@@ -44,6 +44,7 @@ def variables(lab: Lab, state: State) -> dict[str, str]:
         found.update(GATEWAY_URL=first["url"], LAB_GATEWAY=first["gateway"], LAB_GATEWAYS=json.dumps(gateways))
     if TESTS in state.purposes:
         found["LOADTESTER_URL"] = loadtester.URL
+        found["LAB_FLAGGER"] = state.built.get("flagger-crds", "")
     found["ANSIBLE_COLLECTIONS_PATH"] = str(COLLECTIONS)
     found["PATH"] = path_for(lab)
     return found

@@ -69,6 +69,12 @@ def _hey(workshop: Workshop, folder: Path) -> None:
 def _flagger(workshop: Workshop, folder: Path) -> None:
     source = workshop.go_module_files(FLAGGER_MODULE, FLAGGER)
     shutil.copyfile(source / "artifacts" / "flagger" / "crd.yaml", folder / "crd.yaml")
+    # What its docs, charts and tests hold of documents, for tests that parse them all.
+    for path in source.rglob("*"):
+        if path.suffix in (".md", ".sh", ".yaml") and "kind: " in (text := path.read_text(encoding="utf-8", errors="replace")):
+            kept = folder / "documents" / path.relative_to(source)
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            kept.write_text(text, encoding="utf-8")
 
 
 def _flagger_program(workshop: Workshop, folder: Path) -> None:

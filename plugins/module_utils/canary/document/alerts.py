@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -59,16 +60,17 @@ def _provider(entry: Fields, reference: Fields, own: str, providers: Objects) ->
         name=name,
     )
     secret.refuse_rest()
-    _check_address(spec, read, secret.present)
     spec.refuse_rest()
-    return read
+    return _with_one_address(spec, read, secret.present)
 
 
-def _check_address(spec: Fields, read: AlertProvider, has_secret: bool) -> None:
-    """One of the two, as Flagger's CRD wants it: with both, the Secret would win in silence."""
+def _with_one_address(spec: Fields, read: AlertProvider, has_secret: bool) -> AlertProvider:
+    """With both the Secret's counts, as Flagger documents it; its CRD lets only one of the two into a cluster."""
     if not spec.present or spec.is_wrong("address") or spec.is_wrong("secretRef"):
-        return
+        return read
     if read.address and has_secret:
-        spec.refuse("address", "stands beside secretRef", "accepted: one of the two")
-    elif not read.address and not has_secret:
+        spec.warn("address", "does not count beside secretRef: alerts go to the address in the Secret")
+        return dataclasses.replace(read, address="")
+    if not read.address and not has_secret:
         spec.refuse("address", "is missing", f"accepted: {formats.URL.accepted}, or secretRef with the name of a Secret that has the key address")
+    return read

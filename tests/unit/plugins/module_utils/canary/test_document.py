@@ -554,6 +554,15 @@ def test_weak_spot_52_an_alert_without_a_severity_is_for_everything(severity: st
     assert [alert.wants(word) for word in ("info", "warn", "error")] == [True, True, True]
 
 
+def test_of_an_address_and_a_secret_the_secret_counts_and_it_is_said() -> None:
+    provider = alert_provider()
+    provider["spec"]["secretRef"] = {"name": "on-call-url"}
+    canary = parsed({"spec.analysis.alerts": [{"name": "a", "providerRef": {"name": "on-call"}}]}, alert_providers=[provider])
+    alert, = canary.analysis.alerts
+    assert (alert.provider.address, alert.provider.secret) == ("", "on-call-url")
+    assert [text for text in canary.warnings if "does not count beside secretRef" in text and text.startswith("AlertProvider test/on-call spec.address")]
+
+
 def test_alerts_may_stand_in_a_document_of_the_old_version_too() -> None:
     document = good()
     document["apiVersion"] = "flagger.app/v1alpha3"
