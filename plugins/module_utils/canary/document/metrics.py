@@ -50,7 +50,7 @@ def read_checks(analysis: Fields, around: Surroundings) -> tuple[Check, ...]:
     for index, entry in analysis.mappings("metrics", "a list of mappings with name and thresholdRange"):
         check = _check(index, entry, around)
         if check.name and any(check.name == other.name for other in checks):
-            entry.refuse("name", f"'{check.name}' is there twice", "accepted: a name of its own for each metric")
+            entry.refuse("name", f"{show(check.name)} is there twice", "accepted: a name of its own for each metric")
         checks.append(check)
     return tuple(checks)
 
@@ -64,7 +64,7 @@ def _check(index: int, entry: Fields, around: Surroundings) -> Check:
     variables = entry.text_map("templateVariables")
     if name and not own and name not in flagger.BUILTINS:
         entry.findings.refuse(
-            entry.path, f"'{name}' is not a built-in check and has neither query nor templateRef", f"accepted: {_KINDS_OF_CHECK}")
+            entry.path, f"{show(name)} is not a built-in check and has neither query nor templateRef", f"accepted: {_KINDS_OF_CHECK}")
     minimum, maximum = _limits(entry, name, own, around.api_version)
     if reference.present:
         query, provider = _template(entry, reference, variables, around)

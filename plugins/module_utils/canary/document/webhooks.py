@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import formats
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.fields import Fields
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.values import show
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import HOOK_TYPES, ROLLOUT, Hook
 
 TIMEOUT = 10.0
@@ -22,7 +23,7 @@ def read_hooks(analysis: Fields) -> tuple[Hook, ...]:
         hook = _hook(index, entry)
         if hook.name and any((hook.type, hook.name) == (other.type, other.name) for other in hooks):
             entry.refuse(
-                "name", f"'{hook.name}' is there twice for the type {hook.type}", "accepted: a name of its own for each webhook of a type")
+                "name", f"{show(hook.name)} is there twice for the type {hook.type}", "accepted: a name of its own for each webhook of a type")
         hooks.append(hook)
     return tuple(hooks)
 

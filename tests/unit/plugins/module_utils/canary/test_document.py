@@ -530,6 +530,19 @@ def test_certificates_that_are_not_verified_are_warned_of() -> None:
     assert warnings(off, "spec.analysis.webhooks[0].disableTLS") == []
 
 
+@pytest.mark.parametrize(("path", "entries"), [
+    ("spec.analysis.metrics", [{"name": "a\n\x1b[31mb", "thresholdRange": {"max": 1}}]),
+    ("spec.analysis.metrics", [{"name": "a\n\x1b[31mb", "query": "up", "thresholdRange": {"max": 1}}] * 2),
+    ("spec.analysis.webhooks", [{"name": "a\n\x1b[31mb", "url": "http://gate/"}] * 2),
+])
+def test_names_of_any_kind_are_quoted_on_one_line_without_what_moves_a_terminal(path: str, entries: list[Any]) -> None:
+    document = good()
+    change(document, path, entries)
+    wrong = problems(document, templates=[template()])
+    assert wrong
+    assert not [error for error in wrong if any(ord(letter) < 32 for letter in str(error))]
+
+
 # Alerts
 
 def alerting(*alerts: dict[str, Any], **spec: Any) -> tuple[Alert, ...]:
