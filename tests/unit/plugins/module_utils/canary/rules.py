@@ -138,6 +138,8 @@ def a_raise_has_evidence_of_its_own(world: World) -> None:
         interval = one.canary.analysis.interval
         if one.live == 0 or one.canary.skip_analysis or world.promote_ordered or one.again:
             continue
+        if one.record.phase == states.INITIALIZING and not one.seen.apex_on_primary:
+            continue            # the primary gets what serves all users already, by whatever route
         changed = max((at for at, _weight in world.weights if at <= one.at), default=0.0)
         assert one.at - changed >= interval, f"{one.traffic or one.workload} after {one.at - changed} s at {one.live}%"
 
