@@ -38,8 +38,13 @@ def _status(pid: int) -> tuple[int, int]:
 
 def me(run: str, pid: int = 0) -> Holder:
     """This run as a holder. ``pid`` is the playbook's own process, 0 where it cannot be known (a module on another host)."""
-    return Holder(run=run, host=socket.gethostname(), boot=_read("/proc/sys/kernel/random/boot_id"), pid_namespace=_pid_namespace(),
+    return Holder(run=run, host=socket.gethostname(), boot=boot(), pid_namespace=_pid_namespace(),
                   pid=pid, started=_status(pid)[1] if pid else 0)
+
+
+def boot() -> str:
+    """The kernel's boot id, empty where there is none: within it, all processes have one monotonic clock."""
+    return _read("/proc/sys/kernel/random/boot_id")
 
 
 def is_gone(holder: Holder) -> bool:

@@ -136,10 +136,11 @@ def execute(call: Call) -> dict[str, Any]:
                                 judged_by=holder.run if judged else decision.record.judged_by)
     changed = after != stored.record or bool(decision.obeyed)
     if changed and not call.check_mode:
+        store.agree(call.api, stored.record)
         now = call.api.now()
         # Nobody renews the lease while the gateway's controller is waited for.
         until = now + canary.options.lease + canary.options.max_time_to_accept if decision.traffic else 0.0
-        after = store.held(after, holder, now, canary.options.lease, until)
+        after = store.held(after, holder, now, canary.options.lease, until, call.api.clock())
         store.write(call.api, stored, after, obeyed=decision.obeyed)
     return {"changed": changed, "decision": {
         "traffic": _order(decision.traffic), "workload": _order(decision.workload), "phase": after.phase, "weight": after.canary_weight,

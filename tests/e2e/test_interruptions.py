@@ -104,6 +104,7 @@ def test_tick_mode_every_second_ticks_only_when_due(release: Release) -> None:
     assert release.phase() == "Succeeded", outcomes
     assert weights == [0, 10, 20, 0]
     times = {canary: when for when, _primary, canary in watch.seen if canary}
-    assert times[20] - times[10] >= 40, "each raise has a full interval of evidence"
+    # A watch tells late, and not always equally late.
+    assert times[20] - times[10] > 40 - 0.2, "each raise has a full interval of evidence"
     assert "not_due" in outcomes and outcomes[-1] == "promoted"
     assert release.lost(load.stop()) == []

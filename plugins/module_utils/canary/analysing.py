@@ -101,7 +101,7 @@ def settling(turn: Turn) -> Decision:
     """Ready pods get a moment before the first traffic (SAFETY 10); the ReplicaSet is pinned now that it exists."""
     target = turn.seen.target
     if not turn.record.ready_since:
-        turn.set(ready_since=turn.now, unready_since=0.0, pinned=Pinned(target.revision, target.replicaset, target.replicaset_uid))
+        turn.set(ready_since=turn.seen.after(0), unready_since=0.0, pinned=Pinned(target.revision, target.replicaset, target.replicaset_uid))
     settled = turn.record.ready_since + turn.canary.options.settle
     # In an iteration, whatever was to be waited for is still waited for.
     due = max(settled, turn.record.due) if turn.record.gathers else settled
@@ -261,8 +261,8 @@ def lowered_by_hand(turn: Turn) -> Decision:
     live = turn.weight
     if turn.seen.orders.resume:
         turn.obeyed.append(order_key("resume"))
-        drain_until = turn.record.drain_until if live else turn.now + turn.canary.options.drain
-        turn.set(canary_weight=live, confirmed_at=turn.now, due=turn.now + turn.canary.analysis.interval, drain_until=drain_until)
+        drain_until = turn.record.drain_until if live else turn.seen.after(turn.canary.options.drain)
+        turn.set(canary_weight=live, confirmed_at=turn.seen.after(0), due=turn.seen.after(turn.canary.analysis.interval), drain_until=drain_until)
         return turn.wait(ACT, f"resumed at {live}%")
     turn.set(confirmed_at=0.0)          # put back by hand, the weight gathers its evidence anew
     turn.warn(f"{turn.label} canary weight was lowered to {live} by somebody, waiting for resume", once=f"lowered-{live}")

@@ -59,7 +59,7 @@ def iteration(turn: Turn, number: int, why: str) -> Decision:
     wanted = turn.canary.analysis.iterations
     if turn.record.phase == states.WAITING_PROMOTION:
         turn.enter(states.PROGRESSING)
-    turn.set(iterations=number, iterations_wanted=wanted, confirmed_at=turn.now)
+    turn.set(iterations=number, iterations_wanted=wanted, confirmed_at=turn.seen.after(0))
     turn.tell(f"Advance {turn.label} canary iteration {number}/{wanted}")
     return turn.next_interval(CLOCK, f"{why}: iteration {number} of {wanted}")
 

@@ -274,7 +274,7 @@ def repair_services(turn: Turn) -> Decision:
     turn.warn(f"{names} of {turn.label} {'were missing' if gone else 'led elsewhere'}", once="services-gone")
     if turn.record.confirmed_at and turn.record.phase in states.ANALYSING:
         # What was gathered meanwhile says nothing of the canary (SAFETY 12).
-        turn.set(confirmed_at=turn.now, due=max(turn.record.due, turn.now + turn.canary.analysis.interval))
+        turn.set(confirmed_at=turn.seen.after(0), due=max(turn.record.due, turn.seen.after(turn.canary.analysis.interval)))
     return turn.act(f"{names} {'is gone: make it again' if gone else 'leads elsewhere: put it right'}", lowers=False, traffic=TrafficOrder(services=True))
 
 

@@ -54,7 +54,7 @@ def _no_target(turn: Turn) -> Decision:
 def _early(turn: Turn) -> Decision:
     record = turn.record
     if record.gathers and not record.confirmed_at:
-        turn.set(confirmed_at=turn.now)
+        turn.set(confirmed_at=turn.seen.after(0))
     turn.set(unready_since=0.0)
     due = stages.evidence_due(turn.canary, turn.record) if record.gathers else record.due
     return turn.wait(PERSON if record.closed_gate else CLOCK, record.due_why or f"gathering evidence at {record.canary_weight}%", due=due)
@@ -176,21 +176,21 @@ def read_back(canary: Canary, record: Record, seen: Observation) -> ReadBack:
     traffic = None if _traffic_done(canary, intent.traffic, seen) else intent.traffic
     workload = None if _workload_done(intent.workload, seen) else intent.workload
     if traffic is None and workload is None:
-        return ReadBack(_closed(canary, record, intent, seen.now))
+        return ReadBack(_closed(canary, record, intent, seen))
     why = _void(canary, record, intent, seen)
     if why:
         return ReadBack(dataclasses.replace(record, intent=None), note=f"voided: {why}")
     return ReadBack(record, traffic, workload)
 
 
-def _closed(canary: Canary, record: Record, intent: Intent, now: float) -> Record:
+def _closed(canary: Canary, record: Record, intent: Intent, seen: Observation) -> Record:
     split = intent.traffic.split if intent.traffic else None
     if split is None:
         return dataclasses.replace(record, intent=None)
-    due = now + canary.analysis.interval if split.canary else 0.0
+    due = seen.after(canary.analysis.interval) if split.canary else 0.0
     # Not only what had a confirmed weight: nobody orders 0 where there was nothing to take away.
-    drain_until = record.drain_until if split.canary else now + canary.options.drain
-    return dataclasses.replace(record, intent=None, canary_weight=split.canary, confirmed_at=now, due=due, due_why="", drain_until=drain_until)
+    drain_until = record.drain_until if split.canary else seen.after(canary.options.drain)
+    return dataclasses.replace(record, intent=None, canary_weight=split.canary, confirmed_at=seen.after(0), due=due, due_why="", drain_until=drain_until)
 
 
 def _traffic_done(canary: Canary, order: TrafficOrder | None, seen: Observation) -> bool:

@@ -107,7 +107,7 @@ class Remains:
 class Observation:
     """Everything that a decision may rest on, read in one tick."""
 
-    now: float
+    now: float                          # of the API server's clock, never later than it
     target: Workload | None
     primary: Workload | None
     same_as_primary: bool               # the target's template means what the primary's template says (SAFETY 19)
@@ -116,10 +116,15 @@ class Observation:
     route: Route | None
     orders: Orders = field(default_factory=Orders)
     suspended: bool = False             # the document says so (spec.suspend)
+    latest: float = 0.0                 # of the same clock, never earlier than it; 0: now
     rejected: bool = False              # the status of the Canary object says that the target's present template failed
     replicasets: tuple[str, ...] = ()   # names of the target's ReplicaSets, to know whether the pinned one still exists
     missing: tuple[str, ...] = ()       # of services: those that do not exist at all
     remains: Remains | None = None      # only while the canary is removed
+
+    def after(self, seconds: float) -> float:
+        """When so long has passed, and not a moment less (SAFETY 12)."""
+        return max(self.now, self.latest) + seconds
 
     @property
     def halted(self) -> bool:

@@ -59,6 +59,9 @@ class Holder:
     since: float = 0.0
     renewed: float = 0.0
     until: float = 0.0                  # leased until; a verb that cannot renew needs longer than one lease
+    # What this run knows of the API server's clock: it is ahead of the monotonic clock of this boot by something between the two.
+    ahead_by_at_least: float = 0.0
+    ahead_by_at_most: float = 0.0       # 0: nothing is known
 
 
 @dataclass(frozen=True)

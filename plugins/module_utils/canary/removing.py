@@ -92,7 +92,7 @@ def _step(turn: Turn, remains: Remains) -> Decision:
         return _patient(turn, limit, f"the route is not accepted yet: {route.why}")
     if turn.record.unready_since:
         # Users have just been seen to be elsewhere; what the primary was asked before that, it answers.
-        turn.set(unready_since=0.0, drain_until=turn.now + turn.canary.options.drain)
+        turn.set(unready_since=0.0, drain_until=turn.seen.after(turn.canary.options.drain))
     if remains.objects and turn.now < turn.record.drain_until:
         return turn.wait(CLOCK, f"{turn.canary.primary} drains", due=turn.record.drain_until)
     resumed = resume_target(turn)

@@ -96,7 +96,7 @@ def _initialised(turn: Turn) -> Decision:
              outcome="rolled_back" if rejected else "promoted",
              outcome_why="the status of the Canary object says that this template failed before" if rejected else "initialised: the primary serves",
              outcome_revision=target.revision if rejected else revision, outcome_at=turn.now,
-             drain_until=max(turn.record.drain_until, turn.now + turn.canary.options.drain))
+             drain_until=max(turn.record.drain_until, turn.seen.after(turn.canary.options.drain)))
     turn.tell(f"Initialization done! {turn.label}", alert=f"New {turn.canary.target_kind} detected, initialization completed.")
     return turn.wait(CLOCK, "initialised; the target drains", due=turn.record.drain_until)
 

@@ -178,13 +178,13 @@ class Turn:
     def wait_asking(self, why: str) -> Decision:
         """Kubernetes works, and rollback hooks are read meanwhile: once an interval, not with every look (WS 13)."""
         if self.now >= self.record.due and self.canary.analysis.of_type(ROLLBACK):
-            self.set(due=self.now + self.canary.analysis.interval)
+            self.set(due=self.seen.after(self.canary.analysis.interval))
         return self.wait(KUBERNETES, why)
 
     def next_interval(self, what: str, why: str, gate: str = "") -> Decision:
         """Look again one interval from now; ``gate`` is the one that keeps it."""
         self.set(closed_gate=gate)
-        return self.wait(what, why, due=self.now + self.canary.analysis.interval)
+        return self.wait(what, why, due=self.seen.after(self.canary.analysis.interval))
 
     def outcome_of_run(self) -> tuple[str, str]:
         """How a walk ended that this run walked, and why; two empty texts when none did."""

@@ -79,12 +79,31 @@ class Permission:
         return f"{self.verb} {kind}" + (f" {self.name}" if self.name else "")
 
 
+@dataclass(frozen=True)
+class Clock:
+    """What is known of the API server's clock minus this machine's monotonic one: it lies between these two, in seconds.
+
+    A Date has whole seconds, so that one answer leaves them up to a second apart; each further answer may bring them nearer.
+    """
+
+    earliest: float
+    latest: float
+
+    def narrowed(self, other: Clock) -> Clock:
+        """What both know together. Several servers whose clocks differ may contradict each other: then whoever is ahead counts."""
+        earliest = max(self.earliest, other.earliest)
+        return Clock(earliest, max(earliest, min(self.latest, other.latest)))
+
+
+UNKNOWN = Clock(0.0, 0.0)
+
+
 class Api:
     """Typed by nothing but Ref: objects are the plain mappings that the API server speaks."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
-        self._clock: float | None = None    # server's clock minus our monotonic one
+        self._clock: Clock | None = None
         self.requests = 0
 
     @property
@@ -169,20 +188,30 @@ class Api:
     # About the server
 
     def now(self) -> float:
-        """Epoch seconds on the API server's clock (SAFETY 27), never later than it: its Date has whole seconds.
+        """Epoch seconds on the API server's clock (SAFETY 27), never later than it, and never backwards within one client.
 
-        It does not run backwards within one client: the Date of every answer is a lower bound, and the tightest one counts.
+        What is waited for has come when this says so.
         """
+        clock = self.clock()        # may ask first
+        return time.monotonic() + clock.earliest
+
+    def now_at_latest(self) -> float:
+        """The same, never earlier than it, by up to a second: what is to last its whole time begins here (SAFETY 12)."""
+        clock = self.clock()
+        return time.monotonic() + clock.latest
+
+    def clock(self) -> Clock:
+        """Asks the server where nobody has yet. Raises KubeError when it does not say what time it is."""
         if self._clock is None:
             version = Ref("", "v1", "version", "", "", "version")
             self._send("get", version, "GET", "/version", {}, None, "", repeatable=True)
         if self._clock is None:
             raise KubeError(f"the API server {self.host} sends no Date header, so its clock is not known")
-        return time.monotonic() + self._clock
+        return self._clock
 
-    def not_before(self, epoch: float) -> None:
-        """The server's clock has shown this time already: another client of ours knew it better than the Date of one answer tells (SAFETY 27)."""
-        self._clock = max(self.now(), epoch) - time.monotonic()
+    def know(self, clock: Clock) -> None:
+        """What another client of the same run, on the same machine, knew of the server's clock: so that a run agrees with itself."""
+        self._clock = clock.narrowed(self._clock) if self._clock else clock
 
     def access(self, namespace: str, rules: Sequence[Permission]) -> Sequence[Permission]:
         """Those of ``rules`` that the user may not do in ``namespace``; one request where the server's list of rules is complete."""
@@ -217,13 +246,14 @@ class Api:
             last = attempt >= len(_BACKOFF) or time.monotonic() - started > RETRY_SECONDS
             wait = _BACKOFF[min(attempt, len(_BACKOFF) - 1)] * random.uniform(0.5, 1.0)
             self.requests += 1
+            sent = time.monotonic()
             try:
                 reply = self._sender.send(method, path, query, body, content_type, REQUEST_SECONDS)
             except KubeError as error:
                 if last or error.reason == UNTRUSTED or not (repeatable or error.reason == NOT_SENT):
                     raise KubeError(f"{verb} {ref}: {error}", error.status, error.reason) from None
             else:
-                self._note_time(reply)
+                self._note_time(reply, sent)
                 # 429 was turned away before anything was done; the others may have been.
                 if last or reply.status not in _RETRIED or not (repeatable or reply.status == 429):
                     return reply
@@ -236,12 +266,13 @@ class Api:
             raise _refusal(verb, ref, reply, self.host)
         return json.loads(reply.body)
 
-    def _note_time(self, reply: Reply) -> None:
+    def _note_time(self, reply: Reply, sent: float) -> None:
+        """The server wrote that second after ``sent`` and before now."""
         try:
-            clock = parsedate_to_datetime(reply.date).timestamp() - time.monotonic()
+            date = parsedate_to_datetime(reply.date).timestamp()
         except (TypeError, ValueError):
             return
-        self._clock = clock if self._clock is None else max(self._clock, clock)
+        self.know(Clock(date - time.monotonic(), date + 1.0 - sent))
 
     def _watch_once(self, ref: Ref, seconds: float, resource_version: str) -> Iterator[dict[str, Any]]:
         query = {"watch": "1", "timeoutSeconds": str(max(1, int(seconds + 0.999)))}
@@ -250,9 +281,10 @@ class Api:
         if resource_version:
             query["resourceVersion"] = resource_version
         self.requests += 1
-        end = time.monotonic() + seconds
+        sent = time.monotonic()
+        end = sent + seconds
         with self._sender.stream(ref.collection.path, query, max(0.05, seconds)) as (reply, pieces):
-            self._note_time(reply)
+            self._note_time(reply, sent)
             if reply.status != 200:
                 raise _refusal("watch", ref, Reply(reply.status, "", "", b"".join(pieces)), self.host)
             for line in _lines(pieces):

@@ -54,6 +54,7 @@ def look(api: Api, canary: Canary, record: Record | None = None, imagined: Objec
     differing, missing = _differing(api, canary, target, selector, _suspects(canary, record, slices, only_primary, target))
     return Observation(
         now=api.now(),
+        latest=api.now_at_latest(),
         target=_workload(target, replicasets, canary.analysis.canary_ready_threshold,
                          endpoints.ready_pods(slices, canary.service.canary_name), of_any_revision=False),
         primary=_workload(primary, replicasets, canary.analysis.primary_ready_threshold,

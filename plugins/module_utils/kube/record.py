@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.progressive.delivery.plugins.module_utils import walker
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import KubeError, LostLock, RecordError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Orders
@@ -25,6 +26,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.record
     orders_of,
     rfc3339,
 )
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import UNKNOWN, Clock
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.client import Api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref, config_map
 
@@ -183,15 +185,24 @@ def is_ours(record: Record, run: str) -> bool:
     return record.holder is not None and record.holder.run == run
 
 
-def held(record: Record, holder: Holder, now: float, lease: float, until: float = 0.0) -> Record:
-    """The record with a renewed lease; ``until`` for verbs that cannot renew themselves."""
+def held(record: Record, holder: Holder, now: float, lease: float, until: float = 0.0, clock: Clock = UNKNOWN) -> Record:
+    """The record with a renewed lease; ``until`` for verbs that cannot renew themselves, ``clock`` for those of this run that come after this one."""
+    clock = clock if walker.boot() == holder.boot else UNKNOWN
     since = record.holder.since if is_ours(record, holder.run) else now
-    return dataclasses.replace(record, holder=dataclasses.replace(holder, since=since, renewed=now, until=max(now + lease, until)))
+    return dataclasses.replace(record, holder=dataclasses.replace(
+        holder, since=since, renewed=now, until=max(now + lease, until), ahead_by_at_least=clock.earliest, ahead_by_at_most=clock.latest))
 
 
-def claimed(record: Record, holder: Holder, now: float, lease: float) -> Record:
+def claimed(record: Record, holder: Holder, now: float, lease: float, clock: Clock = UNKNOWN) -> Record:
     """The record with a new holder: one epoch on, so that whatever the old one still sends is refused (SAFETY 1)."""
-    return dataclasses.replace(held(record, holder, now, lease), epoch=record.epoch + 1)
+    return dataclasses.replace(held(record, holder, now, lease, clock=clock), epoch=record.epoch + 1)
+
+
+def agree(api: Api, record: Record) -> None:
+    """A run that holds the record goes on by the clock that it has gone by: what it notes down next was not before what it noted down last (SAFETY 27)."""
+    holder = record.holder
+    if holder is not None and holder.ahead_by_at_most and walker.boot() == holder.boot:
+        api.know(Clock(holder.ahead_by_at_least, holder.ahead_by_at_most))
 
 
 def released(record: Record) -> Record:

@@ -120,8 +120,7 @@ class Round:
             return
         self.record = self.stored.record
         if self._is_ours():
-            # What this run notes down next was not before that: whose outcome it is, is told by its time.
-            self.api.not_before(max(self.record.holder.since, self.record.holder.renewed))
+            store.agree(self.api, self.record)
         if self.record.phase == states.TERMINATED and self.anew:
             self.record = Record(self.canary.name, self.canary.namespace, identity=self.canary.identity, epoch=self.record.epoch, holder=self.record.holder)
         if not self._is_ours():
@@ -157,7 +156,7 @@ class Round:
         route = look.read_route(self.api, self.canary)
         if route is None or route.split != intent.traffic.split or not route.accepted:
             return False
-        seen = Observation(self.api.now(), None, None, False, (), True, route)
+        seen = Observation(self.api.now(), None, None, False, (), True, route, latest=self.api.now_at_latest())
         self.record = read_back(self.canary, self.record, seen).record
         return True
 
@@ -228,7 +227,7 @@ class Round:
             taken_over = self.record.epoch > 0
         for left in reversed(range(CLAIM_TRIES)):
             try:
-                self._store(store.claimed(self.record, self.holder, self.api.now(), self.canary.options.lease))
+                self._store(store.claimed(self.record, self.holder, self.api.now(), self.canary.options.lease, self.api.clock()))
                 break
             except LostLock:
                 # A living holder wrote between our read and our write. Only an abort may go on then.
@@ -254,7 +253,7 @@ class Round:
         held = self.record.holder
         old = held is None or self.api.now() - held.renewed > self._renew_after() or until > held.until
         if self.record != self.stored.record or old:
-            self._store(store.held(self.record, self.holder, self.api.now(), self.canary.options.lease, until))
+            self._store(store.held(self.record, self.holder, self.api.now(), self.canary.options.lease, until, self.api.clock()))
 
     # -- results --
 

@@ -221,6 +221,7 @@ BEGINNINGS = st.sampled_from((fresh, released))
 
 def play(world: World, happenings: list[tuple[float, Event]], downtimes: list[float], mode: str = "walk") -> None:
     """Let it happen while run after run walks, each killed or at its end, until everything has happened."""
+    world.tells_seconds = True
     later = 0.0
     for delay, event in happenings:
         later += delay

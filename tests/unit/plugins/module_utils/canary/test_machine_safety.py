@@ -10,7 +10,7 @@ import dataclasses
 from typing import Any
 
 import pytest
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states, stage as stages
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.machine import decide, read_back
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import FAIL, REFUSED, UNKNOWN, Split, TrafficOrder, WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Intent, dumps
@@ -19,6 +19,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec i
     CONFIRM_ROLLOUT,
     CONFIRM_TRAFFIC_INCREASE,
     ROLLBACK,
+    Canary,
     Options,
 )
 from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.canary import rules
@@ -263,6 +264,25 @@ def test_safety_12_evidence_counts_from_the_confirmation_not_from_the_order() ->
     times = [one.at for one in world.done if one.weight]
     assert len(times) == 5
     assert all(later - earlier >= 16 for earlier, later in zip(times, times[1:], strict=False))
+
+
+@pytest.mark.parametrize("document", [canary(), canary(analysis={"step_weight": 0, "max_weight": 0, "iterations": 4})])
+def test_safety_12_27_runs_that_know_the_time_to_the_second_only_raise_no_earlier(document: Canary) -> None:
+    """A Date has whole seconds: the run that confirms is behind by nearly one, the run that judges by nothing."""
+    world = released(document)
+    for run in range(2000):
+        world.lag = (0.9, 0.0)[run % 2]
+        Run(world, mode="tick").walk()
+        world.pass_time(0.1)
+        if world.record.phase == states.SUCCEEDED:
+            break
+    assert world.record.phase == states.SUCCEEDED
+    judged = [at for at, where, _decision in world.decisions if where == stages.JUDGE]
+    confirmed = [at for at, _weight in world.weights]
+    assert len(judged) >= 4
+    assert all(later - earlier >= document.analysis.interval for earlier, later in zip(judged, judged[1:], strict=False))
+    for raised in [one.at for one in world.done if one.weight and one.live]:
+        assert raised - max(at for at in confirmed if at < raised) >= document.analysis.interval
 
 
 def test_safety_12_a_hard_written_window_is_waited_for() -> None:

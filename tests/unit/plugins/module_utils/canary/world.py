@@ -51,6 +51,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec i
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn import CLOCK, DONE, KUBERNETES, PERSON, Decision
 
 BEGIN = 1_000_000.0
+STARTING = 1.0              # seconds; no playbook reaches its first task in less
 TICK_COSTS = 0.25           # seconds of a round of the role
 POLLS = (1.0,) * 10 + (5.0,)   # a long wait looks less often here, to be cheap
 LOOKS_EVERY = 10.0          # a waiting walker looks at the target's revision so often
@@ -180,6 +181,8 @@ def weight_of(seen: Observation) -> int:
 class World:
     canary: Canary
     now: float = BEGIN
+    tells_seconds: bool = False         # the server's clock says whole seconds, as a Date does
+    lag: float = 0.0                    # by how much the present run is behind
     target: Deployment | None = None
     primary: Deployment | None = None
     deleted_primary: Deployment | None = None
@@ -244,7 +247,7 @@ class World:
         elif self.split is not None:
             route = Route(self.split, self.now >= self.accepted_from, "" if self.now >= self.accepted_from else "not accepted yet")
         seen = Observation(
-            now=self.now, target=self._reached(self.target, self.canary.service.canary_name),
+            now=self.clock, latest=self.clock_at_latest, target=self._reached(self.target, self.canary.service.canary_name),
             primary=self._reached(self.primary, self.canary.service.primary_name),
             same_as_primary=bool(self.target and self.primary and self.target.revision == self.primary.revision),
             services=tuple(sorted(names - self.services)), apex_on_primary=self.now >= self.apex_since + self.apex_takes, route=route,
@@ -297,6 +300,15 @@ class World:
             self.now = max(self.now, at)
             event(self)
         self.now = max(self.now, end)
+
+    @property
+    def clock(self) -> float:
+        """What the present run knows of the time for sure."""
+        return self.now - self.lag
+
+    @property
+    def clock_at_latest(self) -> float:
+        return self.clock + (1.0 if self.lag else 0.0)
 
     def after(self, seconds: float, event: Callable[[World], None]) -> None:
         bisect.insort(self.coming, (self.now + seconds, event), key=lambda item: item[0])
@@ -492,7 +504,10 @@ class Run:
 
     def walk(self) -> Run:
         world, end = self.world, self.world.now + self.patience
-        self.holder = Holder(f"{self.name}-{world.writes}-{world.now}", since=world.now)
+        if world.tells_seconds:
+            world.pass_time(STARTING)
+            world.lag = world.writes * 0.37 % 1.0
+        self.holder = Holder(f"{self.name}-{world.writes}-{world.now}", since=world.clock)
         try:
             for _round in range(self.rounds):
                 tick = self._observe(end)
@@ -550,7 +565,7 @@ class Run:
         if record.phase == states.TERMINATED and self.anew:
             record = Record(record.name, record.namespace, identity=record.identity, epoch=record.epoch, holder=record.holder)
         if record.holder is None or record.holder.run != self.holder.run:
-            record = absence.noted(world.canary, record, world.now)
+            record = absence.noted(world.canary, record, world.clock)
         return record
 
     def _is_ours(self) -> bool:
@@ -565,13 +580,14 @@ class Run:
             return False
         if world.foreign_route or world.split != intent.traffic.split or world.now < world.accepted_from:
             return False
-        self.record = read_back(world.canary, self.record, Observation(world.now, None, None, False, (), True, Route(world.split, True))).record
+        seen = Observation(world.clock, None, None, False, (), True, Route(world.split, True), latest=world.clock_at_latest)
+        self.record = read_back(world.canary, self.record, seen).record
         world.weights.append((world.now, world.weight))
         return True
 
     def _claim(self) -> None:
         if not self._is_ours():
-            self._write(dataclasses.replace(self.record, holder=dataclasses.replace(self.holder, since=self.world.now), epoch=self.record.epoch + 1))
+            self._write(dataclasses.replace(self.record, holder=dataclasses.replace(self.holder, since=self.world.clock), epoch=self.record.epoch + 1))
 
     def _save(self) -> None:
         self._claim()
@@ -599,9 +615,9 @@ class Run:
             return "waiting"
         if self.mode != "tick":
             return ""
-        if decision.waits == KUBERNETES and self.world.now > self.holder.since + 15:
+        if decision.waits == KUBERNETES and self.world.clock > self.holder.since + 15:
             return "waiting"
-        if decision.waits == CLOCK and (self.record.judged_by == self.holder.run or decision.due - self.world.now > 15):
+        if decision.waits == CLOCK and (self.record.judged_by == self.holder.run or decision.due - self.world.clock > 15):
             return "waiting" if self._is_ours() else "not_due"
         return ""
 
@@ -609,13 +625,13 @@ class Run:
         self._save()
         world = self.world
         world.lines.append(words.line(self.record, world.now, decision.why, decision.due))
-        if decision.waits == KUBERNETES or decision.due <= world.now:
+        if decision.waits == KUBERNETES or decision.due <= world.clock:
             world.pass_time(poll)
         else:
             before = world.orders()
-            while world.now < decision.due and world.orders() == before:
+            while world.clock < decision.due and world.orders() == before:
                 following = world.coming[0][0] if world.coming else NEVER
-                world.pass_time(max(0.01, min(decision.due, following, world.now + LOOKS_EVERY) - world.now))
+                world.pass_time(max(0.01, min(decision.due - world.clock, following - world.now, LOOKS_EVERY)))
                 if self.record.pinned and world.target and world.target.revision != self.record.pinned.revision:
                     break
         self.record = world.record

@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import KubeError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.permissions import ANY
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs
-from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import JSON_PATCH, UNKNOWN_KIND, Permission
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import JSON_PATCH, UNKNOWN_KIND, Clock, Permission
 
 ROUTE = refs.http_route("test", "podinfo")
 FENCED = {"metadata": {"resourceVersion": "7"}, "spec": {}}
@@ -176,15 +176,29 @@ def test_safety_27_the_clock_is_the_servers_and_does_not_run_backwards(server: A
     assert len(server.asked) == 2
 
 
-def test_safety_27_a_time_that_another_client_had_from_the_server_is_a_lower_bound_too(server: Any) -> None:
-    server.says(at(server, formatdate(2000000000, usegmt=True)))
+def test_safety_27_a_date_has_whole_seconds_so_the_time_lies_between_two(server: Any) -> None:
+    server.says(at(server, formatdate(2000000000, usegmt=True)), at(server, formatdate(2000000001, usegmt=True)))
     api = server.api()
     api.get(ROUTE)
-    read = api.now()
-    api.not_before(read + 0.8)
-    assert read + 0.8 <= api.now() < read + 1.8
-    api.not_before(read)
-    assert api.now() >= read + 0.8
+    first, last = api.now(), api.now_at_latest()
+    assert 2000000000 <= first < 2000000001 <= last < 2000000003
+    api.get(ROUTE)          # the second has just begun
+    assert 2000000001 <= api.now() <= api.now_at_latest() < 2000000002
+    assert api.now_at_latest() - api.now() < last - first
+
+
+def test_safety_27_what_another_client_knew_of_the_clock_counts_too(server: Any) -> None:
+    server.says(*[at(server, formatdate(2000000000, usegmt=True))] * 2)
+    one, other = server.api(), server.api()
+    one.get(ROUTE)
+    known = one.clock()
+    other.know(Clock(known.earliest + 0.4, known.latest - 0.4))
+    other.get(ROUTE)
+    assert other.clock().earliest >= known.earliest + 0.4 and other.clock().latest <= known.latest - 0.4
+
+
+def test_safety_27_of_two_servers_that_contradict_each_other_the_one_ahead_counts() -> None:
+    assert Clock(10.0, 11.0).narrowed(Clock(12.0, 13.0)) == Clock(12.0, 12.0) == Clock(12.0, 13.0).narrowed(Clock(10.0, 11.0))
 
 
 def test_the_clock_asks_when_nobody_has_asked_before(server: Any) -> None:

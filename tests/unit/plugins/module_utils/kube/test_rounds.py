@@ -18,7 +18,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.model 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import PREFIX, Holder, Intent, Record, loads
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import ROLLOUT, Hook, Options
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import record as store, refs, routes
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import look, record as store, refs, routes
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.rounds import Round
 from ansible_collections.progressive.delivery.plugins.modules import canary_decide
 from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.kube.objects import A, B, Objects, document, walked
@@ -75,11 +75,28 @@ def walked_on_by(kept: Objects, run: str, epoch: int) -> None:
 # The claim
 
 def test_safety_27_within_a_run_no_time_is_before_the_one_that_it_noted_down_last(server: Any) -> None:
-    ahead = time.time() + 30            # of the whole seconds of a Date, another client may know up to one more
-    kept = walked(server, document(), 10, ahead - 60, holder=dataclasses.replace(US, since=ahead, renewed=ahead, until=ahead + 30))
-    assert walk(server, document()).run()["seen"]["now"] >= ahead
-    record = stored(kept)
-    assert record.holder and record.holder.since == ahead
+    clock = time.time() + 30 - time.monotonic()     # another client of the run knew more than the next Date tells
+    kept = walked(server, document(), 10, time.time() - 30, holder=dataclasses.replace(
+        walker.me("us"), since=1.0, until=time.time() + 60, ahead_by_at_least=clock, ahead_by_at_most=clock + 0.1))
+    before = time.time()
+    assert walk(server, document()).run()["seen"]["now"] >= before + 30
+    assert stored(kept).holder.since == 1.0
+
+
+def test_safety_27_a_clock_of_another_machine_says_nothing_here(server: Any) -> None:
+    clock = time.time() + 30 - time.monotonic()
+    walked(server, document(), 10, time.time() - 30, holder=dataclasses.replace(
+        walker.me("us"), boot="another", until=time.time() + 60, ahead_by_at_least=clock, ahead_by_at_most=clock + 0.1))
+    assert walk(server, document()).run()["seen"]["now"] < time.time() + 5
+
+
+def test_safety_12_27_what_is_seen_is_seen_between_two_times(server: Any) -> None:
+    """Of the time of day the server says whole seconds: what is to last begins at the later one."""
+    kept = walked(server, document(), 10, time.time() - 30)
+    before = time.time()
+    seen = look.look(server.api(), document(), stored(kept))
+    assert seen.now <= time.time() and before <= seen.latest < time.time() + 1.1
+    assert seen.after(10) == seen.latest + 10
 
 
 def test_safety_02_a_tick_that_is_not_due_writes_nothing(server: Any) -> None:
