@@ -267,7 +267,7 @@ def test_safety_12_evidence_counts_from_the_confirmation_not_from_the_order() ->
 
 
 @pytest.mark.parametrize("document", [canary(), canary(analysis={"step_weight": 0, "max_weight": 0, "iterations": 4})])
-def test_safety_12_27_runs_that_know_the_time_to_the_second_only_raise_no_earlier(document: Canary) -> None:
+def test_safety_27_12_runs_that_know_the_time_to_the_second_only_raise_no_earlier(document: Canary) -> None:
     """A Date has whole seconds: the run that confirms is behind by nearly one, the run that judges by nothing."""
     world = released(document)
     for run in range(2000):
