@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,9 @@ from ansible_collections.progressive.delivery.plugins.module_utils.kube.services
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.waits import existing, until
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import Change, Writer, change, ensure, shown
 from ansible_collections.progressive.delivery.plugins.module_utils.routers import router_for
+
+
+PROXY_LEARNS = 1.0          # seconds in which a proxy gets to know who answers behind a Service that a route has begun to name
 
 
 @dataclass
@@ -111,6 +115,8 @@ def apply_traffic(api: Api, canary: Canary, order: TrafficOrder, epoch: int, che
         traffic.await_accepted(api, canary, canary.options.max_time_to_accept if wait is None else wait, leave)
     if order.apex_back:
         _give_apex_back(writer, canary, traffic)
+    if order.route_back and traffic.accepted and not check_mode:
+        _name_apex(writer, canary, traffic, canary.options.max_time_to_accept if wait is None else wait, leave)
     if order.route_back and traffic.accepted:
         done = removal.route_back(writer, canary, ref(canary))
         traffic.changes.append(done)
@@ -120,6 +126,16 @@ def apply_traffic(api: Api, canary: Canary, order: TrafficOrder, epoch: int, che
     if order.apex and traffic.accepted:
         traffic.changes += ensure_services(writer, canary, (services.APEX,))
     return traffic
+
+
+def _name_apex(writer: Writer, canary: Canary, traffic: Traffic, seconds: float, leave: Callable[[str], bool]) -> None:
+    """A proxy gets to know who stands behind the apex before users are led there."""
+    done = removal.route_beside(writer, canary, ref(canary))
+    if done.changed:
+        traffic.changes.append(done)
+        traffic.route = done.after
+        traffic.await_accepted(writer.api, canary, seconds, leave)
+        time.sleep(PROXY_LEARNS)
 
 
 def _without_route(writer: Writer, canary: Canary, order: TrafficOrder, traffic: Traffic) -> Traffic:

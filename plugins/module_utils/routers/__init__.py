@@ -55,6 +55,12 @@ class Router(Refuses, Protocol):
         Of an adopted one only the weights change, to nothing for the canary: whoever names the apex in it is led to the target by the apex.
         """
 
+    def beside(self, obj: Mapping[str, Any], canary: Canary) -> dict[str, Any]:
+        """The object with the apex named beside our two backends, at no weight: what ``release`` leads to then is known to the proxy already.
+
+        Unchanged where the object leads to nothing of ours, or the proxy need not know. ``release`` takes it for a part of the split.
+        """
+
     def differs(self, obj: Mapping[str, Any], canary: Canary) -> list[str]:
         """Paths of what we own and somebody changed, weights apart."""
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks
@@ -164,6 +164,8 @@ def release(obj: Mapping[str, Any], canary: Canary) -> dict[str, Any]:
     after = copy.deepcopy(dict(obj))
     apex, names = canary.service.name, _names(canary)
     routes = (after.get("spec") or {}).get("routes") or []
+    for route in _routes_of(routes, canary):
+        route["services"] = [entry for entry in route["services"] if entry.get("name") != apex or entry.get("mirror") or entry.get("weight") != 0]
     split = next((index for index, route in enumerate(routes) if _served(route) == set(names)), None)
     if _REST in ours.parts_of(obj) and split is not None and _rest_route(routes, canary) is not None:
         del routes[split]                   # the route of all other requests is for everybody then
@@ -177,6 +179,20 @@ def release(obj: Mapping[str, Any], canary: Canary) -> dict[str, Any]:
         if len(others) != len(entries) or splitting:
             route["services"] = others
     return after
+
+
+def beside(obj: Mapping[str, Any], canary: Canary) -> dict[str, Any]:
+    """Envoy answers 503 for some milliseconds to who is led to a Service that no route named before."""
+    after = copy.deepcopy(dict(obj))
+    for route in _routes_of((after.get("spec") or {}).get("routes") or [], canary):
+        if not any(entry.get("name") == canary.service.name and not entry.get("mirror") for entry in route["services"]):
+            route["services"].append(_entry(canary, canary.service.name, 0))
+    return after
+
+
+def _routes_of(routes: Iterable[dict[str, Any]], canary: Canary) -> list[dict[str, Any]]:
+    """Those that lead to one of our two Services."""
+    return [route for route in routes if _served(route) & set(_names(canary))]
 
 
 def differs(obj: Mapping[str, Any], canary: Canary) -> list[str]:

@@ -166,6 +166,8 @@ def release(obj: Mapping[str, Any], canary: Canary) -> dict[str, Any]:
     service = canary.service
     names = (service.primary_name, service.canary_name)
     rules = (after.get("spec") or {}).get("rules") or []
+    for rule in _rules_of(rules, canary):
+        rule["backendRefs"] = [entry for entry in rule["backendRefs"] if _backend_name(entry, canary) != service.name or entry.get("weight") != 0]
     split = next((index for index, rule in enumerate(rules) if _pair_of(rule, canary)), None)
     if _REST in ours.parts_of(obj) and split is not None and _rest_rule(rules, canary) is not None:
         del rules[split]                    # the rule of all other requests is for everybody then
@@ -182,6 +184,21 @@ def release(obj: Mapping[str, Any], canary: Canary) -> dict[str, Any]:
         else:
             rule["backendRefs"] = [*others[:first], apex, *others[first:]]
     return after
+
+
+def beside(obj: Mapping[str, Any], canary: Canary) -> dict[str, Any]:
+    """Envoy, for one, answers 503 for some milliseconds to who is led to a Service that no route named before."""
+    after = copy.deepcopy(dict(obj))
+    for rule in _rules_of((after.get("spec") or {}).get("rules") or [], canary):
+        if not any(_backend_name(entry, canary) == canary.service.name for entry in rule["backendRefs"]):
+            rule["backendRefs"].append({"group": "", "kind": "Service", "name": canary.service.name, "port": canary.service.port, "weight": 0})
+    return after
+
+
+def _rules_of(rules: Iterable[dict[str, Any]], canary: Canary) -> list[dict[str, Any]]:
+    """Those that name one of our two Services."""
+    names = {canary.service.primary_name, canary.service.canary_name}
+    return [rule for rule in rules if names & {_backend_name(entry, canary) for entry in rule.get("backendRefs") or ()}]
 
 
 def differs(obj: Mapping[str, Any], canary: Canary) -> list[str]:

@@ -120,6 +120,11 @@ def release(obj: Mapping[str, Any], canary: Canary) -> dict[str, Any]:
     return after
 
 
+def beside(obj: Mapping[str, Any], canary: Canary) -> dict[str, Any]:
+    """Traefik knows who answers behind a Service as soon as it is named."""
+    return copy.deepcopy(dict(obj))
+
+
 def differs(obj: Mapping[str, Any], canary: Canary) -> list[str]:
     steps = json_patch(obj, write(obj, canary, read(obj, canary) or Split(100, 0)))
     return [dotted(step["path"]) for step in steps if not _WEIGHT.fullmatch(step["path"])]

@@ -123,6 +123,17 @@ def test_safety_16_users_are_not_given_back_to_a_target_that_does_not_answer(ser
     assert (kept.written, kept.get(apex)) == ([], before)
 
 
+def test_safety_29_a_route_names_the_apex_before_it_leads_there(server: Any, kept: Objects) -> None:
+    begun, done = time.monotonic(), apply_traffic(server.api(), CANARY, TrafficOrder(route_back=True), 3)
+    assert done.accepted and time.monotonic() - begun >= routes.PROXY_LEARNS
+    written = [[(entry["name"], entry["weight"]) for step in json.loads(one.body) if step["path"] == "/spec/rules/0/backendRefs" for entry in step["value"]]
+               for one in server.asked if one.method == "PATCH"]
+    assert written == [[("podinfo-primary", 90), ("podinfo-canary", 10), ("podinfo", 0)], [("podinfo", 100)]]
+    route = kept.get(ROUTE)
+    assert route and [(entry["name"], entry["weight"]) for entry in route["spec"]["rules"][0]["backendRefs"]] == [("podinfo", 100)]
+    assert not apply_traffic(server.api(), CANARY, TrafficOrder(route_back=True), 3).changed
+
+
 def test_safety_17_a_replicaset_that_is_gone_is_not_promoted(server: Any, kept: Objects) -> None:
     before = kept.get(PRIMARY)
     order = {"replicaset": "podinfo-0", "uid": "uid-podinfo-0", "revision": revision_of(B)}

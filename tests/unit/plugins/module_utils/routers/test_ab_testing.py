@@ -133,6 +133,7 @@ def test_a_rule_of_the_users_own_that_leads_to_the_primary_is_not_ours(provider:
 def test_safety_29_a_removal_leaves_one_rule_for_everybody(provider: str) -> None:
     canary = document(provider, INSIDERS)
     router = router_for(canary)
+    assert router.release(router.beside(router.desired(canary, Split(100, 0)), canary), canary) == router.release(router.desired(canary, Split(100, 0)), canary)
     (matches, weights), = parts(router.release(router.desired(canary, Split(100, 0)), canary))
     assert (matches, weights) == (parts(router.desired(document(provider), Split(100, 0)))[0][0], {"podinfo": 100})
     again = router.write(router.release(router.desired(canary, Split(100, 0)), canary), canary, Split(100, 0))

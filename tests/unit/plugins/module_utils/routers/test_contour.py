@@ -343,6 +343,17 @@ def test_safety_29_a_proxy_of_ours_leads_to_the_apex_alone_and_back_to_a_split()
     assert contour.write(back, WHOLE, Split(100, 0)) == ours
 
 
+def test_safety_29_the_apex_is_named_before_a_proxy_is_led_there() -> None:
+    ours = contour.desired(WHOLE, Split(100, 0))
+    named = contour.beside(ours, WHOLE)
+    assert named["spec"]["routes"][0]["services"] == [*ours["spec"]["routes"][0]["services"], backend("podinfo", 0)]
+    assert contour.beside(named, WHOLE) == named
+    assert contour.release(named, WHOLE) == contour.release(ours, WHOLE)
+    assert contour.write(named, WHOLE, Split(100, 0)) == ours
+    for other in (contour.release(ours, WHOLE), proxy({"services": [entry("files")]}), proxy(splits(100, 0, entry("podinfo", 5)))):
+        assert contour.beside(other, CANARY) == other
+
+
 def test_safety_29_of_another_proxy_nothing_but_our_services_changes_and_no_mirror_names_what_goes_away() -> None:
     theirs = proxy({"services": [entry("files")]}, splits(100, 0, entry("shadow", mirror=True), entry("podinfo-canary", mirror=True), permitInsecure=True))
     back = contour.release(theirs, CANARY)

@@ -362,6 +362,18 @@ def test_safety_29_a_route_of_ours_leads_to_the_apex_alone_and_back_to_a_split()
     assert gatewayapi.write(back, CANARY, Split(100, 0)) == ours
 
 
+def test_safety_29_the_apex_is_named_before_a_route_leads_there() -> None:
+    ours = gatewayapi.desired(CANARY, Split(100, 0))
+    named = gatewayapi.beside(ours, CANARY)
+    assert named["spec"]["rules"][0]["backendRefs"] == [
+        *ours["spec"]["rules"][0]["backendRefs"], {"group": "", "kind": "Service", "name": "podinfo", "port": 9898, "weight": 0}]
+    assert gatewayapi.beside(named, CANARY) == named
+    assert gatewayapi.release(named, CANARY) == gatewayapi.release(ours, CANARY)
+    assert gatewayapi.write(named, CANARY, Split(100, 0)) == ours
+    for other in (gatewayapi.release(ours, CANARY), route({"backendRefs": [backend("files")]})):
+        assert gatewayapi.beside(other, CANARY) == other
+
+
 def test_safety_29_of_a_users_route_nothing_but_our_backends_changes() -> None:
     theirs = route({"name": "static", "backendRefs": [backend("files")]}, rule(100, 0, name="app", filters=[{"type": "URLRewrite"}]))
     back = gatewayapi.release(theirs, CANARY)
