@@ -179,7 +179,7 @@ def read_back(canary: Canary, record: Record, seen: Observation) -> ReadBack:
         return ReadBack(_closed(canary, record, intent, seen))
     why = _void(canary, record, intent, seen)
     if why:
-        return ReadBack(dataclasses.replace(record, intent=None), note=f"voided: {why}")
+        return ReadBack(_voided(canary, record, intent, seen), note=f"voided: {why}")
     return ReadBack(record, traffic, workload)
 
 
@@ -191,6 +191,13 @@ def _closed(canary: Canary, record: Record, intent: Intent, seen: Observation) -
     # Not only what had a confirmed weight: nobody orders 0 where there was nothing to take away.
     drain_until = record.drain_until if split.canary else seen.after(canary.options.drain)
     return dataclasses.replace(record, intent=None, canary_weight=split.canary, confirmed_at=seen.after(0), due=due, due_why="", drain_until=drain_until)
+
+
+def _voided(canary: Canary, record: Record, intent: Intent, seen: Observation) -> Record:
+    """What the order did before it was void is done: weight that it took away is drained, whenever that was (SAFETY 11)."""
+    took_away = intent.lowers and intent.traffic and intent.traffic.split and not intent.traffic.split.canary and _live(seen) == 0
+    drain_until = max(record.drain_until, seen.after(canary.options.drain)) if took_away else record.drain_until
+    return dataclasses.replace(record, intent=None, drain_until=drain_until)
 
 
 def _traffic_done(canary: Canary, order: TrafficOrder | None, seen: Observation) -> bool:

@@ -223,6 +223,18 @@ def test_safety_11_weight_that_somebody_took_away_is_drained_too() -> None:
     rules.pods_go_only_without_weight_and_drained(world)
 
 
+def test_safety_11_what_an_order_that_was_voided_took_away_is_drained_too() -> None:
+    """The weight went, nobody saw it accepted, and the primary's Service is lost: the order is void, and what it did is done."""
+    world = at_weight(30)
+    lowering = TrafficOrder(split=Split(100, 0))
+    world.set_weight(0)
+    world.accepted_from, world.primary.down = NEVER, True
+    record = dataclasses.replace(world.record, canary_weight=0, drain_until=0.0, intent=Intent(world.now, "", True, traffic=lowering))
+    back = read_back(world.canary, record, world.look())
+    assert back.note.startswith("voided: the primary has no ready endpoint")
+    assert back.record.intent is None and back.record.drain_until == world.now + world.canary.options.drain
+
+
 def test_safety_11_resumed_at_zero_and_aborted_is_drained_too() -> None:
     world = at_weight(30)
     world.set_weight(0)
