@@ -46,6 +46,7 @@ class Step:
 
 def plan(canary: Canary, record: Record, seen: Observation, then: str = "") -> tuple[Step, ...]:
     """The steps from here to the end, if every check passes and every gate opens; and on to the end of the release of revision ``then``, if there is one."""
+    seen = dataclasses.replace(seen, latest=0.0)     # in a plan, the time is known
     began, steps = seen.now, []
     for _round in range(MOST_STEPS):
         back = read_back(canary, record, seen)

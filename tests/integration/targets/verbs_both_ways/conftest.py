@@ -59,7 +59,7 @@ class Play:
 
 def _lasting(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _lasting(item) for key, item in value.items() if key not in ("seconds", "now", "holder")}
+        return {key: _lasting(item) for key, item in value.items() if key not in ("seconds", "now", "latest", "holder")}
     return [_lasting(item) for item in value] if isinstance(value, list) else value
 
 

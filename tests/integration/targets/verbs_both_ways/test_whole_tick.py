@@ -16,7 +16,7 @@ WAYS = ("in_process", "module")
 STEPS = ("preflight", "observe", "gates", "checks", "decide", "traffic", "workload", "order", "info")
 
 # What differs between any two namespaces and moments.
-DIFFERENT = frozenset(("uid", "replicaset_uid", "resource_version", "holder", "run", "now", "held_by"))
+DIFFERENT = frozenset(("uid", "replicaset_uid", "resource_version", "holder", "run", "now", "latest", "held_by"))
 
 
 def spec(gate: str, prometheus: str) -> dict[str, Any]:

@@ -79,6 +79,12 @@ def test_a_plan_tells_when() -> None:
     assert steps[-1].after >= 5 * 10 + 10
 
 
+def test_a_plan_knows_the_time() -> None:
+    world = released()
+    coarse = dataclasses.replace(world.look(), latest=world.now + 0.7)
+    assert plan(world.canary, world.record, coarse) == plan(world.canary, world.record, world.look())
+
+
 def test_a_plan_of_the_first_run_is_the_initialisation_in_its_order() -> None:
     whats = [step.what for step in planned(fresh())]
     assert [what.split()[0] for what in whats[:5]] == ["create", "create", "route", "point", "initialised;"]
