@@ -339,7 +339,7 @@ def _lacks(call: Call, given: Given) -> str:
         needed[given.namespace] += permissions.removal(objects)
     for places, beside, make in ((documents.template_refs(document or {}), given.templates, permissions.templates),
                                  (documents.alert_provider_refs(document or {}), given.alert_providers, permissions.alert_providers)):
-        have = {(item["metadata"]["namespace"], item["metadata"]["name"]) for item in beside}
+        have = set(map(preflight.place_of, beside))
         for namespace, name in places:
             if (namespace, name) not in have:
                 needed[namespace] = needed.get(namespace, ()) + make([name])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import urllib.parse
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger
@@ -30,7 +30,7 @@ def withheld(frozen: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]
     kept, texts = copy.deepcopy(dict(frozen)), {}
     for path in _places(frozen):
         text = _at(frozen, path)
-        hidden = WITHHELD if "headers" in path else _host_of(text) if _ALERTED in path and path[-1] == "address" else _without(text)
+        hidden = WITHHELD if "headers" in path else _hidden(text, _host_of if _ALERTED in path and path[-1] == "address" else _without)
         if _is_text(text) and text != hidden:
             _put(kept, path, hidden)
             texts["/".join(map(str, path))] = text
@@ -90,14 +90,19 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str) and value != ""
 
 
-def _without(text: Any) -> Any:
-    """An address without userinfo and without the values of its query; one that is none is refused elsewhere, and shown to nobody."""
+def _hidden(text: Any, hide: Callable[[str, urllib.parse.SplitResult], str]) -> Any:
+    """An address as ``hide`` leaves it; one that is none is refused elsewhere, and shown to nobody."""
     if not _is_text(text):
         return text
     try:
         parts = urllib.parse.urlsplit(text)
     except ValueError:
         return WITHHELD
+    return hide(text, parts)
+
+
+def _without(text: str, parts: urllib.parse.SplitResult) -> str:
+    """Without userinfo and without the values of its query."""
     _userinfo, at, place = parts.netloc.rpartition("@")
     query = "&".join(f"{key.partition('=')[0]}={WITHHELD}" for key in parts.query.split("&") if key)
     if not (at or query):
@@ -105,14 +110,8 @@ def _without(text: Any) -> Any:
     return urllib.parse.urlunsplit(parts._replace(netloc=f"{WITHHELD}@{place}" if at else place, query=query))
 
 
-def _host_of(text: Any) -> Any:
-    """An address with nothing behind its host that anybody could use."""
-    if not _is_text(text):
-        return text
-    try:
-        parts = urllib.parse.urlsplit(text)
-    except ValueError:
-        return WITHHELD
+def _host_of(text: str, parts: urllib.parse.SplitResult) -> str:
+    """With nothing behind its host that anybody could use."""
     place = parts.netloc.rpartition("@")[2]
     if place == parts.netloc and parts.path in ("", "/") and not parts.query and not parts.fragment:
         return text if place else WITHHELD

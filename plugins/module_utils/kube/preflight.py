@@ -145,7 +145,7 @@ def _found(api: Api, document: Document, options: Mapping[str, Any], stored: Sto
     read = [item for item in providers if item not in former.values()]
     document = dataclasses.replace(document, templates=[*document.templates, *fetched], alert_providers=[*document.alert_providers, *providers])
     canary = _parsed(document, options)
-    needed = permissions.needed(canary, document.source == "object", map(_place, fetched), map(_place, read))
+    needed = permissions.needed(canary, document.source == "object", map(place_of, fetched), map(place_of, read))
     frozen, texts = withheld(freeze(document.canary, templates=document.templates, alert_providers=document.alert_providers, options=options,
                                     source=document.source))
     return Found(canary, frozen, document.canary_object, told, needed, texts)
@@ -298,7 +298,7 @@ def _fetched(
 
     Where there is a ``former`` one, it stands in for one that is gone or may not be read any more.
     """
-    have, former = set(map(_place, given)), former or {}
+    have, former = set(map(place_of, given)), former or {}
     found = []
     for place in places:
         if place in have:
@@ -314,7 +314,7 @@ def _fetched(
     return found
 
 
-def _place(item: Mapping[str, Any]) -> Place:
+def place_of(item: Mapping[str, Any]) -> Place:
     return (item["metadata"]["namespace"], item["metadata"]["name"])
 
 
@@ -324,7 +324,7 @@ def _former(document: Document, stored: Stored) -> dict[Place, Mapping[str, Any]
     Those of the cluster are asked for first all the same, since the record keeps no address.
     """
     frozen = _frozen_in(stored) or {}
-    return {} if begins(stored) and document.canary is not frozen.get("canary") else {_place(item): item for item in frozen.get("alert_providers") or ()}
+    return {} if begins(stored) and document.canary is not frozen.get("canary") else {place_of(item): item for item in frozen.get("alert_providers") or ()}
 
 
 def _parsed(document: Document, options: Mapping[str, Any]) -> Canary:

@@ -83,12 +83,6 @@ def apex_back(writer: Writer, canary: Canary, selector: Selector) -> Change:
         still_right=lambda first, now: now["spec"].get("selector") == first["spec"].get("selector"))
 
 
-def route_beside(writer: Writer, canary: Canary, place: Ref) -> Change:
-    """The route names the apex, before it leads there. One of the user's own names it as long as its author wants."""
-    router = router_for(canary)
-    return change(writer, place, lambda live: live if canary.adopted else router.beside(live, canary))
-
-
 def route_back(writer: Writer, canary: Canary, place: Ref) -> Change:
     """The route leads to the apex, and carries our name no more. One of the user's own is let go at the end, as after every walk."""
     router = router_for(canary)

@@ -104,6 +104,7 @@ def apply_traffic(api: Api, canary: Canary, order: TrafficOrder, epoch: int, che
     A weight is not raised while nobody can answer behind the canary's Service (SAFETY 16): then nothing is changed, and ``why`` says so.
     """
     writer = Writer(api, canary.name, epoch, check_mode)
+    limit = canary.options.max_time_to_accept if wait is None else wait
     traffic = Traffic()
     if order.services:
         traffic.changes += ensure_services(writer, canary, (services.PRIMARY, services.CANARY))
@@ -112,25 +113,26 @@ def apply_traffic(api: Api, canary: Canary, order: TrafficOrder, epoch: int, che
     if order.split is not None and not _set_weights(writer, canary, order.split, order.raised_from, traffic):
         return traffic
     if order.split is not None and not check_mode:
-        traffic.await_accepted(api, canary, canary.options.max_time_to_accept if wait is None else wait, leave)
+        traffic.await_accepted(api, canary, limit, leave)
     if order.apex_back:
         _give_apex_back(writer, canary, traffic)
-    if order.route_back and traffic.accepted and not check_mode:
-        _name_apex(writer, canary, traffic, canary.options.max_time_to_accept if wait is None else wait, leave)
+    if order.route_back and traffic.accepted and not check_mode and not canary.adopted:
+        _name_apex(writer, canary, traffic, limit, leave)
     if order.route_back and traffic.accepted:
         done = removal.route_back(writer, canary, ref(canary))
         traffic.changes.append(done)
         traffic.route = done.after
         if not check_mode:
-            traffic.await_accepted(api, canary, canary.options.max_time_to_accept if wait is None else wait, leave)
+            traffic.await_accepted(api, canary, limit, leave)
     if order.apex and traffic.accepted:
         traffic.changes += ensure_services(writer, canary, (services.APEX,))
     return traffic
 
 
 def _name_apex(writer: Writer, canary: Canary, traffic: Traffic, seconds: float, leave: Callable[[str], bool]) -> None:
-    """A proxy gets to know who stands behind the apex before users are led there."""
-    done = removal.route_beside(writer, canary, ref(canary))
+    """A proxy gets to know who stands behind the apex before users are led there; a route of the user's own names it as its author wants."""
+    router = router_for(canary)
+    done = change(writer, ref(canary), lambda live: router.beside(live, canary))
     if done.changed:
         traffic.changes.append(done)
         traffic.route = done.after

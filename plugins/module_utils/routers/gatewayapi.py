@@ -171,11 +171,9 @@ def release(obj: Mapping[str, Any], canary: Canary) -> dict[str, Any]:
     split = next((index for index, rule in enumerate(rules) if _pair_of(rule, canary)), None)
     if _REST in ours.parts_of(obj) and split is not None and _rest_rule(rules, canary) is not None:
         del rules[split]                    # the rule of all other requests is for everybody then
-    for rule in rules:
-        entries = rule.get("backendRefs") or []
+    for rule in _rules_of(rules, canary):
+        entries = rule["backendRefs"]
         named = {_backend_name(entry, canary): entry for entry in entries if _backend_name(entry, canary) in names}
-        if not named:
-            continue
         first = next(index for index, entry in enumerate(entries) if _backend_name(entry, canary) in names)
         others = [entry for entry in entries if _backend_name(entry, canary) not in names]
         apex = {**(named.get(service.primary_name) or entries[first]), "name": service.name, "port": service.port, "weight": 100}
