@@ -43,8 +43,13 @@ def me(run: str, pid: int = 0) -> Holder:
 
 
 def boot() -> str:
-    """The kernel's boot id, empty where there is none: within it, all processes have one monotonic clock."""
+    """The kernel's boot id, empty where there is none."""
     return _read("/proc/sys/kernel/random/boot_id")
+
+
+def has_our_clock(holder: Holder) -> bool:
+    """Whether its monotonic clock is ours: all processes since one boot have the same."""
+    return bool(holder.boot) and holder.boot == boot()
 
 
 def is_gone(holder: Holder) -> bool:

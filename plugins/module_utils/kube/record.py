@@ -187,7 +187,7 @@ def is_ours(record: Record, run: str) -> bool:
 
 def held(record: Record, holder: Holder, now: float, lease: float, until: float = 0.0, clock: Clock = UNKNOWN) -> Record:
     """The record with a renewed lease; ``until`` for verbs that cannot renew themselves, ``clock`` for those of this run that come after this one."""
-    clock = clock if walker.boot() == holder.boot else UNKNOWN
+    clock = clock if walker.has_our_clock(holder) else UNKNOWN
     since = record.holder.since if is_ours(record, holder.run) else now
     return dataclasses.replace(record, holder=dataclasses.replace(
         holder, since=since, renewed=now, until=max(now + lease, until), ahead_by_at_least=clock.earliest, ahead_by_at_most=clock.latest))
@@ -201,7 +201,7 @@ def claimed(record: Record, holder: Holder, now: float, lease: float, clock: Clo
 def agree(api: Api, record: Record) -> None:
     """A run that holds the record goes on by the clock that it has gone by: what it notes down next was not before what it noted down last (SAFETY 27)."""
     holder = record.holder
-    if holder is not None and holder.ahead_by_at_most and walker.boot() == holder.boot:
+    if holder is not None and holder.ahead_by_at_most and walker.has_our_clock(holder):
         api.know(Clock(holder.ahead_by_at_least, holder.ahead_by_at_most))
 
 

@@ -83,10 +83,14 @@ def test_safety_27_within_a_run_no_time_is_before_the_one_that_it_noted_down_las
     assert stored(kept).holder.since == 1.0
 
 
-def test_safety_27_a_clock_of_another_machine_says_nothing_here(server: Any) -> None:
+@pytest.mark.parametrize("boot", ["another", ""])
+def test_safety_27_a_clock_of_another_machine_says_nothing_here(server: Any, monkeypatch: pytest.MonkeyPatch, boot: str) -> None:
+    """Two machines without boot ids are not one because of that."""
+    if not boot:
+        monkeypatch.setattr(walker, "boot", str)
     clock = time.time() + 30 - time.monotonic()
     walked(server, document(), 10, time.time() - 30, holder=dataclasses.replace(
-        walker.me("us"), boot="another", until=time.time() + 60, ahead_by_at_least=clock, ahead_by_at_most=clock + 0.1))
+        walker.me("us"), boot=boot, until=time.time() + 60, ahead_by_at_least=clock, ahead_by_at_most=clock + 0.1))
     assert walk(server, document()).run()["seen"]["now"] < time.time() + 5
 
 
