@@ -54,7 +54,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 canaries:
-  description: All canaries of the namespace, by name.
+  description:
+    - All canaries of the namespace, by name.
+    - One is C(due) when its walk has something to do, and when its Canary object with C(revertOnDeletion) was deleted.
   type: list
   elements: dict
   returned: without a name
@@ -157,12 +159,15 @@ status:
   returned: when it exists
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils import walker
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import absence, record as states, words
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import SpecError
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.frozen import thaw
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record, flagger_status, rfc3339
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import record as store
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import documents, record as store
 from ansible_collections.progressive.delivery.plugins.module_utils.verb import Call, Verb
 
 GRACE = 15.0                # seconds that a tick waits for a near due (SAFETY 12)
@@ -199,8 +204,9 @@ def _all(call: Call, namespace: str) -> dict[str, Any]:
     """One line and one entry for each; a record that cannot be read is told about as well."""
     found, unreadable = store.every(call.api, namespace)
     now = call.api.now()
-    entries = [_entry(record, now) for record in found] + [{**_entry(Record(name, namespace), now), "unreadable": why} for name, why in unreadable]
-    for record in found:
+    entries = [_entry(stored.record, now, _is_deleted(call, stored)) for stored in found]
+    entries += [{**_entry(Record(name, namespace), now), "unreadable": why} for name, why in unreadable]
+    for record in [stored.record for stored in found]:
         orphaned = _orphaned_since(record, now)
         call.say(f"{record.name}: " + words.line(record, now, _told(record, now, orphaned, record.outcome), record.due))
     for name, why in unreadable:
@@ -208,8 +214,22 @@ def _all(call: Call, namespace: str) -> dict[str, Any]:
     return {"changed": False, "canaries": sorted(entries, key=lambda entry: entry["name"])}
 
 
-def _entry(record: Record, now: float) -> dict[str, Any]:
-    return {"name": record.name, "phase": record.phase, "walking": _walking(record), "due": _walking(record) and record.due <= now + GRACE,
+def _is_deleted(call: Call, stored: store.Stored) -> bool:
+    """Whether its Canary object waits to be given back; looked for only where the document asks for that."""
+    document = stored.document or {}
+    reverts = document.get("source") == "object" and _reverts(document)
+    return reverts and documents.is_deleted(documents.readable_canary(call.api, stored.namespace, stored.name))
+
+
+def _reverts(document: Mapping[str, Any]) -> bool:
+    try:
+        return thaw(document).revert_on_deletion
+    except SpecError:
+        return False
+
+
+def _entry(record: Record, now: float, deleted: bool = False) -> dict[str, Any]:
+    return {"name": record.name, "phase": record.phase, "walking": _walking(record), "due": deleted or (_walking(record) and record.due <= now + GRACE),
             "weight": record.canary_weight, "outcome": record.outcome, "orphaned_since": _orphaned_since(record, now), "unreadable": ""}
 
 

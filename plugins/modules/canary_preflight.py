@@ -252,6 +252,7 @@ plan:
     - {"after": 13.0, "phase": "Progressing", "weight": 20, "what": "all checks passed: canary to 30%", "waits": ""}
 """
 
+import dataclasses
 import functools
 import os
 import time
@@ -264,6 +265,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils import manife
 from ansible_collections.progressive.delivery.plugins.module_utils.alerts import destination
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import document as documents, given as inputs, permissions, releasing, words
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.findings import Findings
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.flagger import FINALIZER
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError, RecordError, SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.given import Given
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import dump
@@ -271,7 +273,8 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.outlin
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import is_initialised
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import EVENT, GATES
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import preflight, record as store, releasing as releases, secrets, surroundings
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import documents as in_cluster, preflight, record as store
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import releasing as releases, secrets, surroundings
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.preflight import Found, Glance
 from ansible_collections.progressive.delivery.plugins.module_utils.metrics import ready
 from ansible_collections.progressive.delivery.plugins.module_utils.verb import Call, Verb
@@ -299,6 +302,10 @@ OPTIONS = {
 RELEASE = "canary_release"              # the role's name of the option release
 
 FORBIDDEN = 403
+NOBODY_WALKED_IT = (
+    "{canary}: the Canary object is being deleted and waits for {finalizer}, but no record of a walk says what there is to give back (accepted: the Flagger that "
+    "made it finishes; or it goes as it is by kubectl patch canary {name} -n {namespace} --type merge -p '{{\"metadata\": {{\"finalizers\": null}}}}', and what "
+    "was made for it stays)")
 
 
 @dataclass(frozen=True)
@@ -332,7 +339,7 @@ def execute(call: Call) -> dict[str, Any]:
 
 def _lacks(call: Call, given: Given) -> str:
     """What the user may not do, where it was noticed before the document was understood: by the names that it says, as far as it can be read."""
-    document = given.document if given.document is not None else preflight.readable_object(call.api, given)
+    document = given.document if given.document is not None else in_cluster.readable_canary(call.api, given.namespace, given.name)
     objects = permissions.objects_in(given.name, document, call.params["options"])
     needed = {given.namespace: permissions.walk(objects) + (permissions.canary_object(given.name) if given.document is None else ())}
     if call.params["state"] == "absent":
@@ -362,7 +369,7 @@ def _checked(call: Call, given: Given) -> dict[str, Any]:
     if call.params["abort"] and problem:
         return _to_abort(call, given, stored, problem)
     if call.params["state"] == "absent":
-        return _checked_for_removal(call, given, stored)
+        return _checked_for_removal(call, given, stored, preflight.find(call.api, given, call.params["options"], stored))
     found = preflight.remembered(stored, call.params["mode"]) if given.document is None else None
     if found is not None:
         target = _target(call, found, stored)
@@ -370,6 +377,8 @@ def _checked(call: Call, given: Given) -> dict[str, Any]:
         if seen.verdict:
             return _result(call, found, stored, target, seen)
     found = preflight.find(call.api, given, call.params["options"], stored)
+    if in_cluster.is_deleted(found.canary_object) and not call.params["abort"]:
+        return _checked_for_removal(call, given, stored, found)
     target = _target(call, found, stored)
     anew = preflight.begins_anew(given, found, stored, call.params["mode"])
     seen = _glance(call, found, stored, target, anew)
@@ -386,9 +395,12 @@ def _stored(call: Call, given: Given) -> store.Stored:
         return store.salvaged(call.api, given.namespace, given.name)
 
 
-def _checked_for_removal(call: Call, given: Given, stored: store.Stored) -> dict[str, Any]:
+def _checked_for_removal(call: Call, given: Given, stored: store.Stored, found: Found) -> dict[str, Any]:
     """A removal needs nothing to be well, only the permission to delete, and that no route of the user's own needs what it deletes."""
-    found = preflight.find(call.api, given, call.params["options"], stored)
+    if in_cluster.is_deleted(found.canary_object):
+        if stored.record is None:
+            raise CanaryError(NOBODY_WALKED_IT.format(canary=call.subject, finalizer=FINALIZER, name=given.name, namespace=given.namespace))
+        stored = dataclasses.replace(stored, orders=in_cluster.orders(stored.orders, found.canary_object))
     seen = preflight.glance_at_removal(call.api, found.canary, stored)
     if not seen.verdict:
         copies = preflight.copied_budgets(call.api, found.canary)
@@ -515,7 +527,9 @@ def _revision(target: Mapping[str, Any] | None) -> str:
 
 def _planned(call: Call, found: Found, stored: store.Stored, seen: Glance, target: Target) -> dict[str, Any]:
     """What a walk would do, said to people and returned."""
-    removal = ("", call.params["keep"]) if call.params["state"] == "absent" else None
+    absent = call.params["state"] == "absent"
+    deleted = in_cluster.is_deleted(found.canary_object)
+    removal = ("" if absent else in_cluster.DELETED, call.params["keep"]) if absent or deleted else None
     then = _revision(target.obj) if target.before else ""
     steps = () if seen.verdict else preflight.plan(call.api, found, stored, target.walked_first if target.differs else None, removal, then)
     lines = [plan_line(step) for step in steps] or [f"{seen.verdict.replace('_', ' ')}: {seen.why}"]

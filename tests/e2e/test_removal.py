@@ -103,6 +103,34 @@ def test_safety_29_removed_after_a_failure_killed_once_and_run_again(release: Re
     assert counted["failed"] == 0, counted["failures"]
 
 
+def test_weak_spot_36_safety_29_a_deleted_canary_object_that_reverts_waits_for_the_watchdog_and_nobody_notices(release: Release) -> None:
+    release.image = "lab.local/podinfo:A"
+    release.start_app()
+    for role in (REMOVER, "podinfo-revert-on-deletion", "canary-watchdog"):
+        release.allow(role)
+    release.apply(release.document(maxWeight=30, stepWeight=30, spec__revertOnDeletion=True))
+    first = release.walk(canary_file=None).wait()
+    assert first.rc == 0, first.output[-4000:]
+    assert release.get("canary", "podinfo")["metadata"]["finalizers"] == ["finalizer.flagger.app"]
+    load = release.load()
+    release.kubectl("delete", "canary/podinfo", "--wait=false")
+    plan = release.playbook("canary", "--check", "--diff", **FAST, canary_file=None).wait()
+    assert plan.rc == 0 and "point Service podinfo at podinfo again" in plan.output, plan.output[-4000:]
+    killed = release.playbook("watchdog", canary_name=None, **FAST)
+    wait_for("the target comes up", lambda: release.get("deployment", "podinfo")["spec"]["replicas"] == release.replicas)
+    killed.kill()
+    assert release.get("canary", "podinfo")["metadata"]["deletionTimestamp"], "it waits until all is given back"
+    deadline = time.monotonic() + 120
+    while release.get("canary", "podinfo") and time.monotonic() < deadline:
+        watchdog = release.playbook("watchdog", canary_name=None, **FAST).wait()
+        assert watchdog.rc == 0, watchdog.output[-4000:]
+    assert release.get("canary", "podinfo") == {}, watchdog.output[-4000:]
+    assert release.phase() == "Terminated" and release.get("deployment", "podinfo-primary") == {}
+    assert release.record()["walk"]["outcome_why"] == "removed by a person: its Canary object was deleted"
+    counted = load.stop()
+    assert counted["failed"] == 0, counted["failures"]
+
+
 def test_safety_29_without_the_permission_to_delete_removal_is_refused_before_anything_changes(release: Release) -> None:
     release.start_app(VERSION="1")
     release.initialise()

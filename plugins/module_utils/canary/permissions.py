@@ -150,6 +150,11 @@ def canary_object(name: str) -> tuple[Rule, ...]:
     return (Rule(flagger.GROUP, "canaries", ("get",), (name,)), Rule(flagger.GROUP, "canaries/status", ("patch",), (name,)))
 
 
+def finalizer(name: str) -> tuple[Rule, ...]:
+    """Where that object has ``revertOnDeletion``: it waits with a finalizer, besides what a removal needs then."""
+    return (Rule(flagger.GROUP, "canaries", ("patch",), (name,)),)
+
+
 def templates(names: Iterable[str]) -> tuple[Rule, ...]:
     """In the namespace of MetricTemplates."""
     return (Rule(flagger.GROUP, "metrictemplates", ("get",), tuple(names)),)
@@ -174,7 +179,8 @@ def needed(canary: Canary, is_object: bool, from_cluster: Iterable[tuple[str, st
            providers_from_cluster: Iterable[tuple[str, str]] = ()) -> dict[str, tuple[Rule, ...]]:
     """By namespace, what a walk of this document does. ``from_cluster`` are the MetricTemplates that it reads, by namespace and name, and then the
     AlertProviders."""
-    rules: dict[str, tuple[Rule, ...]] = {canary.namespace: walk(objects_of(canary)) + (canary_object(canary.name) if is_object else ())}
+    of_object = canary_object(canary.name) + (finalizer(canary.name) if canary.revert_on_deletion else ())
+    rules: dict[str, tuple[Rule, ...]] = {canary.namespace: walk(objects_of(canary)) + (of_object if is_object else ())}
     named: list[MetricProvider | AlertProvider] = [*(check.provider for check in canary.analysis.checks), *(alert.provider for alert in canary.analysis.alerts)]
     held = {(provider.namespace, provider.secret) for provider in named if provider.secret}
     for make, places in ((templates, from_cluster), (alert_providers, providers_from_cluster), (secrets, held)):

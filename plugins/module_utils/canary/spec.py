@@ -249,6 +249,7 @@ class Canary:
     progress_deadline: float = 600.0
     skip_analysis: bool = False
     suspend: bool = False
+    revert_on_deletion: bool = False    # the Canary object stays, when it is deleted, until everything is given back
     source: str = "spec"                # object | file | spec
     uid: str = ""                       # of the Canary object, when there is one
     warnings: tuple[str, ...] = ()

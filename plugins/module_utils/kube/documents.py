@@ -2,23 +2,35 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Documents that live in the cluster: Flagger's Canary and MetricTemplate objects, and the projected status."""
+"""Documents that live in the cluster: Flagger's Canary and MetricTemplate objects, the projected status, and the finalizer."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.flagger import FINALIZER
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import KubeError, SpecError
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Orders
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
 
 MOST_TRIES = 4
+DELETED = "its Canary object was deleted"
 
 
 def read_canary(api: Api, namespace: str, name: str) -> dict[str, Any] | None:
     """The Canary object, None when there is none. Raises KubeError where its CRD is not installed."""
     return api.get(refs.canary(namespace, name))
+
+
+def readable_canary(api: Api, namespace: str, name: str) -> dict[str, Any] | None:
+    """The Canary object where there is one that may be read, whatever else may not."""
+    try:
+        return read_canary(api, namespace, name)
+    except KubeError:
+        return None
 
 
 def read_templates(api: Api, document: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -41,19 +53,66 @@ def read_templates(api: Api, document: Mapping[str, Any]) -> list[dict[str, Any]
 
 def project_status(api: Api, canary_object: dict[str, Any], status: Mapping[str, Any]) -> dict[str, Any]:
     """The Canary object with this status; nothing is written when it says so already."""
+    def change(live: Mapping[str, Any]) -> dict[str, Any]:
+        present = live.get("status") or {}
+        changed = {key: value for key, value in status.items() if present.get(key) != value}
+        return {"status": changed} if changed else {}
+    return _changed(api.get, api.patch_status, canary_object, change)
+
+
+def is_deleted(canary_object: Mapping[str, Any] | None) -> bool:
+    """Whether somebody deleted it, and it waits for us to give everything back (``revertOnDeletion``)."""
+    return bool(canary_object and canary_object["metadata"].get("deletionTimestamp") and _has_finalizer(canary_object))
+
+
+def orders(orders: Orders, canary_object: Mapping[str, Any] | None) -> Orders:
+    """People's orders: whoever deletes such a Canary object orders its removal."""
+    return dataclasses.replace(orders, remove=orders.remove or DELETED) if is_deleted(canary_object) else orders
+
+
+def keep_until_reverted(api: Api, canary_object: dict[str, Any]) -> dict[str, Any]:
+    """The Canary object with the finalizer; one that is being deleted takes no new one."""
+    if canary_object["metadata"].get("deletionTimestamp") or _has_finalizer(canary_object):
+        return canary_object
+    return _finalizers(api, canary_object, lambda others: [*others, FINALIZER])
+
+
+def let_go(api: Api, canary_object: dict[str, Any]) -> dict[str, Any]:
+    """Without the finalizer: one that was deleted goes now."""
+    if not _has_finalizer(canary_object):
+        return canary_object
+    return _finalizers(api, canary_object, lambda others: others)
+
+
+def _has_finalizer(canary_object: Mapping[str, Any]) -> bool:
+    return FINALIZER in (canary_object["metadata"].get("finalizers") or ())
+
+
+def _finalizers(api: Api, canary_object: dict[str, Any], make: Callable[[list[str]], list[str]]) -> dict[str, Any]:
+    """Others have finalizers of their own on it, which stay."""
+    def change(live: Mapping[str, Any]) -> dict[str, Any]:
+        present = live["metadata"].get("finalizers") or []
+        wanted = make([one for one in present if one != FINALIZER])
+        return {"metadata": {"finalizers": wanted}} if sorted(wanted) != sorted(present) else {}
+    return _changed(api.get, api.patch, canary_object, change)
+
+
+def _changed(read: Callable[[refs.Ref], dict[str, Any] | None], write: Callable[[refs.Ref, dict[str, Any]], dict[str, Any]],
+             canary_object: dict[str, Any], change: Callable[[Mapping[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+    """The object after what ``change`` says of it as it is now (empty: nothing), under the resourceVersion that this was read with."""
     live: dict[str, Any] | None = canary_object
     place = refs.canary(canary_object["metadata"]["namespace"], canary_object["metadata"]["name"])
     for attempt in range(MOST_TRIES):
-        if live is None:
-            return canary_object            # somebody deleted it: there is nothing to tell any more
-        present = live.get("status") or {}
-        changed = {key: value for key, value in status.items() if present.get(key) != value}
-        if not changed:
+        if live is None or live["metadata"]["uid"] != canary_object["metadata"]["uid"]:
+            return canary_object            # it was deleted: there is nothing to tell any more, and one made after it is another
+        body = change(live)
+        if not body:
             return live
+        metadata = {**body.get("metadata", {}), "resourceVersion": live["metadata"]["resourceVersion"]}
         try:
-            return api.patch_status(place, {"metadata": {"resourceVersion": live["metadata"]["resourceVersion"]}, "status": changed})
+            return write(place, {**body, "metadata": metadata})
         except KubeError as error:
             if attempt == MOST_TRIES - 1 or error.status not in (404, 409):
                 raise
-        live = api.get(place)
+        live = read(place)
     return canary_object

@@ -282,14 +282,6 @@ def _canary_object(api: Api, given: Given, stored: Stored) -> dict[str, Any] | N
         raise
 
 
-def readable_object(api: Api, given: Given) -> dict[str, Any] | None:
-    """The Canary object where there is one that may be read, whatever else may not."""
-    try:
-        return documents.read_canary(api, given.namespace, given.name)
-    except KubeError:
-        return None
-
-
 def _fetched(
     api: Api, places: Sequence[Place], given: Sequence[Mapping[str, Any]], ref: Callable[[str, str], refs.Ref],
     former: Mapping[Place, Mapping[str, Any]] | None = None,

@@ -98,7 +98,7 @@ def _document(data: Mapping[str, str]) -> Mapping[str, Any] | None:
         return None
 
 
-def every(api: Api, namespace: str) -> tuple[list[Record], list[tuple[str, str]]]:
+def every(api: Api, namespace: str) -> tuple[list[Stored], list[tuple[str, str]]]:
     """All records of a namespace, found by their label; and of those that cannot be read the names, and why."""
     found, unreadable = [], []
     for body in api.list(config_map(namespace), label_selector=LABEL).get("items", []):
@@ -111,7 +111,7 @@ def every(api: Api, namespace: str) -> tuple[list[Record], list[tuple[str, str]]
             unreadable.append((name.removesuffix(SUFFIX), str(error)))
             continue
         if stored.record is not None:
-            found.append(stored.record)
+            found.append(stored)
     return found, unreadable
 
 

@@ -136,7 +136,8 @@ class Round:
                                 "it is frozen until the walk has ended: set it back, or abort first")
 
     def _orders(self) -> Orders:
-        return self.stored.orders
+        removed = self.record.phase == states.TERMINATED
+        return self.stored.orders if removed else documents.orders(self.stored.orders, self.canary_object)
 
     def _look(self) -> Observation:
         seen = look.look(self.api, self.canary, self.record)
@@ -325,6 +326,8 @@ class Round:
         if self._is_ours():
             self._store(store.released(self.record))
             self._project()
+        if self.canary_object and self.record.phase == states.TERMINATED:
+            documents.let_go(self.api, self.canary_object)
         comes_back = outcome in ("waiting", "not_due")
         self.say(words.line(self.record, now, f"{outcome.replace('_', ' ')}: {why}", self.record.due if comes_back else 0.0))
         return {
@@ -372,6 +375,8 @@ class Round:
     def _project(self) -> None:
         if self.canary_object:
             self.canary_object = documents.project_status(self.api, self.canary_object, flagger_status(self.record))
+            if self.canary.revert_on_deletion and self.record.removing is None and self.record.phase != states.TERMINATED:
+                self.canary_object = documents.keep_until_reverted(self.api, self.canary_object)
 
     # -- waiting --
 

@@ -133,6 +133,7 @@ def _canary(spec: Fields, api_version: str, name: str, namespace: str, beside: _
         progress_deadline=float(spec.whole("progressDeadlineSeconds", 1, default=PROGRESS_DEADLINE)),
         skip_analysis=spec.flag("skipAnalysis"),
         suspend=spec.flag("suspend"),
+        revert_on_deletion=spec.flag("revertOnDeletion"),
     )
     _check_strategy(spec, canary, flagger.ANALYSIS[api_version])
     _check_metrics_server(spec, canary)

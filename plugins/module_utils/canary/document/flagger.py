@@ -13,6 +13,8 @@ from __future__ import annotations
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import KUBERNETES
 
 GROUP = "flagger.app"
+# What Flagger puts on a Canary with revertOnDeletion, and we too: without it, one that Flagger left there would never go.
+FINALIZER = "finalizer.flagger.app"
 V1BETA1 = f"{GROUP}/v1beta1"
 V1ALPHA3 = f"{GROUP}/v1alpha3"
 API_VERSIONS = (V1BETA1, V1ALPHA3)
@@ -61,7 +63,6 @@ SPEC_NOT_YET = {
     "ingressRef": "it is for the providers nginx and skipper; gatewayapi:v1 has service.gatewayRefs",
     "routeRef": "it is for the provider apisix; gatewayapi:v1 has service.gatewayRefs",
     "upstreamRef": "it is for the provider gloo; gatewayapi:v1 has service.gatewayRefs",
-    "revertOnDeletion": "accepted: false, or nothing",
 }
 SERVICE_NOT_YET = {
     "gateways": "it is for the provider istio; accepted: gatewayRefs with gatewayapi:v1",

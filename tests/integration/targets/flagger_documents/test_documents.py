@@ -29,7 +29,7 @@ WAITING = "not supported yet, and said so"
 FRAGMENT = "a part of a document, shown to explain one field"
 REASONS = {
     r"spec\.provider: .* not supported yet": WAITING,
-    r"spec\.(autoscalerRef|ingressRef|routeRef|upstreamRef|revertOnDeletion|analysis\.(sessionAffinity|mirror)): .*not supported yet": WAITING,
+    r"spec\.(autoscalerRef|ingressRef|routeRef|upstreamRef|analysis\.(sessionAffinity|mirror)): .*not supported yet": WAITING,
     r"spec\.targetRef\.kind: '(DaemonSet|Service)' is not supported yet": WAITING,
     r"spec\.targetRef\.apiVersion: 'v1' is not known": "a core/v1 Service as the target, which is not supported yet",
     r"spec\.targetRef: is missing": FRAGMENT,

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Split, TrafficOrder, WorkloadOrder
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Orders, Split, TrafficOrder, WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record, Told
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Metadata
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import documents, events, look, refs, routes
@@ -186,6 +186,26 @@ def test_the_status_is_projected_once_and_only_when_it_says_something_new(
     assert line.sent == []
     others.delete(refs.canary(canary.namespace, "podinfo"))
     assert documents.project_status(ours, once, {**status, "canaryWeight": 20}) == once
+
+
+def test_safety_29_a_canary_object_waits_by_flaggers_finalizer_until_it_is_let_go(
+        ours: Any, others: Any, line: Any, canary: Any, canary_object: dict[str, Any]) -> None:
+    place = refs.canary(canary.namespace, "podinfo")
+    others.patch(place, {"metadata": {"finalizers": ["example.com/theirs"]}})
+    assert documents.orders(Orders(), canary_object) == Orders()
+    kept = documents.keep_until_reverted(ours, canary_object)          # read before somebody else's finalizer
+    assert kept["metadata"]["finalizers"] == ["example.com/theirs", "finalizer.flagger.app"]
+    line.sent.clear()
+    assert documents.keep_until_reverted(ours, kept) == kept and line.sent == []
+    others.delete(place)
+    waiting = others.get(place)
+    assert documents.orders(Orders(), waiting).remove == "its Canary object was deleted"
+    assert documents.orders(Orders(remove="no longer used"), waiting).remove == "no longer used"
+    assert documents.let_go(ours, waiting)["metadata"]["finalizers"] == ["example.com/theirs"]
+    assert not documents.is_deleted(others.get(place)), "what others wait for is no order to us"
+    others.patch(place, {"metadata": {"finalizers": []}})
+    assert others.get(place) is None
+    assert documents.let_go(ours, waiting) == waiting
 
 
 def test_templates_are_read_once_each_and_a_missing_one_is_named(ours: Any, others: Any, canary: Any, canary_object: dict[str, Any]) -> None:

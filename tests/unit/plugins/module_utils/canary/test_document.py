@@ -142,6 +142,11 @@ def test_what_the_cluster_added_to_a_canary_object_is_accepted() -> None:
     assert (canary.uid, canary.source) == ("1-2", "object")
 
 
+def test_a_canary_object_may_wait_for_its_removal() -> None:
+    assert parsed({"spec.revertOnDeletion": True}).revert_on_deletion
+    assert not parsed().revert_on_deletion
+
+
 def test_parsing_does_not_change_the_document() -> None:
     document, metric_template = good(), template()
     parse(document, templates=[metric_template])

@@ -46,6 +46,7 @@ def roles() -> dict[str, tuple[Rule, ...]]:
         "remove/podinfo-remove": permissions.removal(permissions.objects_of(canary()), [COPY]),
         "watchdog/canary-watchdog": permissions.WATCHDOG,
         "canary-object/podinfo-canary-object": permissions.canary_object("podinfo"),
+        "revert-on-deletion/podinfo-revert-on-deletion": permissions.finalizer("podinfo"),
         "metric-templates/podinfo-metric-templates": permissions.templates(["error-rate"]),
         "secrets/podinfo-secrets": permissions.secrets(["prometheus"]),
         "alert-providers/podinfo-alert-providers": permissions.alert_providers(["on-call"]) + permissions.secrets(["on-call"]),
@@ -95,6 +96,14 @@ def test_a_walk_over_services_alone_needs_nothing_of_a_gateway() -> None:
 
 def test_a_document_from_a_file_needs_nothing_of_flagger() -> None:
     assert not [rule for rule in permissions.needed(canary(), is_object=False)["test"] if rule.group == "flagger.app"]
+
+
+def test_a_canary_object_that_reverts_gets_a_finalizer_and_a_document_from_a_file_does_not() -> None:
+    reverting = dataclasses.replace(canary(), revert_on_deletion=True)
+    patched = {is_object: [rule for rule in permissions.needed(reverting, is_object=is_object)["test"] if rule.resource == "canaries" and "patch" in rule.verbs]
+               for is_object in (True, False)}
+    assert patched == {True: [Rule("flagger.app", "canaries", ("patch",), ("podinfo",))], False: []}
+    assert not [rule for rule in permissions.needed(canary(), is_object=True)["test"] if rule.resource == "canaries" and "patch" in rule.verbs]
 
 
 def test_a_walk_that_finds_everything_creates_nothing() -> None:
