@@ -29,6 +29,9 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec i
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn import ACT, CLOCK, KUBERNETES, Decision, Turn
 
 
+_KEEP_TARGET = "canary_keep: target"
+
+
 def remove(turn: Turn) -> Decision:
     """One step; in mid-walk the traffic is taken back first, as an abort does it."""
     record, orders = turn.record, turn.seen.orders
@@ -111,6 +114,9 @@ def _target_takes_over(turn: Turn) -> Decision:
         return turn.done("held", f"Deployment {turn.target_label} does not exist, so nobody could take over from {turn.canary.primary}, which serves on; "
                          "apply it again, then remove")
     wanted = _template_to_restore(turn)
+    if wanted and seen.same_template:
+        return turn.done("held", f"{seen.changed_configs} changed since {turn.canary.primary}, which serves on, got a copy: what {target.name} would serve with was "
+                         f"never promoted; put back what the copy says and remove again, or remove with {_KEEP_TARGET}")
     if wanted:
         return turn.act(f"give {target.name} the promoted template back", lowers=True, workload=WorkloadOrder(template_back={"revision": wanted}))
     resumed = resume_target(turn)
@@ -133,7 +139,9 @@ def _template_to_restore(turn: Turn) -> str:
     """The promoted revision, where the target has another template and nobody asked to keep that one; else empty."""
     seen = turn.seen
     wanted = (seen.primary.promoted if seen.primary else "") or turn.record.last_promoted
-    differs = not seen.same_as_primary and seen.target is not None and seen.target.revision != wanted
+    # What the primary reads itself and not a copy is the same for both.
+    same = seen.same_as_primary or (seen.same_template and not seen.changed_configs)
+    differs = not same and seen.target is not None and seen.target.revision != wanted
     return wanted if turn.record.removing.keep == KEEP_PRIMARY and differs else ""
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import KubeError, SpecError
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import TRACKED
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
 
@@ -48,6 +49,9 @@ def project_status(api: Api, canary_object: dict[str, Any], status: Mapping[str,
             return canary_object            # somebody deleted it: there is nothing to tell any more
         present = live.get("status") or {}
         changed = {key: value for key, value in status.items() if present.get(key) != value}
+        if present.get(TRACKED) and present[TRACKED] != status.get(TRACKED):
+            # A merge patch adds to a mapping: what is not tracked any more has to be named.
+            changed[TRACKED] = {**dict.fromkeys(present[TRACKED]), **status[TRACKED]} if TRACKED in status else None
         if not changed:
             return live
         try:

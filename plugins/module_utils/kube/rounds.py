@@ -22,9 +22,10 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.rescue
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import checksum
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn import CLOCK, DONE, KUBERNETES, PERSON, Decision
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import documents, events, look, record as store, routes
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import configs, documents, events, look, record as store, routes
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.client import Api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.services import has_endpoints
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import Writer
 
 SLOWEST_CHECK = 10.0        # seconds that one check may take: two queries of five
 POLL = 0.4                  # seconds between looks while Kubernetes works
@@ -139,7 +140,9 @@ class Round:
         return self.stored.orders
 
     def _look(self) -> Observation:
-        seen = look.look(self.api, self.canary, self.record)
+        seen, tracked = look.look_whole(self.api, self.canary, self.record)
+        if tracked is not None and tracked != self.record.tracked:
+            self.record = dataclasses.replace(self.record, tracked=tracked)
         if seen.target and seen.target.uid != self.record.target_uid:
             self.record = dataclasses.replace(self.record, target_uid=seen.target.uid)
         suspended = bool(self.canary_object and takeover.is_suspended(self.canary_object)) if self.canary.source == "object" else self.canary.suspend
@@ -262,7 +265,7 @@ class Round:
             "due": True, "outcome": "", "phase": self.record.phase, "weight": self.record.canary_weight, "epoch": self.record.epoch,
             "asks": {"before": list(wanted.before), "checks": list(wanted.checks), "after": list(wanted.after)},
             "window": stages.confirmed_for(self.record, seen.now),
-            "checksum": checksum({}, self.record.pinned.revision if self.record.pinned else self.record.last_applied),
+            "checksum": checksum(self.record.tracked, self.record.pinned.revision if self.record.pinned else self.record.last_applied),
             "seen": dump(seen), "open": {}, **more,
         }
 
@@ -323,6 +326,7 @@ class Round:
         now = self.api.now()
         self._let_go(outcome)
         if self._is_ours():
+            self._tidy(outcome)
             self._store(store.released(self.record))
             self._project()
         comes_back = outcome in ("waiting", "not_due")
@@ -342,6 +346,14 @@ class Round:
         if route is not None and route.held:
             self._claim()
             self.changed = routes.let_go(self.api, self.canary, self.record.epoch) or self.changed
+
+    def _tidy(self, outcome: str) -> None:
+        """Copies of ConfigMaps and Secrets that nobody refers to any more go when a walk is over (SAFETY 18); a removal takes away all of them."""
+        if self.record.phase not in states.IDLE or outcome not in ENDS:
+            return
+        gone = configs.tidied(Writer(self.api, self.canary.name, self.record.epoch), self.canary, self.record.inventory)
+        if gone:
+            self.record = dataclasses.replace(self.record, inventory=tuple(entry for entry in self.record.inventory if entry not in gone))
 
     # -- telling --
 
