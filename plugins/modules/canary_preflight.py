@@ -190,7 +190,9 @@ holder:
   sample: {"run": "0d5f5f0b6a884c2f8a1f5b1d1c6f3b0e", "host": "ci-7", "boot": "", "pid_namespace": "", "pid": 4711, "started": 1,
            "since": 0, "renewed": 0, "until": 0}
 asked:
-  description: The revision of the target's present pod template and of what its pods read (RV(tracked)), which a walk that begins now is for; empty when there is no target.
+  description:
+    - The revision of the target's present pod template and of what its pods read (RV(tracked)), which a walk that begins now is for.
+    - Empty when there is no target.
   type: str
   returned: success
   sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
@@ -283,7 +285,8 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.outlin
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import is_initialised
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import EVENT, GATES
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import configs, look, preflight, record as store, releasing as releases, secrets, surroundings
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import configs, look, preflight, record as store, secrets, surroundings
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import releasing as releases
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.preflight import Found, Glance
 from ansible_collections.progressive.delivery.plugins.module_utils.metrics import ready
 from ansible_collections.progressive.delivery.plugins.module_utils.verb import Call, Verb
@@ -403,16 +406,17 @@ def _stored(call: Call, given: Given) -> store.Stored:
 def _checked_for_removal(call: Call, given: Given, stored: store.Stored) -> dict[str, Any]:
     """A removal needs nothing to be well, only the permission to delete, and that no route of the user's own needs what it deletes."""
     found = preflight.find(call.api, given, call.params["options"], stored)
+    target = _as_it_is(call, found)
     seen = preflight.glance_at_removal(call.api, found.canary, stored)
     if not seen.verdict:
         copies = preflight.copied_budgets(call.api, found.canary)
         deletes = permissions.removal(permissions.objects_of(found.canary), copies) + permissions.old_copies(preflight.copied_configs(stored))
-        reads = configs.needed(found.canary, preflight.target_of(call.api, found.canary))
+        reads = configs.needed(found.canary, target.obj)
         needed = {**found.needed, given.namespace: found.needed[given.namespace] + permissions.budgets(copies, copies) + deletes + reads}
         lacks = surroundings.missing(call.api, needed)
         if lacks:
             raise KubeError(surroundings.permission_error(lacks), FORBIDDEN)
-    return _result(call, found, stored, _with_revision(call, found, Target(preflight.target_of(call.api, found.canary))), seen)
+    return _result(call, found, stored, target, seen)
 
 
 def _to_abort(call: Call, given: Given, stored: store.Stored, problem: str) -> dict[str, Any]:
@@ -424,13 +428,17 @@ def _to_abort(call: Call, given: Given, stored: store.Stored, problem: str) -> d
     else:
         if call.check_mode:
             call.say(f"{problem}: all traffic would go back to the primary")
-        return _result(call, found, stored, _with_revision(call, found, Target(preflight.target_of(call.api, found.canary))), Glance(), plans=False)
+        return _result(call, found, stored, _as_it_is(call, found), Glance(), plans=False)
     raise RecordError(refusal)
 
 
 def _target(call: Call, found: Found, stored: store.Stored) -> Target:
     """The target that the run is about: as it is, or as it would be with what is to be released."""
     return _with_revision(call, found, _released_target(call, found, stored))
+
+
+def _as_it_is(call: Call, found: Found) -> Target:
+    return _with_revision(call, found, Target(preflight.target_of(call.api, found.canary)))
 
 
 def _with_revision(call: Call, found: Found, target: Target) -> Target:
@@ -478,7 +486,8 @@ def _look_around(call: Call, given: Given, found: Found, stored: store.Stored, r
         third_party.require("requests")
     if begins and call.params["deep"]:
         surroundings.inspect(call.api, canary, target, found.needed, findings, read=released.configs, recorded=stored.exists,
-                             initialised=is_initialised(stored.record), gitops_ignored=call.params["gitops_ignored"], flagger_is_gone=call.params["flagger_is_gone"])
+                             initialised=is_initialised(stored.record), gitops_ignored=call.params["gitops_ignored"],
+                             flagger_is_gone=call.params["flagger_is_gone"])
         held = {place: secrets.credentials(call.api, *place) for place in ready.secrets_of(canary)}
         problems, warnings = ready.objections(canary, found.frozen["canary"], held)
         findings.problems.extend([*problems, *destination.objections(canary.analysis.alerts, functools.partial(secrets.of_alerts, call.api))])

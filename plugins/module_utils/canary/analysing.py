@@ -9,7 +9,14 @@ from __future__ import annotations
 from types import ModuleType
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import ab_testing, blue_green, record as states
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.going_down import confirm_promotion, go_down, hold_capacity, promote, renew_pods, resume_target
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.going_down import (
+    confirm_promotion,
+    go_down,
+    hold_capacity,
+    promote,
+    renew_pods,
+    resume_target,
+)
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import FAIL, PASS, UNKNOWN, Outcome, WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import EVIDENCE_KEPT, Pinned, order_key
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import (

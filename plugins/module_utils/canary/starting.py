@@ -33,7 +33,7 @@ def initialise(turn: Turn) -> Decision:
     if seen.target is None:
         return turn.wait(KUBERNETES, f"Deployment {turn.target_label} does not exist")
     if seen.primary is None and seen.target.lacks:
-        return turn.done("held", f"{turn.canary.primary} could not be made, its pods would not start: {seen.target.lacks}; {turn.canary.target} serves as before")
+        return turn.done("held", f"the pods of {turn.canary.primary} would not start: {seen.target.lacks}; {turn.canary.target} serves as before")
     if seen.primary is None:
         replicas = max(1, seen.target.replicas)
         return _step(turn, f"create {turn.canary.primary} with {replicas} replicas", lowers=False, workload=WorkloadOrder(create_primary=replicas))

@@ -4,8 +4,8 @@
 
 """What stands around a canary before its first write, and what of it is in the way.
 
-seen: the objects that were read. findings: what was found. target: the Deployment. configs: what its pods read. ours: objects of the names that we need. bystanders:
-what selects the target's pods and would not select the primary's. hands: who else writes the fields that a walk changes.
+seen: the objects that were read. findings: what was found. target: the Deployment. configs: what its pods read. ours: objects of the names that
+we need. bystanders: what selects the target's pods and would not select the primary's. hands: who else writes the fields that a walk changes.
 """
 
 from __future__ import annotations

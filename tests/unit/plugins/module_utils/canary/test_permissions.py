@@ -89,7 +89,8 @@ def test_only_a_removal_may_delete_and_nobody_may_do_everything() -> None:
 
 
 def test_the_examples_name_every_object_whose_name_is_known() -> None:
-    unnamed = {(resource, verb) for role, rules in shipped().items() if role not in NAMED_BY_CONTENT for _group, resource, verb, name in singly(rules) if not name}
+    unnamed = {(resource, verb) for role, rules in shipped().items() if role not in NAMED_BY_CONTENT
+               for _group, resource, verb, name in singly(rules) if not name}
     assert {(resource, verb) for resource, verb in unnamed if verb not in ("create", "list")} == {("replicasets", "get")}
 
 
