@@ -221,7 +221,8 @@ def _workload_done(order: WorkloadOrder | None, seen: Observation) -> bool:
     if order.scale_target is not None:
         return seen.target is None or seen.target.replicas == order.scale_target
     if order.template_back is not None:
-        return seen.target is None or seen.same_as_primary or seen.same_template or seen.target.revision == order.template_back["revision"]
+        known = (seen.target.revision, seen.target.template) if seen.target else ()
+        return seen.target is None or seen.same_as_primary or seen.same_template or order.template_back["revision"] in known
     if order.dispose is not None:
         return seen.remains is not None and not seen.remains.objects and not seen.remains.held
     if order.scale_primary is not None:

@@ -56,6 +56,7 @@ class Workload:
     endpoints: int = 0                  # ready addresses in the EndpointSlices of the Service that routes to it
     promoted: str = ""                  # primary only: annotation progressive.delivery/promoted, the revision it runs by our hand
     paused: bool = False                # spec.paused: an edit of its template does not reach its pods
+    template: str = ""                  # the hash of spec.template alone
     configs: str = ""                   # target only: one digest of all ConfigMaps and Secrets that belong to the revision
     lacks: str = ""                     # target only: which of them are not there, or may not be read, in words
 

@@ -146,7 +146,7 @@ def _template_to_restore(turn: Turn) -> str:
     wanted = (seen.primary.promoted if seen.primary else "") or turn.record.last_promoted
     # What the primary reads itself and not a copy is the same for both.
     same = seen.same_as_primary or (seen.same_template and not seen.changed_configs)
-    differs = not same and seen.target is not None and seen.target.revision != wanted
+    differs = not same and seen.target is not None and wanted not in (seen.target.revision, seen.target.template)
     return wanted if turn.record.removing.keep == KEEP_PRIMARY and differs else ""
 
 

@@ -159,7 +159,8 @@ def _workload(deployment: Object | None, replicasets: Sequence[Object], threshol
         return None
     metadata, status = deployment["metadata"], deployment.get("status") or {}
     template = deployment["spec"]["template"]
-    current = _current(deployment, revision_of(template), [item for item in replicasets if is_owned_by(item, deployment)])
+    of_template = revision_of(template)
+    current = _current(deployment, of_template, [item for item in replicasets if is_owned_by(item, deployment)])
     name = current["metadata"]["name"] if current else ""
     state = rollout(deployment, threshold)
     wanted = deployment["spec"].get("replicas")
@@ -173,12 +174,13 @@ def _workload(deployment: Object | None, replicasets: Sequence[Object], threshol
         ready=state.ready and not read.lacks,
         why=read.lacks or state.why,
         stuck=state.stuck,
-        revision=revision_of(template, read.digests),
+        revision=revision_of(template, read.digests) if read.digests else of_template,
         replicaset=name,
         replicaset_uid=current["metadata"]["uid"] if current else "",
         endpoints=len(pods if of_any_revision else endpoints.of_replicaset(pods, name)),
         promoted=marks.annotations_of(deployment).get(marks.PROMOTED, ""),
         paused=bool(deployment["spec"].get("paused")),
+        template=of_template,
         configs=read.digest,
         lacks=read.lacks,
     )

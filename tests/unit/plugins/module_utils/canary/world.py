@@ -174,14 +174,14 @@ class Deployment:
 
     def see(self, now: float) -> Workload:
         ready = self.answers(now) and not self.limping and not self.lacks
-        why = "" if ready else self.lacks or f"{self.name} is scaled to 0" if not self.replicas else self.lacks or f"{self.name} is scaled to 0" if not self.replicas else "waiting for rollout to finish"
+        why = "" if ready else self.lacks or ("waiting for rollout to finish" if self.replicas else f"{self.name} is scaled to 0")
         name = next((key for key, (_uid, made_of) in self.history.items() if made_of == self.made_of), "") if now >= self.template_at + 0.5 else ""
         answering = self.endpoints(now)
         return Workload(
             name=self.name, uid=f"uid-{self.name}", resource_version=str(int(now * 10)), replicas=self.replicas, running=self.replicas,
             available=answering, ready=ready, why=why, stuck=not ready and self.replicas > 0 and now > self.changed_at + self.gives_up,
             revision=self.revision, replicaset=name, replicaset_uid=self.history[name][0] if name else "",
-            endpoints=answering, promoted=self.promoted, paused=self.paused, configs=self.configs, lacks=self.lacks)
+            endpoints=answering, promoted=self.promoted, paused=self.paused, template=self.made_of, configs=self.configs, lacks=self.lacks)
 
 
 @dataclass(frozen=True)
@@ -439,8 +439,8 @@ class World:
             self._traffic(TrafficOrder(apex=True))
             self.split = order.split
             return
-        raises = order.split.canary > self.weight and self.target is not None
-        self._harmed(raises and self.target is not None and self.target.started_with != self.target.configs, "users meet pods with other settings than are analysed")
+        old = self.target is not None and self.target.started_with != self.target.configs
+        self._harmed(old and order.split.canary > self.weight, "users meet pods with other settings than are analysed")
         if order.split != self.split or self.foreign_route:
             self.leads_back = False
             self.split, self.foreign_route, self.accepted_from = order.split, False, self.now + self.accepts_after
@@ -455,7 +455,10 @@ class World:
             self.first.add(self.target.revision)
             self.held = True
         elif order.template_back is not None and self.target:
-            self.target.template(template_of(order.template_back["revision"]), self.now)
+            wanted = order.template_back["revision"]
+            # As in kube/removal.py: a ReplicaSet knows a template alone; with configurations, it is made from the primary's.
+            made = wanted if not configs_of(wanted) or not self.primary else self.primary.revision
+            self.target.template(template_of(made), self.now)
         elif order.dispose is not None:
             self._dispose(order.dispose)
         elif order.scale_target is not None and self.target:
