@@ -43,8 +43,9 @@ _A_COPY = re.compile(rf"{_SUFFIX}[0-9a-f]{{{_IN_NAME}}}")
 
 @dataclass(frozen=True)
 class Configs:
-    """What the pods of one template read, as it is now."""
+    """What the pods of one template read, as it is now, and whose canary's they are."""
 
+    canary: str = ""
     digests: Mapping[str, str] = field(default_factory=dict)    # of those that are tracked, by "Kind/name"
     objects: Mapping[str, Object] = field(default_factory=dict, repr=False)     # the same, whole: never for anybody's eyes
     untracked: tuple[str, ...] = ()     # there, and left out on purpose
@@ -59,7 +60,7 @@ class Configs:
     @property
     def names(self) -> dict[str, str]:
         """What the primary refers to in the place of each."""
-        return {entry: copy_name(_split(entry)[1], digest) for entry, digest in self.digests.items()}
+        return {entry: copy_name(self.canary, _split(entry)[1], digest) for entry, digest in self.digests.items()}
 
     @property
     def lacks(self) -> str:
@@ -81,11 +82,12 @@ def references(pods: Object) -> dict[str, bool]:
     return dict(sorted(found.items()))
 
 
-def gathered(wanted: Mapping[str, bool], found: Mapping[str, Object], unreadable: Iterable[str] = ()) -> Configs:
+def gathered(canary: str, wanted: Mapping[str, bool], found: Mapping[str, Object], unreadable: Iterable[str] = ()) -> Configs:
     """What was ``found`` of the references; of those that are optional, what is not there counts for nothing."""
     denied = tuple(unreadable)
     tracked = {entry: found[entry] for entry in wanted if entry in found and is_tracked(entry, found[entry])}
     return Configs(
+        canary,
         digests={entry: digest_of(entry, obj) for entry, obj in tracked.items()},
         objects=tracked,
         untracked=tuple(entry for entry in wanted if entry in found and entry not in tracked),
@@ -107,9 +109,12 @@ def digest_of(entry: str, obj: Object) -> str:
     return _hash({**content, **({"type": obj.get("type") or "Opaque"} if _split(entry)[0] == SECRET else {})})
 
 
-def copy_name(name: str, digest: str) -> str:
-    """By name and content, so that another content is another object and an old one is never rewritten (SAFETY 18)."""
-    return f"{_stem(name)}{digest[:_IN_NAME]}"
+def copy_name(canary: str, name: str, digest: str) -> str:
+    """By name and content, so that another content is another object and an old one is never rewritten (SAFETY 18).
+
+    Several canaries may share what their pods read: each has a copy of its own, and none takes away another's.
+    """
+    return f"{_stem(name)}{_hash([canary, digest])[:_IN_NAME]}"
 
 
 def copy_of(entry: str, obj: Object, digest: str, canary: str, namespace: str, labels: Mapping[str, str]) -> dict[str, Any]:
@@ -117,7 +122,7 @@ def copy_of(entry: str, obj: Object, digest: str, canary: str, namespace: str, l
     kind, name = _split(entry)
     content = {key: copy.deepcopy(obj[key]) for key in ("data", "binaryData", "type") if obj.get(key)}
     metadata = {
-        "name": copy_name(name, digest), "namespace": namespace, "labels": {**labels, marks.CANARY: marks.label_of(canary)},
+        "name": copy_name(canary, name, digest), "namespace": namespace, "labels": {**labels, marks.CANARY: marks.label_of(canary)},
         "annotations": {**marks.TOOLKIT, marks.CANARY: canary, COPY_OF: name},
     }
     return {"apiVersion": "v1", "kind": kind, "metadata": metadata, **content, "immutable": True}
@@ -153,11 +158,10 @@ def copies_in(pods: Object) -> tuple[str, ...]:
     return tuple(entry for entry in references(pods) if is_copy_name(_split(entry)[1]))
 
 
-def changed(digests: Mapping[str, str], primary: Object) -> tuple[str, ...]:
-    """Of these, those of which the primary's pods read another content; what they read itself, and not a copy, is the same by necessity."""
+def changed(tracked: Configs, primary: Object) -> tuple[str, ...]:
+    """Of what is tracked, that of which the primary's pods read another content; what they read itself, and not a copy, is the same by necessity."""
     read = references(primary)
-    wanted = Configs(digests).names
-    return tuple(entry for entry, name in wanted.items() if entry not in read and f"{_split(entry)[0]}/{name}" not in read)
+    return tuple(entry for entry, name in tracked.names.items() if entry not in read and f"{_split(entry)[0]}/{name}" not in read)
 
 
 def flaggers(digests: Mapping[str, str]) -> dict[str, str]:
@@ -165,10 +169,10 @@ def flaggers(digests: Mapping[str, str]) -> dict[str, str]:
     return {f"{kind.lower()}/{name}": digest for (kind, name), digest in ((_split(entry), digest) for entry, digest in sorted(digests.items()))}
 
 
-def copies_of(tracked: Mapping[str, str]) -> tuple[str, ...]:
-    """The copies that a promotion makes of what ``status.trackedConfigs`` says."""
+def copies_of(canary: str, tracked: Mapping[str, str]) -> tuple[str, ...]:
+    """The copies that a promotion makes for a canary of what ``status.trackedConfigs`` says."""
     kinds = {kind.lower(): kind for kind in KINDS}
-    return tuple(f"{kinds[kind]}/{copy_name(name, digest)}" for (kind, name), digest in ((_split(key), digest) for key, digest in tracked.items())
+    return tuple(f"{kinds[kind]}/{copy_name(canary, name, digest)}" for (kind, name), digest in ((_split(key), digest) for key, digest in tracked.items())
                  if kind in kinds)
 
 

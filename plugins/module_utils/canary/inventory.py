@@ -31,7 +31,7 @@ def made_by(canary: Canary, seen: Observation, traffic: TrafficOrder | None = No
     """What carrying out these orders creates; ``tracked`` is what the target's pods read, of which the primary gets copies."""
     service, made = canary.service, []
     if workload and (workload.create_primary is not None or workload.promote is not None):
-        made += configs.copies_of(tracked or {})
+        made += configs.copies_of(canary.name, tracked or {})
     if workload and workload.create_primary is not None:
         made.append(entry(DEPLOYMENT, canary.primary))
     if traffic and traffic.services:

@@ -133,7 +133,7 @@ def difference(target_template: Mapping[str, Any], live_primary_template: Mappin
     """Between the primary and what it would become by a promotion of the target, whose pods ``read`` these."""
     live = copy.deepcopy(dict(live_primary_template))
     pods = live.get("spec") or {}
-    changed = configs.changed(read.digests, pods)
+    changed = configs.changed(read, pods)
     shared = tuple(entry for entry in read.digests if entry in configs.references(pods))
     configs.rename(pods, configs.originals(pods, read.digests))
     return Difference(revision_of(primary_template(target_template, selector)) != revision_of(live), changed, shared)

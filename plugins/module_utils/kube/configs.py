@@ -47,7 +47,7 @@ def read(api: Api, canary: Canary, pods: Object) -> Configs:
             continue
         if live is not None:
             found[entry] = live
-    return configs.gathered(wanted, found, denied)
+    return configs.gathered(canary.name, wanted, found, denied)
 
 
 def of_target(api: Api, canary: Canary, target: Object | None) -> Configs:

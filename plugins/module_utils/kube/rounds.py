@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils import walker
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import absence, record as states, stage as stages, takeover, words
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import LostLock, RecordError, SpecError
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import KubeError, LostLock, RecordError, SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.machine import Asks, ReadBack, asks, every, is_due, read_back
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Observation, Orders, dump
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Holder, Record, Told, flagger_status
@@ -351,7 +351,10 @@ class Round:
         """Copies of ConfigMaps and Secrets that nobody refers to any more go when a walk is over (SAFETY 18); a removal takes away all of them."""
         if self.record.phase not in states.IDLE or outcome not in ENDS:
             return
-        gone = configs.tidied(Writer(self.api, self.canary.name, self.record.epoch), self.canary, self.record.inventory)
+        try:
+            gone = configs.tidied(Writer(self.api, self.canary.name, self.record.epoch), self.canary, self.record.inventory)
+        except KubeError:
+            return                          # how the walk ended is recorded next; the next one that ends tidies again
         if gone:
             self.record = dataclasses.replace(self.record, inventory=tuple(entry for entry in self.record.inventory if entry not in gone))
 

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import configs, record as states
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import stage as stages
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Analysis
@@ -226,7 +226,7 @@ def every_copy_is_in_the_inventory(world: World) -> None:
     """SAFETY 18: recorded no later than the order that makes it."""
     for one in _promoted(world):
         if one.workload.promote.get("configs"):
-            assert [entry for entry in one.record.inventory if entry.startswith(f"ConfigMap/app-primary-{one.workload.promote['configs'][:10]}")]
+            assert set(configs.copies_of(one.canary.name, {"configmap/app": one.workload.promote["configs"]})) <= set(one.record.inventory)
 
 
 def is_removed(world: World) -> None:

@@ -44,7 +44,7 @@ def read(**changes: Any) -> Configs:
     """All of NAMED, each with a content of its own; of ``ConfigMap_env`` and the like another one."""
     found = {entry: {"metadata": {}, "data": {"a": entry}} for entry in NAMED}
     found.update({entry.replace("_", "/", 1): obj for entry, obj in changes.items()})
-    return configs.gathered(NAMED, found)
+    return configs.gathered("podinfo", NAMED, found)
 
 
 def test_every_place_of_a_pods_spec_is_looked_at_and_needed_where_one_reference_needs_it() -> None:
@@ -91,15 +91,15 @@ def test_a_target_without_any_has_the_revision_that_it_had_before_they_were_trac
 
 def test_an_optional_one_belongs_to_the_revision_as_soon_as_it_is_there() -> None:
     there = read()
-    without = configs.gathered(NAMED, {entry: obj for entry, obj in there.objects.items() if entry != "Secret/tls"})
+    without = configs.gathered("podinfo", NAMED, {entry: obj for entry, obj in there.objects.items() if entry != "Secret/tls"})
     assert without.lacks == "" and without.digest != there.digest
 
 
 def test_what_is_missing_and_what_may_not_be_read_is_said() -> None:
-    found = configs.gathered(NAMED, {}, ["Secret/key"])
+    found = configs.gathered("podinfo", NAMED, {}, ["Secret/key"])
     assert found.lacks == ("ConfigMap env, ConfigMap files, ConfigMap one, ConfigMap part, Secret init and 1 more do not exist; "
                            "no permission to get Secret key")
-    assert configs.gathered({"Secret/a": True}, {}).lacks == "Secret a does not exist"
+    assert configs.gathered("podinfo", {"Secret/a": True}, {}).lacks == "Secret a does not exist"
 
 
 # The primary
@@ -123,9 +123,15 @@ def test_safety_18_one_content_is_one_name_and_another_is_another() -> None:
 
 def test_the_longest_name_has_a_copy_of_a_name_that_fits() -> None:
     name = "a" * 253
-    assert len(configs.copy_name(name, "0123456789abcdef")) == 253
-    pods = {"volumes": [{"configMap": {"name": configs.copy_name(name, "0123456789abcdef")}}]}
-    assert configs.originals(pods, [f"ConfigMap/{name}"]) == {f"ConfigMap/{configs.copy_name(name, '0123456789abcdef')}": name}
+    copied = configs.copy_name("podinfo", name, "0123456789abcdef")
+    assert len(copied) == 253
+    assert configs.originals({"volumes": [{"configMap": {"name": copied}}]}, [f"ConfigMap/{name}"]) == {f"ConfigMap/{copied}": name}
+
+
+def test_safety_18_two_canaries_that_share_a_configuration_have_a_copy_each() -> None:
+    shared = {"ConfigMap/shared": MEANT}
+    ours, theirs = (configs.gathered(canary, {"ConfigMap/shared": True}, shared) for canary in ("podinfo", "frontend"))
+    assert ours.digests == theirs.digests and ours.names != theirs.names
 
 
 def test_safety_18_a_copy_is_the_same_content_that_nobody_can_change_and_that_nobody_adopts() -> None:
@@ -187,7 +193,7 @@ def test_safety_18_the_record_says_what_is_tracked_in_flaggers_words_and_which_c
     tracked = configs.flaggers(read().digests)
     assert set(tracked) == {entry.replace("ConfigMap", "configmap").replace("Secret", "secret") for entry in NAMED}
     assert all(len(digest) == 16 for digest in tracked.values())
-    assert set(configs.copies_of(tracked)) == {f"{entry.partition('/')[0]}/{name}" for entry, name in read().names.items()}
+    assert set(configs.copies_of("podinfo", tracked)) == {f"{entry.partition('/')[0]}/{name}" for entry, name in read().names.items()}
 
 
 def test_safety_18_nothing_that_they_say_can_be_seen() -> None:

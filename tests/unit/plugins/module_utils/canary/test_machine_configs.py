@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states, stage as stages
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import configs, record as states, stage as stages
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import FAIL, WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import CONFIRM_PROMOTION, Options
 from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.canary import rules
@@ -51,7 +51,7 @@ def test_safety_18_a_changed_configuration_is_analysed_like_a_new_image_and_prom
     assert run.outcome == "promoted" and raises(world) == [10, 20, 30, 40, 50]
     assert promotions(world) == [AY] and world.primary and world.primary.revision == AY
     assert [line for line in world.lines if "new revision (ConfigMap app changed)" in line]
-    assert {f"ConfigMap/app-primary-{letter * 10}" for letter in "xy"} <= set(world.record.inventory)
+    assert {*configs.copies_of("podinfo", {"configmap/app": X}), *configs.copies_of("podinfo", {"configmap/app": Y})} <= set(world.record.inventory)
     rules.hold(world)
     rules.at_rest(world)
 

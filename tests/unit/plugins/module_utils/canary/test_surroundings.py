@@ -108,7 +108,7 @@ PODS = {
 def read(**objects: Any) -> Configs:
     """What there is of PODS, by its name."""
     kinds = {"env": "ConfigMap", "key": "Secret", "files": "ConfigMap"}
-    return configs.gathered(configs.references(PODS), {f"{kinds[name]}/{name}": {"metadata": {}, **obj} for name, obj in objects.items()})
+    return configs.gathered("podinfo", configs.references(PODS), {f"{kinds[name]}/{name}": {"metadata": {}, **obj} for name, obj in objects.items()})
 
 
 def test_configurations_that_are_tracked_are_nothing_to_warn_of() -> None:
@@ -132,7 +132,7 @@ def test_weak_spot_34_what_is_left_out_of_tracking_is_told_since_the_primary_sha
 
 def test_more_than_can_be_tracked_is_refused_with_both_numbers() -> None:
     many = {f"ConfigMap/c{number}": True for number in range(configs.MOST + 1)}
-    (refused,) = refusals(configs=configs.gathered(many, {entry: {"metadata": {}} for entry in many}))
+    (refused,) = refusals(configs=configs.gathered("podinfo", many, {entry: {"metadata": {}} for entry in many}))
     assert refused.startswith(f"Deployment test/podinfo: refers to {configs.MOST + 1} ConfigMaps and Secrets, and no more than {configs.MOST} can be tracked")
 
 

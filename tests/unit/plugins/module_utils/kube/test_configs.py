@@ -262,7 +262,7 @@ def test_ansible_10_a_tick_of_a_removal_is_small_too(server: Any, kept: Objects)
     names = crowd(kept, 40)
     read = kept_configs.read(server.api(), CANARY, reading(template("podinfo:B"), *names)["spec"])
     kept_configs.ensure_copies(Writer(server.api(), "podinfo", 3), CANARY, read, kept.get(TARGET) or {})
-    made = configs.copies_of(configs.flaggers(read.digests))
+    made = configs.copies_of("podinfo", configs.flaggers(read.digests))
     seen = seen_with(server, removing=Removal("by a person", 1.0), inventory=made)
     assert seen.remains and 0 < len(seen.remains.objects) < len(made)
     assert len(json.dumps({"seen": dump(seen), "open": dump(WorkloadOrder(dispose=seen.remains.objects))})) < 8000
@@ -272,7 +272,7 @@ def test_ansible_10_a_tick_of_a_removal_is_small_too(server: Any, kept: Objects)
 
 def test_safety_29_what_the_primary_reads_goes_after_it(server: Any, kept: Objects) -> None:
     apply_workload(server.api(), CANARY, order(server), 3)
-    made = configs.copies_of(configs.flaggers(found(server).digests))
+    made = configs.copies_of("podinfo", configs.flaggers(found(server).digests))
     remains = seen_with(server, removing=Removal("by a person", 1.0), inventory=(*made, "Deployment/podinfo-primary")).remains
     assert remains and remains.objects[-3:] == ("Deployment/podinfo-primary", *made)
     # A record that was lost knew none of them: the primary still does.
