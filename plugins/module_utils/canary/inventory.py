@@ -29,7 +29,8 @@ def entry(kind: str, name: str) -> str:
 def made_by(canary: Canary, seen: Observation, traffic: TrafficOrder | None = None, workload: WorkloadOrder | None = None,
             tracked: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """What carrying out these orders creates; ``tracked`` is what the target's pods read, of which the primary gets copies."""
-    service, made = canary.service, []
+    service = canary.service
+    made: list[str] = []
     if workload and (workload.create_primary is not None or workload.promote is not None):
         made += configs.copies_of(canary.name, tracked or {})
     if workload and workload.create_primary is not None:
@@ -66,7 +67,8 @@ def is_config(item: str) -> bool:
 
 def at_once(entries: Iterable[str]) -> tuple[str, ...]:
     """As many of the first of them as may travel at a time; the others come when these are gone."""
-    found, length = [], 0
+    found: list[str] = []
+    length = 0
     for item in entries:
         length += len(item)
         if found and length > AT_ONCE:

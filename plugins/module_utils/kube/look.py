@@ -91,7 +91,7 @@ def _means_the_same(differs: Difference, record: Record | None, target: Object |
     if not differs.shared:
         return True
     known = record.last_promoted if record and record.last_promoted else marks.annotations_of(primary or {}).get(marks.PROMOTED, "")
-    return bool(target) and known == revision_of(target["spec"]["template"])
+    return target is not None and known == revision_of(target["spec"]["template"])
 
 
 def _remains(api: Api, canary: Canary, record: Record, target: Object | None, selector: Selector | None, slices: Sequence[Object]) -> Remains:
