@@ -24,6 +24,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing 
 Object = Mapping[str, Any]
 
 FORBIDDEN = 403
+_NOT_PERMITTED = "cannot create resource"       # what RBAC says; webhooks that refuse answer 403 as well, in words of their own
 _REFS: Mapping[str, Callable[[str, str], Ref]] = {configs.CONFIG_MAP: refs.config_map, configs.SECRET: refs.secret}
 
 
@@ -110,7 +111,7 @@ def _created(writer: Writer, place: Ref, wanted: dict[str, Any]) -> bool:
         refused = error
     if refused.status == 409 and refused.reason == "AlreadyExists":
         return False
-    if refused.ambiguous or refused.status == FORBIDDEN or place.kind != configs.SECRET:
+    if refused.ambiguous or place.kind != configs.SECRET or _NOT_PERMITTED in str(refused):
         raise refused
     raise KubeError(f"create {place}: the API server refuses it ({refused.status}); what it says is not shown, since it may repeat what the Secret holds",
                     refused.status, refused.reason)
