@@ -123,6 +123,14 @@ promoted_revision:
   type: str
   returned: when it exists
   sample: 0b7a22...
+tracked_configs:
+  description:
+    - The ConfigMaps and Secrets that belong to the target's revision, as they were when it was last looked at, C(configmap/name) or C(secret/name) each.
+    - What they say is shown nowhere. RV(status) has a short digest of each, as with Flagger.
+  type: list
+  elements: str
+  returned: when it exists
+  sample: [configmap/podinfo, secret/podinfo]
 run:
   description: The id of the analysis, which an approval names.
   type: str
@@ -192,7 +200,7 @@ def execute(call: Call) -> dict[str, Any]:
         "iteration": min(record.iterations, record.iterations_wanted), "iterations": record.iterations_wanted,
         "failed_checks": record.failed_checks, "outcome": record.outcome, "outcome_why": record.outcome_why,
         "outcome_revision": record.outcome_revision, "revision": record.pinned.revision if record.pinned else record.last_applied,
-        "promoted_revision": record.last_promoted, "run": record.run,
+        "promoted_revision": record.last_promoted, "tracked_configs": sorted(record.tracked), "run": record.run,
         "waits_for": {"why": record.due_why, "until": rfc3339(record.due)},
         "orders": {order: text for order, text in vars(stored.orders).items() if text},
         "held_by": store.held_by(record) if record.holder else "", "orphaned_since": orphaned,

@@ -190,7 +190,9 @@ holder:
   sample: {"run": "0d5f5f0b6a884c2f8a1f5b1d1c6f3b0e", "host": "ci-7", "boot": "", "pid_namespace": "", "pid": 4711, "started": 1,
            "since": 0, "renewed": 0, "until": 0}
 asked:
-  description: The revision of the target's present pod template, which a walk that begins now is for; empty when there is no target.
+  description:
+    - The revision of the target's present pod template and of what its pods read (RV(tracked)), which a walk that begins now is for.
+    - Empty when there is no target.
   type: str
   returned: success
   sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
@@ -226,6 +228,16 @@ initialise:
   type: bool
   returned: success
   sample: false
+tracked:
+  description:
+    - The ConfigMaps and Secrets of the target's pods that belong to its revision, C(Kind/name) each. A change in one of them is a new revision, and the
+      primary reads copies of them.
+    - Not those with Flagger's annotation C(flagger.app/config-tracking=disabled), nor Secrets of other types than opaque ones and credentials of
+      basic-auth, ssh-auth and tls.
+  type: list
+  elements: str
+  returned: success, without O(credentials)
+  sample: [ConfigMap/podinfo, Secret/podinfo]
 anew:
   description: Whether the canary was removed before and this walk begins it again, for M(progressive.delivery.canary_observe).
   type: bool
@@ -264,6 +276,7 @@ from typing import Any
 from ansible_collections.progressive.delivery.plugins.module_utils import manifests, third_party, walker
 from ansible_collections.progressive.delivery.plugins.module_utils.alerts import destination
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import document as documents, given as inputs, permissions, releasing, words
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.configs import NONE, Configs
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.findings import Findings
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.flagger import FINALIZER
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError, RecordError, SpecError
@@ -273,7 +286,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.outlin
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import is_initialised
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import EVENT, GATES
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import documents as in_cluster, preflight, record as store
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import configs, documents as in_cluster, look, preflight, record as store
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import releasing as releases, secrets, surroundings
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.preflight import Found, Glance
 from ansible_collections.progressive.delivery.plugins.module_utils.metrics import ready
@@ -318,6 +331,8 @@ class Target:
     release: Mapping[str, Any] = field(default_factory=dict)
     differs: bool = False               # from what is there
     before: dict[str, Any] | None = None    # what is there, where it has to be walked before the release
+    revision: str = ""                  # of ``obj``; empty as well where its ConfigMaps and Secrets may not be read, which is said with all else
+    configs: Configs = NONE             # what its pods read
 
     @property
     def walked_first(self) -> dict[str, Any] | None:
@@ -401,15 +416,17 @@ def _checked_for_removal(call: Call, given: Given, stored: store.Stored, found: 
         if stored.record is None:
             raise CanaryError(NOBODY_WALKED_IT.format(canary=call.subject, finalizer=FINALIZER, name=given.name, namespace=given.namespace))
         stored = dataclasses.replace(stored, orders=in_cluster.orders(stored.orders, found.canary_object))
+    target = _as_it_is(call, found)
     seen = preflight.glance_at_removal(call.api, found.canary, stored)
     if not seen.verdict:
         copies = preflight.copied_budgets(call.api, found.canary)
-        deletes = permissions.removal(permissions.objects_of(found.canary), copies)
-        needed = {**found.needed, given.namespace: found.needed[given.namespace] + permissions.budgets(copies, copies) + deletes}
+        deletes = permissions.removal(permissions.objects_of(found.canary), copies) + permissions.old_copies(preflight.copied_configs(stored))
+        reads = configs.needed(found.canary, target.obj)
+        needed = {**found.needed, given.namespace: found.needed[given.namespace] + permissions.budgets(copies, copies) + deletes + reads}
         lacks = surroundings.missing(call.api, needed)
         if lacks:
             raise KubeError(surroundings.permission_error(lacks), FORBIDDEN)
-    return _result(call, found, stored, Target(preflight.target_of(call.api, found.canary)), seen)
+    return _result(call, found, stored, target, seen)
 
 
 def _to_abort(call: Call, given: Given, stored: store.Stored, problem: str) -> dict[str, Any]:
@@ -421,12 +438,27 @@ def _to_abort(call: Call, given: Given, stored: store.Stored, problem: str) -> d
     else:
         if call.check_mode:
             call.say(f"{problem}: all traffic would go back to the primary")
-        return _result(call, found, stored, Target(preflight.target_of(call.api, found.canary)), Glance(), plans=False)
+        return _result(call, found, stored, _as_it_is(call, found), Glance(), plans=False)
     raise RecordError(refusal)
 
 
 def _target(call: Call, found: Found, stored: store.Stored) -> Target:
     """The target that the run is about: as it is, or as it would be with what is to be released."""
+    return _with_revision(call, found, _released_target(call, found, stored))
+
+
+def _as_it_is(call: Call, found: Found) -> Target:
+    return _with_revision(call, found, Target(preflight.target_of(call.api, found.canary)))
+
+
+def _with_revision(call: Call, found: Found, target: Target) -> Target:
+    if target.obj is None:
+        return target
+    read = configs.of_target(call.api, found.canary, target.obj)
+    return dataclasses.replace(target, configs=read, revision="" if read.unreadable else revision_of(target.obj["spec"]["template"], read.digests))
+
+
+def _released_target(call: Call, found: Found, stored: store.Stored) -> Target:
     live = preflight.target_of(call.api, found.canary)
     try:
         release = releasing.read(call.params["release"], RELEASE) if call.params["release"] else None
@@ -448,7 +480,7 @@ def _glance(call: Call, found: Found, stored: store.Stored, target: Target, anew
         return Glance("lost_lock", f"{target.held}: nothing was released")
     if anew:
         return Glance()
-    return preflight.glance(call.api, found.canary, stored, target.obj, call.params["mode"])
+    return preflight.glance(call.api, found.canary, stored, target.revision, call.params["mode"])
 
 
 def _look_around(call: Call, given: Given, found: Found, stored: store.Stored, released: Target) -> None:
@@ -463,8 +495,9 @@ def _look_around(call: Call, given: Given, found: Found, stored: store.Stored, r
     if begins and canary.analysis.alerts:
         third_party.require("requests")
     if begins and call.params["deep"]:
-        surroundings.inspect(call.api, canary, target, found.needed, findings, recorded=stored.exists, initialised=is_initialised(stored.record),
-                             gitops_ignored=call.params["gitops_ignored"], flagger_is_gone=call.params["flagger_is_gone"])
+        surroundings.inspect(call.api, canary, target, found.needed, findings, read=released.configs, recorded=stored.exists,
+                             initialised=is_initialised(stored.record), gitops_ignored=call.params["gitops_ignored"],
+                             flagger_is_gone=call.params["flagger_is_gone"])
         held = {place: secrets.credentials(call.api, *place) for place in ready.secrets_of(canary)}
         problems, warnings = ready.objections(canary, found.frozen["canary"], held)
         findings.problems.extend([*problems, *destination.objections(canary.analysis.alerts, functools.partial(secrets.of_alerts, call.api))])
@@ -504,13 +537,14 @@ def _result(call: Call, found: Found, stored: store.Stored, target: Target, seen
         "document": found.frozen,
         "withheld": sorted(found.credentials),
         "holder": dump(walker.me(run=uuid.uuid4().hex, pid=os.getppid() if call.in_process else 0)),
-        "asked": _revision(target.walked_first),
+        "asked": look.revision(call.api, found.canary, target.before) if target.before else target.revision,
         "glance": seen.verdict,
         "why": seen.why,
         "anew": anew,
         "phase": stored.record.phase if stored.record else "",
         "release": target.release,
         "initialise": target.before is not None,
+        "tracked": sorted(target.configs.digests),
         "hooks": [hook.index for hook in found.canary.analysis.hooks if hook.type != EVENT],
         "gates": [hook.index for hook in found.canary.analysis.hooks if hook.type in GATES],
     }
@@ -521,16 +555,12 @@ def _result(call: Call, found: Found, stored: store.Stored, target: Target, seen
     return result
 
 
-def _revision(target: Mapping[str, Any] | None) -> str:
-    return revision_of(target["spec"]["template"]) if target else ""
-
-
 def _planned(call: Call, found: Found, stored: store.Stored, seen: Glance, target: Target) -> dict[str, Any]:
     """What a walk would do, said to people and returned."""
     absent = call.params["state"] == "absent"
     deleted = in_cluster.is_deleted(found.canary_object)
     removal = ("" if absent else in_cluster.DELETED, call.params["keep"]) if absent or deleted else None
-    then = _revision(target.obj) if target.before else ""
+    then = target.revision if target.before else ""
     steps = () if seen.verdict else preflight.plan(call.api, found, stored, target.walked_first if target.differs else None, removal, then)
     lines = [plan_line(step) for step in steps] or [f"{seen.verdict.replace('_', ' ')}: {seen.why}"]
     hooks = hooks_lines(found.canary) if steps and not removal else ()

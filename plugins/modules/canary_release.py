@@ -130,7 +130,8 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.frozen import thaw
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.releasing import Release
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import short
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import record as store, refs, releasing as releases
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import look, record as store, refs, releasing as releases
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.record import Stored
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.workloads import Work
@@ -154,7 +155,7 @@ def execute(call: Call) -> dict[str, Any]:
 def _in_role(call: Call) -> dict[str, Any]:
     canary = thaw(call.params["document"])
     call.subject = f"{canary.namespace}/{canary.name}"
-    return _released(call, refs.deployment(canary.namespace, canary.target), canary.name, "canary_release")
+    return _released(call, refs.deployment(canary.namespace, canary.target), canary.name, "canary_release", canary)
 
 
 def _alone(call: Call) -> dict[str, Any]:
@@ -162,7 +163,7 @@ def _alone(call: Call) -> dict[str, Any]:
     return _released(call, refs.deployment(call.params["namespace"], call.params["target"]), "", "")
 
 
-def _released(call: Call, place: Ref, name: str, option: str) -> dict[str, Any]:
+def _released(call: Call, place: Ref, name: str, option: str, canary: Canary | None = None) -> dict[str, Any]:
     release = releasing.read({key: call.params[key] for key in ("images", "patch")}, option)
     live = call.api.get(place)
     if live is None:
@@ -172,7 +173,7 @@ def _released(call: Call, place: Ref, name: str, option: str) -> dict[str, Any]:
     stored = store.read(call.api, place.namespace, owner) if owner else Stored(place.namespace, owner)
     work = _put(call, place, live, release, stored, option)
     result = work.result()
-    after = result["after"]["revision"]
+    after = look.revision(call.api, canary, work.after) if canary else result["after"]["revision"]
     told = releases.restarts(stored, after) if result["changed"] else ""
     if result["changed"]:
         _say(call, work, after, told)

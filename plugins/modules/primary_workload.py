@@ -16,6 +16,7 @@ description:
   - The copy selects its pods by one label, whose value is the target's with C(-primary) after it. Anti-affinity and topology spread of the pods among
     themselves follow it. Labels and annotations by which other tools would adopt or prune the copy are left out.
   - The primary's replicas are never changed after it was made.
+  - In the role the primary reads copies of the target's ConfigMaps and Secrets. Alone, this module copies none, and the primary reads those of the target.
   - Alone it works on a O(target). In the role it carries out the O(order) of a decision on a frozen O(document).
   - Every change rests on the resourceVersion that was read for it.
 options:
@@ -228,7 +229,7 @@ def _work(call: Call, canary: Canary) -> Work:
 
 def _canary(params: dict[str, Any]) -> Canary:
     """As much of a document as a workload needs."""
-    options = Options(selector_labels=tuple(params["selector_labels"]), label_prefixes=tuple(params["label_prefixes"]))
+    options = Options(selector_labels=tuple(params["selector_labels"]), label_prefixes=tuple(params["label_prefixes"]), config_tracking=False)
     return Canary(name="", namespace=params["namespace"], provider="", target=params["target"], target_kind="Deployment",
                   service=Service(name=params["target"], port=0), analysis=Analysis(interval=0, threshold=1), options=options)
 

@@ -9,7 +9,14 @@ from __future__ import annotations
 from types import ModuleType
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import ab_testing, blue_green, record as states
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.going_down import confirm_promotion, go_down, hold_capacity, promote, resume_target
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.going_down import (
+    confirm_promotion,
+    go_down,
+    hold_capacity,
+    promote,
+    renew_pods,
+    resume_target,
+)
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import FAIL, PASS, UNKNOWN, Outcome, WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import EVIDENCE_KEPT, Pinned, order_key
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import (
@@ -19,7 +26,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec i
     ROLLOUT,
     Canary,
 )
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.stage import evidence_due, primary_shrank
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.stage import evidence_due, has_old_pods, primary_shrank
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.steps import at_top, next_weight
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn import ACT, CLOCK, PERSON, Decision, Turn
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.verdict.threshold import policy_of
@@ -49,6 +56,8 @@ def restarted(turn: Turn) -> Decision:
     resumed = resume_target(turn)
     if resumed:
         return resumed
+    if has_old_pods(turn.record, turn.seen):
+        return renew_pods(turn)
     # Whoever let the last revision in did not let this one in (SAFETY 4); a webhook is not asked again, as in Flagger.
     by_hand = CONFIRM_ROLLOUT in turn.canary.options.manual_gates
     turn.begin_analysis(states.WAITING if by_hand else states.PROGRESSING, f"{turn.seen.target.revision[:8]}-{int(turn.now)}")
@@ -101,7 +110,8 @@ def settling(turn: Turn) -> Decision:
     """Ready pods get a moment before the first traffic (SAFETY 10); the ReplicaSet is pinned now that it exists."""
     target = turn.seen.target
     if not turn.record.ready_since:
-        turn.set(ready_since=turn.seen.after(0), unready_since=0.0, pinned=Pinned(target.revision, target.replicaset, target.replicaset_uid))
+        turn.set(ready_since=turn.seen.after(0), unready_since=0.0,
+                 pinned=Pinned(target.revision, target.replicaset, target.replicaset_uid, target.configs))
     settled = turn.record.ready_since + turn.canary.options.settle
     # In an iteration, whatever was to be waited for is still waited for.
     due = max(settled, turn.record.due) if turn.record.gathers else settled
@@ -248,7 +258,7 @@ def promote_now(turn: Turn) -> Decision:
         turn.obeyed.append(order_key("promote"))
     if not turn.record.pinned.replicaset:
         target = turn.seen.target
-        turn.set(pinned=Pinned(target.revision, target.replicaset, target.replicaset_uid))
+        turn.set(pinned=Pinned(target.revision, target.replicaset, target.replicaset_uid, target.configs))
     return promote(turn, "analysis is skipped" if turn.canary.skip_analysis else "promoted by a person's order")
 
 

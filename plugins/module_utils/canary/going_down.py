@@ -44,6 +44,16 @@ def resume_target(turn: Turn) -> Decision | None:
     return turn.act(f"resume {turn.canary.target}: it has no traffic any more", lowers=True, workload=WorkloadOrder(pause_target=False))
 
 
+def renew_pods(turn: Turn) -> Decision:
+    """Pods that were started with another content go, drained, before the present one is analysed: then it is what new pods read (SAFETY 17)."""
+    target = turn.seen.target
+    if turn.now < turn.record.drain_until:
+        return turn.wait(CLOCK, f"{turn.canary.target} drains: its pods were started with other ConfigMaps or Secrets", due=turn.record.drain_until)
+    if target.replicas > 0:
+        return turn.scale(0, f"scale {turn.canary.target} to 0: its pods were started with other ConfigMaps or Secrets")
+    return turn.wait(KUBERNETES, f"pods of {turn.canary.target} that were started with other ConfigMaps or Secrets have to go")
+
+
 def _ended(turn: Turn, ending: Ending) -> Decision:
     pinned = turn.record.pinned.revision if turn.record.pinned else ""
     if ending.outcome == "superseded":
@@ -75,7 +85,8 @@ def promote(turn: Turn, why: str) -> Decision:
         turn.enter(states.PROMOTING)
         turn.set(previous={"replicaset": primary.replicaset, "revision": primary.promoted}, due=0.0, due_why="", hold_since=0.0)
         turn.tell(f"Copying {turn.target_label} template spec to {turn.canary.primary}.{turn.canary.namespace}")
-    order = {"replicaset": pinned.replicaset, "uid": pinned.replicaset_uid, "revision": pinned.revision}
+    order = {"replicaset": pinned.replicaset, "uid": pinned.replicaset_uid, "revision": pinned.revision,
+             **({"configs": pinned.configs} if pinned.configs else {})}
     return turn.act(f"{why}: promote {pinned.replicaset}", lowers=False, workload=WorkloadOrder(promote=order))
 
 

@@ -9,12 +9,14 @@ An order for something new enters here what it makes. Being in the inventory is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import configs
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Observation, TrafficOrder, WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 
-MOST = 100                              # entries that are kept; the newest ones
+MOST = 700                              # entries that are kept; the newest ones: a primary keeps eleven ReplicaSets, each with copies of its own
+AT_ONCE = 2500                          # characters of names that travel between two tasks (ANSIBLE 10)
 DEPLOYMENT = "Deployment"
 SERVICE = "Service"
 ROUTE = "Route"                         # of whatever kind the provider's is: it stays, leading to the apex
@@ -24,9 +26,13 @@ def entry(kind: str, name: str) -> str:
     return f"{kind}/{name}"
 
 
-def made_by(canary: Canary, seen: Observation, traffic: TrafficOrder | None = None, workload: WorkloadOrder | None = None) -> tuple[str, ...]:
-    """What carrying out these orders creates."""
-    service, made = canary.service, []
+def made_by(canary: Canary, seen: Observation, traffic: TrafficOrder | None = None, workload: WorkloadOrder | None = None,
+            tracked: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """What carrying out these orders creates; ``tracked`` is what the target's pods read, of which the primary gets copies."""
+    service = canary.service
+    made: list[str] = []
+    if workload and (workload.create_primary is not None or workload.promote is not None):
+        made += configs.copies_of(canary.name, tracked or {})
     if workload and workload.create_primary is not None:
         made.append(entry(DEPLOYMENT, canary.primary))
     if traffic and traffic.services:
@@ -45,12 +51,30 @@ def joined(inventory: Iterable[str], made: Iterable[str]) -> tuple[str, ...]:
 
 
 def to_dispose(canary: Canary, inventory: Iterable[str]) -> tuple[str, ...]:
-    """What removal takes away, in this order: who routes, then what was made besides, then who served.
+    """What removal takes away, in this order: who routes, then what was made besides, then who served, and at last what that read.
 
     The apex and the route stay, since users call them. What every canary has is asked for even where a record was lost.
     """
     first, last, stay = _of_the_document(canary)
-    return (*first, *(item for item in inventory if item not in {*first, *last, *stay}), *last)
+    others = [item for item in inventory if item not in {*first, *last, *stay}]
+    return (*first, *(item for item in others if not is_config(item)), *last, *filter(is_config, others))
+
+
+def is_config(item: str) -> bool:
+    """Whether an entry is a copy of a ConfigMap or Secret."""
+    return item.partition("/")[0] in configs.KINDS
+
+
+def at_once(entries: Iterable[str]) -> tuple[str, ...]:
+    """As many of the first of them as may travel at a time; the others come when these are gone."""
+    found: list[str] = []
+    length = 0
+    for item in entries:
+        length += len(item)
+        if found and length > AT_ONCE:
+            break
+        found.append(item)
+    return tuple(found)
 
 
 def left_behind(canary: Canary, inventory: Iterable[str]) -> tuple[str, ...]:

@@ -79,6 +79,7 @@ _HANDLERS: dict[str, Callable[[Turn], Decision]] = {
     stages.SETTLE_TARGET: starting.settle_target,
     stages.UNCHANGED: starting.unchanged,
     stages.NEW_REVISION: starting.new_revision,
+    stages.OLD_PODS: going_down.renew_pods,
     stages.REVERTED: analysing.reverted,
     stages.RESTARTED: analysing.restarted,
     stages.CANARY_GONE: analysing.canary_gone,
@@ -131,7 +132,7 @@ def asks(canary: Canary, record: Record, seen: Observation) -> Asks:
     if seen.now < record.due and not opened:
         return Asks()
     if where == stages.NEW_REVISION:
-        ready = seen.primary is not None and seen.primary.ready and seen.primary.endpoints > 0
+        ready = seen.primary is not None and seen.primary.ready and seen.primary.endpoints > 0 and not (seen.target and seen.target.lacks)
         return Asks(before=(_indexes(canary, CONFIRM_ROLLOUT) if ready else ()) + (_indexes(canary, ROLLBACK) if record.phase == states.WAITING else ()))
     if where == stages.START:
         return Asks(_indexes(canary, ROLLBACK) + (() if record.pre_rollout_done else _indexes(canary, PRE_ROLLOUT)),
@@ -220,7 +221,8 @@ def _workload_done(order: WorkloadOrder | None, seen: Observation) -> bool:
     if order.scale_target is not None:
         return seen.target is None or seen.target.replicas == order.scale_target
     if order.template_back is not None:
-        return seen.target is None or seen.same_as_primary or seen.target.revision == order.template_back["revision"]
+        known = (seen.target.revision, seen.target.template) if seen.target else ()
+        return seen.target is None or seen.same_as_primary or seen.same_template or order.template_back["revision"] in known
     if order.dispose is not None:
         return seen.remains is not None and not seen.remains.objects and not seen.remains.held
     if order.scale_primary is not None:

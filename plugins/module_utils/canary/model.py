@@ -50,12 +50,15 @@ class Workload:
     ready: bool                         # rolled out (observedGeneration current, enough available), and at least one replica
     why: str                            # why it is not ready, in words; "" when it is
     stuck: bool                         # past the Deployment's own progress deadline
-    revision: str                       # revision.py's hash of spec.template
+    revision: str                       # revision.py's hash of spec.template, and of the target's ConfigMaps and Secrets
     replicaset: str = ""                # the ReplicaSet of exactly this template, "" when there is none yet
     replicaset_uid: str = ""
     endpoints: int = 0                  # ready addresses in the EndpointSlices of the Service that routes to it
     promoted: str = ""                  # primary only: annotation progressive.delivery/promoted, the revision it runs by our hand
     paused: bool = False                # spec.paused: an edit of its template does not reach its pods
+    template: str = ""                  # the hash of spec.template alone
+    configs: str = ""                   # target only: one digest of all ConfigMaps and Secrets that belong to the revision
+    lacks: str = ""                     # target only: which of them are not there, or may not be read, in words
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,8 @@ class Observation:
     rejected: bool = False              # the status of the Canary object says that the target's present template failed
     replicasets: tuple[str, ...] = ()   # names of the target's ReplicaSets, to know whether the pinned one still exists
     missing: tuple[str, ...] = ()       # of services: those that do not exist at all
+    same_template: bool = False         # the same as same_as_primary, ConfigMaps and Secrets apart
+    changed_configs: str = ""           # those whose content the primary's pods do not read, in words
     remains: Remains | None = None      # only while the canary is removed
 
     def after(self, seconds: float) -> float:
@@ -180,7 +185,7 @@ class WorkloadOrder:
     scale_target: int | None = None     # replicas
     scale_primary: int | None = None    # replicas
     pause_target: bool | None = None    # whether an edit of the target waits until the canary has no weight
-    promote: Mapping[str, str] | None = None   # {replicaset, uid, revision}: copy exactly this template to the primary
+    promote: Mapping[str, str] | None = None   # {replicaset, uid, revision, configs}: copy exactly this template to the primary, with what its pods read
     restore: Mapping[str, str] | None = None   # {replicaset, revision}: put the primary back to this template
     template_back: Mapping[str, str] | None = None  # {revision}: the target gets the promoted template
     dispose: tuple[str, ...] | None = None     # "Kind/name" of what we made and is to go, in this order; then the target is let go

@@ -55,11 +55,13 @@ class Objects:
 
 
 RECORD = "configmaps"
+SECRETS = "secrets"
 SERVICES = "services"
 DEPLOYMENTS = "deployments"
 BUDGETS = "poddisruptionbudgets"
 
 _POLICY = "policy"
+_CONFIGS = {"ConfigMap": RECORD, "Secret": SECRETS}
 
 # The routing object of a provider: group, resource, and what a walk does to the one of the canary. Of Traefik nobody waits for an answer.
 _ROUTES: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
@@ -135,6 +137,24 @@ def budgets(copies: Iterable[str], there: Iterable[str] = ()) -> tuple[Rule, ...
     return (Rule(_POLICY, BUDGETS, CHANGE, names), *made) if names else ()
 
 
+def tracked(entries: Iterable[str]) -> tuple[Rule, ...]:
+    """For a target whose pods read these, "ConfigMap/name" and "Secret/name": they are read, and the primary gets copies.
+
+    Copies are named by their content, which nobody knows before: no rule can name them.
+    """
+    found: dict[str, list[str]] = {}
+    for entry in entries:
+        kind, unused, name = entry.partition("/")
+        found.setdefault(_CONFIGS[kind], []).append(name)
+    return tuple(rule for resource, names in found.items() for rule in (Rule("", resource, ("get",), tuple(names)), Rule("", resource, CREATE)))
+
+
+def old_copies(entries: Iterable[str]) -> tuple[Rule, ...]:
+    """For whoever takes copies away, by name unknown: those of a removal, and those that nobody refers to any more."""
+    kinds = {entry.partition("/")[0] for entry in entries}
+    return tuple(Rule("", resource, ("get", "delete")) for kind, resource in _CONFIGS.items() if kind in kinds)
+
+
 def removal(objects: Objects, copies: Iterable[str] = ()) -> tuple[Rule, ...]:
     """What a removal does besides a walk. The apex and the target stay; ``copies`` are those of PodDisruptionBudgets."""
     names = tuple(copies)
@@ -162,7 +182,7 @@ def templates(names: Iterable[str]) -> tuple[Rule, ...]:
 
 def secrets(names: Iterable[str]) -> tuple[Rule, ...]:
     """In the namespace of MetricTemplates and AlertProviders that have a secretRef."""
-    return (Rule("", "secrets", ("get",), tuple(names)),)
+    return (Rule("", SECRETS, ("get",), tuple(names)),)
 
 
 def alert_providers(names: Iterable[str]) -> tuple[Rule, ...]:

@@ -15,7 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import configs, marks
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.configs import NONE, Configs
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
@@ -68,8 +69,11 @@ def selector_of_primary(primary: Mapping[str, Any]) -> Selector | None:
     return next((Selector(key, value.removesuffix(SUFFIX)) for key, value in labels.items() if value.endswith(SUFFIX)), None)
 
 
-def primary_template(template: Mapping[str, Any], selector: Selector) -> dict[str, Any]:
-    """The pod template of the primary from one of the target. Labels stay but for the selector's: others may select by them."""
+def primary_template(template: Mapping[str, Any], selector: Selector, read: Configs = NONE) -> dict[str, Any]:
+    """The pod template of the primary from one of the target. Labels stay but for the selector's: others may select by them.
+
+    It refers to copies of the ConfigMaps and Secrets in ``read`` (SAFETY 18).
+    """
     made = own_template(template)
     metadata = made.setdefault("metadata", {})
     labels = {key: value for key, value in (metadata.get("labels") or {}).items() if not _is_toolkit(key)}
@@ -77,14 +81,19 @@ def primary_template(template: Mapping[str, Any], selector: Selector) -> dict[st
     if "annotations" in metadata:
         metadata["annotations"] = {key: value for key, value in (metadata["annotations"] or {}).items() if not _adopts(key)}
     spec = made.get("spec") or {}
+    configs.rename(spec, read.names)
     for terms in _selectors_of_own_pods(spec):
         _rename(terms, selector)
     return made
 
 
-def target_template(primary: Mapping[str, Any], present: Mapping[str, Any], selector: Selector) -> dict[str, Any]:
-    """The target's template from the primary's, the way back of ``primary_template``; what a copy leaves out (SAFETY 20) is as at ``present``."""
+def target_template(primary: Mapping[str, Any], present: Mapping[str, Any], selector: Selector, originals: Mapping[str, str]) -> dict[str, Any]:
+    """The target's template from the primary's, the way back of ``primary_template``; what a copy leaves out (SAFETY 20) is as at ``present``.
+
+    ``originals`` are the names of what the primary refers to copies of.
+    """
     made = own_template(primary)
+    configs.rename(made.get("spec") or {}, originals)
     metadata, now = made.setdefault("metadata", {}), present.get("metadata") or {}
     left_out = {key: value for key, value in (now.get("labels") or {}).items() if _is_toolkit(key)}
     metadata["labels"] = {**(metadata.get("labels") or {}), **left_out, **selector.target}
@@ -111,19 +120,33 @@ def own_template(template: Mapping[str, Any]) -> dict[str, Any]:
     return made
 
 
-def means_the_same(target_template: Mapping[str, Any], live_primary_template: Mapping[str, Any], selector: Selector) -> bool:
-    """Whether a promotion of the target's template would change what the primary's pods are (SAFETY 19)."""
-    return revision_of(primary_template(target_template, selector)) == revision_of(live_primary_template)
+@dataclass(frozen=True)
+class Difference:
+    """What a promotion of the target would change of the primary's pods (SAFETY 19)."""
+
+    template: bool                      # ConfigMaps and Secrets apart
+    configs: tuple[str, ...] = ()       # "Kind/name" of those whose content the primary's pods do not read
+    shared: tuple[str, ...] = ()        # and of those that they read themselves, not a copy
 
 
-def new_primary(target: Mapping[str, Any], canary: Canary, replicas: int) -> dict[str, Any]:
-    """The primary Deployment from the target as it is. It carries the target's revision as promoted."""
+def difference(target_template: Mapping[str, Any], live_primary_template: Mapping[str, Any], selector: Selector, read: Configs = NONE) -> Difference:
+    """Between the primary and what it would become by a promotion of the target, whose pods ``read`` these."""
+    live = copy.deepcopy(dict(live_primary_template))
+    pods = live.get("spec") or {}
+    changed = configs.changed(read, pods)
+    shared = tuple(entry for entry in read.digests if entry in configs.references(pods))
+    configs.rename(pods, configs.originals(pods, read.digests))
+    return Difference(revision_of(primary_template(target_template, selector)) != revision_of(live), changed, shared)
+
+
+def new_primary(target: Mapping[str, Any], canary: Canary, replicas: int, read: Configs = NONE) -> dict[str, Any]:
+    """The primary Deployment from the target as it is, whose pods ``read`` these. It carries the target's revision as promoted."""
     selector = selector_of(target, canary.options.selector_labels)
     template = target["spec"]["template"]
-    labels = {**_carried(marks.labels_of(target), canary), **selector.primary}
+    labels = {**carried(marks.labels_of(target), canary), **selector.primary}
     if canary.name:
         labels[marks.CANARY] = marks.label_of(canary.name)
-    spec = {"replicas": replicas, "selector": {"matchLabels": selector.primary}, "template": primary_template(template, selector)}
+    spec = {"replicas": replicas, "selector": {"matchLabels": selector.primary}, "template": primary_template(template, selector, read)}
     _copy_spec(spec, target["spec"])
     return {
         "apiVersion": "apps/v1",
@@ -132,20 +155,21 @@ def new_primary(target: Mapping[str, Any], canary: Canary, replicas: int) -> dic
             "name": canary.primary,
             "namespace": canary.namespace,
             "labels": labels,
-            "annotations": {**_carried(marks.annotations_of(target), canary), marks.PROMOTED: revision_of(template)},
+            "annotations": {**carried(marks.annotations_of(target), canary), marks.PROMOTED: revision_of(template, read.digests)},
         },
         "spec": spec,
     }
 
 
-def promoted(primary: Mapping[str, Any], target: Mapping[str, Any], template: Mapping[str, Any], canary: Canary, revision: str) -> dict[str, Any]:
-    """The primary with exactly ``template``, one of the target's; its replicas stay (SAFETY 15)."""
+def promoted(primary: Mapping[str, Any], target: Mapping[str, Any], template: Mapping[str, Any], canary: Canary, revision: str,
+             read: Configs = NONE) -> dict[str, Any]:
+    """The primary with exactly ``template``, one of the target's, whose pods ``read`` these; its replicas stay (SAFETY 15)."""
     selector = selector_of(target, canary.options.selector_labels)
-    made = _with_template(primary, primary_template(template, selector), revision)
+    made = _with_template(primary, primary_template(template, selector, read), revision)
     _copy_spec(made["spec"], target["spec"])
     for part, source in (("labels", marks.labels_of(target)), ("annotations", marks.annotations_of(target))):
         kept = {key: value for key, value in (made["metadata"].get(part) or {}).items() if not _is_carried(key, canary) or _is_own(key, selector)}
-        made["metadata"][part] = {**_carried(source, canary), **kept}
+        made["metadata"][part] = {**carried(source, canary), **kept}
     return made
 
 
@@ -154,8 +178,12 @@ def restored(primary: Mapping[str, Any], template: Mapping[str, Any], revision: 
     return _with_template(primary, own_template(template), revision)
 
 
-def pinned_template(replicaset: Mapping[str, Any] | None, owner: Mapping[str, Any], order: Mapping[str, str], kind: str = "promoted") -> dict[str, Any]:
-    """The template of the ReplicaSet that an order names, by name, owner, uid and hash. Raises CanaryError when it is not that one (SAFETY 17)."""
+def pinned_template(replicaset: Mapping[str, Any] | None, owner: Mapping[str, Any], order: Mapping[str, str], kind: str = "promoted",
+                    read: Configs = NONE) -> dict[str, Any]:
+    """The template of the ReplicaSet that an order names, by name, owner, uid and hash, to which belongs what its pods ``read``.
+
+    Raises CanaryError when it is not that one (SAFETY 17).
+    """
     name, revision = order["replicaset"], order["revision"]
     what = f"ReplicaSet {owner['metadata']['namespace']}/{name}"
     if replicaset is None:
@@ -165,7 +193,7 @@ def pinned_template(replicaset: Mapping[str, Any] | None, owner: Mapping[str, An
     if order.get("uid") and replicaset["metadata"]["uid"] != order["uid"]:
         raise CanaryError(f"{what} is not the one that was analysed (its uid differs): that one was deleted, and it cannot be {kind}")
     template = own_template(replicaset["spec"]["template"])
-    if kind == "promoted" and revision_of(template) != revision:
+    if kind == "promoted" and revision_of(template, read.digests) != revision:
         raise CanaryError(f"{what} does not hold the revision that was analysed ({revision[:10]}), so it cannot be {kind}")
     return template
 
@@ -199,7 +227,8 @@ def _copy_spec(spec: dict[str, Any], target_spec: Mapping[str, Any]) -> None:
             spec.pop(key, None)
 
 
-def _carried(source: Mapping[str, str], canary: Canary) -> dict[str, str]:
+def carried(source: Mapping[str, str], canary: Canary) -> dict[str, str]:
+    """Of labels or annotations, those that a copy gets too."""
     return {key: value for key, value in source.items() if _is_carried(key, canary)}
 
 

@@ -82,6 +82,7 @@ class Pinned:
     revision: str
     replicaset: str = ""
     replicaset_uid: str = ""
+    configs: str = ""                   # the digest of what its pods read (Workload.configs)
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,7 @@ class Record:
     last_promoted: str = ""
     last_transition: float = 0.0
     condition_since: float = 0.0        # since when the condition Promoted has its present status
+    tracked: Mapping[str, str] = field(default_factory=dict)   # "configmap/name" of what the target's pods read -> its digest, when it was last looked at
     # the walk
     epoch: int = 0
     holder: Holder | None = None
@@ -180,6 +182,7 @@ _STATUS_FIELDS = {
     "lastAppliedSpec": "last_applied",
     "lastPromotedSpec": "last_promoted",
 }
+TRACKED = "trackedConfigs"              # Flagger's field, left out where there is nothing in it
 
 
 def rfc3339(seconds: float) -> str:
@@ -215,6 +218,8 @@ def is_initialised(record: Record | None) -> bool:
 def flagger_status(record: Record) -> dict[str, Any]:
     """The record as the ``.status`` of a Canary object, with the one condition that ``kubectl wait`` reads."""
     status: dict[str, Any] = {key: getattr(record, attribute) for key, attribute in _STATUS_FIELDS.items()}
+    if record.tracked:
+        status[TRACKED] = dict(record.tracked)
     if record.last_transition:
         status["lastTransitionTime"] = rfc3339(record.last_transition)
     if record.phase:
@@ -229,7 +234,7 @@ def flagger_status(record: Record) -> dict[str, Any]:
 def dumps(record: Record) -> str:
     """The stored text. Keys are sorted, so that equal records are equal texts."""
     body = _clean(dump(record))
-    for attribute in _STATUS_FIELDS.values():
+    for attribute in (*_STATUS_FIELDS.values(), "tracked"):
         del body[attribute]
     return json.dumps({"schema": SCHEMA, "status": flagger_status(record), "walk": body}, sort_keys=True, allow_nan=False, separators=(",", ":"))
 
@@ -254,13 +259,19 @@ def loads(text: str) -> Record:
         raise RecordError(f"the record has schema {schema}, this version knows {SCHEMA}: use the version of the collection that wrote it, or a newer one")
     try:
         fields = dict(body["walk"])
-        fields.update({attribute: body["status"][key] for key, attribute in _STATUS_FIELDS.items()})
+        fields.update({attribute: body["status"][key] for key, attribute in _STATUS_FIELDS.items()}, tracked=_texts(body["status"].get(TRACKED)))
         record = load(Record, fields)
         if record.phase not in ("", *PHASES):
             raise ValueError(f"phase {record.phase!r} is unknown")
         return record
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RecordError(f"the record is damaged ({type(error).__name__}: {error})") from None
+
+
+def _texts(value: Any) -> dict[str, str]:
+    if not isinstance(value or {}, Mapping):
+        raise TypeError(f"{TRACKED} is no mapping")
+    return {str(key): str(text) for key, text in (value or {}).items()}
 
 
 def orders_of(annotations: Mapping[str, str]) -> Orders:

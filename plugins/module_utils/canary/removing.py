@@ -9,6 +9,7 @@ Each step is decided by looking, so it may be left at any point and gone on with
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states
@@ -25,8 +26,12 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.model 
     WorkloadOrder,
 )
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import KEEP_PRIMARY, Record, Removal, order_key
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.shown import excerpt
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn import ACT, CLOCK, KUBERNETES, Decision, Turn
+
+
+_LONGEST_LIST = 400                     # characters of what a step says that it takes away
 
 
 def remove(turn: Turn) -> Decision:
@@ -37,6 +42,9 @@ def remove(turn: Turn) -> Decision:
     if record.removing is None:
         turn.set(removing=begun(orders, turn.now), due=0.0, due_why="", closed_gate="")
         turn.tell(f"Terminating canary {turn.label}: {turn.record.removing.why}")
+    elif orders.remove and turn.record.removing.keep != (orders.keep or KEEP_PRIMARY):
+        # Who says it again may have thought again of whose template is kept: it is asked for before anything is given back.
+        turn.set(removing=dataclasses.replace(turn.record.removing, keep=orders.keep or KEEP_PRIMARY))
     if record.phase not in ("", states.INITIALIZING, *states.IDLE, states.TERMINATING, states.TERMINATED):
         return take_back(turn, "aborted", turn.record.removing.why)
     # Without a route, a weight is the apex leading elsewhere than to the primary: where a removal leads it.
@@ -99,7 +107,7 @@ def _step(turn: Turn, remains: Remains) -> Decision:
     if resumed:
         return resumed
     if remains.objects or remains.held:
-        what = f"take away {', '.join(remains.objects)}" if remains.objects else f"let {turn.canary.target} go"
+        what = f"take away {excerpt(', '.join(remains.objects), _LONGEST_LIST)}" if remains.objects else f"let {turn.canary.target} go"
         return turn.act(what, lowers=True, workload=WorkloadOrder(dispose=remains.objects))
     return _terminated(turn, remains)
 
@@ -111,6 +119,9 @@ def _target_takes_over(turn: Turn) -> Decision:
         return turn.done("held", f"Deployment {turn.target_label} does not exist, so nobody could take over from {turn.canary.primary}, which serves on; "
                          "apply it again, then remove")
     wanted = _template_to_restore(turn)
+    if wanted and seen.same_template:
+        return turn.done("held", f"{seen.changed_configs} changed since {turn.canary.primary}, which serves on, got a copy: what {target.name} would serve "
+                         "with was never promoted; put back what the copy says and remove again, or remove with canary_keep: target")
     if wanted:
         return turn.act(f"give {target.name} the promoted template back", lowers=True, workload=WorkloadOrder(template_back={"revision": wanted}))
     resumed = resume_target(turn)
@@ -133,7 +144,9 @@ def _template_to_restore(turn: Turn) -> str:
     """The promoted revision, where the target has another template and nobody asked to keep that one; else empty."""
     seen = turn.seen
     wanted = (seen.primary.promoted if seen.primary else "") or turn.record.last_promoted
-    differs = not seen.same_as_primary and seen.target is not None and seen.target.revision != wanted
+    # What the primary reads itself and not a copy is the same for both.
+    same = seen.same_as_primary or (seen.same_template and not seen.changed_configs)
+    differs = not same and seen.target is not None and wanted not in (seen.target.revision, seen.target.template)
     return wanted if turn.record.removing.keep == KEEP_PRIMARY and differs else ""
 
 

@@ -74,9 +74,12 @@ def canonical(value: Any) -> str:
     return json.dumps(_plain(value), sort_keys=True, allow_nan=False, separators=(",", ":"))
 
 
-def revision_of(template: Mapping[str, Any]) -> str:
-    """The revision of a pod template (``spec.template`` of a Deployment): 64 hexadecimal digits of SHA-256."""
-    return _hash(meaning(template))
+def revision_of(template: Mapping[str, Any], configs: Mapping[str, str] | None = None) -> str:
+    """The revision of a pod template (``spec.template`` of a Deployment): 64 hexadecimal digits of SHA-256.
+
+    ``configs`` are the digests of the ConfigMaps and Secrets that belong to it; without any, the revision is that of the template alone.
+    """
+    return _hash({"template": meaning(template), "configs": configs}) if configs else _hash(meaning(template))
 
 
 def short(revision: str) -> str:

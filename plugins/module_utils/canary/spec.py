@@ -66,6 +66,7 @@ class Options:
     route_name: str = ""                # of the adopted route, "" = the apex
     route_rule: str = ""                # name of the rule in it, "" = the only one that fits
     ingress_class: str = ""             # of what we make for Contour, which Flagger keeps in a flag of its controller
+    config_tracking: bool = True        # what the target's ConfigMaps and Secrets say belongs to its revision, which Flagger keeps in a flag of its controller
     cluster_name: str = ""              # told in alerts, which Flagger keeps in a flag of its controller
 
 

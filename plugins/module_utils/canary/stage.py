@@ -30,6 +30,7 @@ POST_ROLLOUT = "post rollout"
 SETTLE_TARGET = "settle target"
 UNCHANGED = "unchanged"
 NEW_REVISION = "new revision"
+OLD_PODS = "old pods"                   # started with other ConfigMaps or Secrets than the new revision has
 REVERTED = "reverted"
 RESTARTED = "restarted"
 CANARY_GONE = "canary gone"             # it has weight and no ready endpoint
@@ -114,7 +115,13 @@ def _idle(record: Record, seen: Observation) -> str:
         return UNCHANGED
     if revision == record.last_applied and record.phase != states.WAITING:
         return UNCHANGED
-    return NEW_REVISION
+    return OLD_PODS if has_old_pods(record, seen) else NEW_REVISION
+
+
+def has_old_pods(record: Record, seen: Observation) -> bool:
+    """Whether the target's pods may have been started with the content that ConfigMaps or Secrets had before: variables stay as they were then (SAFETY 17)."""
+    known = record.pinned.configs if record.pinned else ""
+    return seen.target is not None and seen.target.running > 0 and seen.target.configs != known
 
 
 def _analysing(canary: Canary, record: Record, seen: Observation) -> str:

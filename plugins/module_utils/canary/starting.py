@@ -32,6 +32,8 @@ def initialise(turn: Turn) -> Decision:
         return turn.next_interval(PERSON, "suspended before the initialisation")
     if seen.target is None:
         return turn.wait(KUBERNETES, f"Deployment {turn.target_label} does not exist")
+    if seen.primary is None and seen.target.lacks:
+        return turn.done("held", f"the pods of {turn.canary.primary} would not start: {seen.target.lacks}; {turn.canary.target} serves as before")
     if seen.primary is None:
         replicas = max(1, seen.target.replicas)
         return _step(turn, f"create {turn.canary.primary} with {replicas} replicas", lowers=False, workload=WorkloadOrder(create_primary=replicas))
@@ -40,7 +42,8 @@ def initialise(turn: Turn) -> Decision:
         return _step(turn, f"create the Services {service.primary_name} and {service.canary_name}", lowers=False, traffic=TrafficOrder(services=True))
     if not _as_available_as_target(turn):
         if _serves_nobody_and_is_outdated(turn):
-            order = {"replicaset": seen.target.replicaset, "uid": seen.target.replicaset_uid, "revision": seen.target.revision}
+            order = {"replicaset": seen.target.replicaset, "uid": seen.target.replicaset_uid, "revision": seen.target.revision,
+                     **({"configs": seen.target.configs} if seen.target.configs else {})}
             return _step(turn, f"{turn.canary.primary} never got ready: give it the template that {turn.canary.target} serves with", lowers=False,
                          workload=WorkloadOrder(promote=order))
         why = seen.primary.why or f"{seen.primary.endpoints} of its pods are ready endpoints"
@@ -152,6 +155,9 @@ def new_revision(turn: Turn) -> Decision:
         why = (primary.why or "it has no ready endpoint") if primary else "it does not exist"
         turn.warn(f"{turn.canary.primary}.{turn.canary.namespace} not ready: {why}", once=f"primary-{target.revision[:8]}")
         return turn.wait_asking(f"a new revision waits for {turn.canary.primary}: {why}" if primary else f"a new revision waits: {turn.primary_gone}")
+    if target.lacks:
+        turn.warn(f"{turn.target_label} not ready: {target.lacks}", once=f"lacks-{target.revision[:8]}")
+        return turn.wait_asking(f"a new revision waits: {target.lacks}")
     if not waits:
         turn.begin_analysis(record.phase, f"{target.revision[:8]}-{int(turn.now)}")
     is_open, why = turn.gate(CONFIRM_ROLLOUT)
@@ -163,6 +169,7 @@ def new_revision(turn: Turn) -> Decision:
     turn.set(started_at=turn.now, due=0.0, due_why="", closed_gate="", last_applied=target.revision)
     turn.tell(f"New revision detected! Scaling up {turn.target_label}", alert="New revision detected, progressing canary analysis.")
     replicas = max(1, primary.replicas)
+    what = f"new revision ({turn.seen.changed_configs} changed)" if turn.seen.same_template and turn.seen.changed_configs else "new revision"
     if target.replicas == 0:
-        return turn.scale(replicas, f"new revision: scale {turn.canary.target} to {replicas}")
-    return turn.wait(ACT, "new revision: analysis begins")
+        return turn.scale(replicas, f"{what}: scale {turn.canary.target} to {replicas}")
+    return turn.wait(ACT, f"{what}: analysis begins")

@@ -139,7 +139,8 @@ class Turn:
         target = self.seen.target
         self.enter(phase)
         self.set(
-            run=run, pinned=Pinned(target.revision, target.replicaset, target.replicaset_uid), failed_checks=0, iterations=0, iterations_wanted=0,
+            run=run, pinned=Pinned(target.revision, target.replicaset, target.replicaset_uid, target.configs),
+            failed_checks=0, iterations=0, iterations_wanted=0,
             ready_since=0.0, unready_since=0.0, hold_since=0.0, pre_rollout_done=False, announced=(), ending=None, restoring=None,
             previous={}, started_at=self.now, due=0.0, due_why="", closed_gate="", evidence=(),
             primary_replicas=self.seen.primary.replicas if self.seen.primary else 0)
@@ -150,7 +151,7 @@ class Turn:
         """Order a change: recorded as an intent before anything is touched."""
         revision = self.record.pinned.revision if self.record.pinned else ""
         self.set(intent=Intent(self.now, revision, lowers, traffic, workload), closed_gate="",
-                 inventory=inventory.joined(self.record.inventory, inventory.made_by(self.canary, self.seen, traffic, workload)))
+                 inventory=inventory.joined(self.record.inventory, inventory.made_by(self.canary, self.seen, traffic, workload, self.record.tracked)))
         return Decision(self.record, ACT, why, traffic, workload, obeyed=tuple(self.obeyed))
 
     def lower(self, why: str, canary: int = 0) -> Decision:

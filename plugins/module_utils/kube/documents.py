@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.flagger import FINALIZER
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import KubeError, SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Orders
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import TRACKED
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
 
@@ -56,6 +57,9 @@ def project_status(api: Api, canary_object: dict[str, Any], status: Mapping[str,
     def change(live: Mapping[str, Any]) -> dict[str, Any]:
         present = live.get("status") or {}
         changed = {key: value for key, value in status.items() if present.get(key) != value}
+        if present.get(TRACKED) and present[TRACKED] != status.get(TRACKED):
+            # A merge patch adds to a mapping: what is not tracked any more has to be named.
+            changed[TRACKED] = {**dict.fromkeys(present[TRACKED]), **status[TRACKED]} if TRACKED in status else None
         return {"status": changed} if changed else {}
     return _changed(api.get, api.patch_status, canary_object, change)
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import endpoints, marks, services
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import configs, endpoints, marks, services
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.configs import NONE, Configs
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Observation, Remains, Route, Workload
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.primary import (
+    Difference,
     Selector,
+    difference,
     is_owned_by,
-    means_the_same,
     selector_of,
     selector_of_primary,
 )
@@ -23,7 +25,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.record
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.rollout import rollout
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs, removal, routes, writing
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import configs as read_configs, refs, removal, routes, writing
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.routes import read_route
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.services import slices as read_slices
@@ -36,7 +38,12 @@ Object = Mapping[str, Any]
 
 
 def look(api: Api, canary: Canary, record: Record | None = None, imagined: Object | None = None) -> Observation:
-    """The cluster now, with the target as it is or as it is ``imagined``. Orders, and whether the document is suspended, are for the caller to add.
+    """The cluster now, with the target as it is or as it is ``imagined``. Orders, and whether the document is suspended, are for the caller to add."""
+    return look_whole(api, canary, record, imagined)[0]
+
+
+def look_whole(api: Api, canary: Canary, record: Record | None = None, imagined: Object | None = None) -> tuple[Observation, Mapping[str, str] | None]:
+    """The same, and what is tracked of the target's ConfigMaps and Secrets, in the record's shape, which is too long for a tick; None without a target.
 
     Raises CanaryError when the target, the apex or the route belongs to another canary (SAFETY 8), or another Deployment's pods carry its
     label; SpecError when the target has no selector label.
@@ -44,6 +51,7 @@ def look(api: Api, canary: Canary, record: Record | None = None, imagined: Objec
     target, primary = imagined or api.get(target_ref(canary)), api.get(primary_ref(canary))
     if target:
         marks.check(target, canary.name, 0)
+    read = read_configs.of_target(api, canary, target)
     selector = selector_of(target, canary.options.selector_labels) if target else selector_of_primary(primary) if primary else None
     replicasets = _replicasets(api, canary, selector)
     if _before_the_first_write(record) and selector:
@@ -52,22 +60,38 @@ def look(api: Api, canary: Canary, record: Record | None = None, imagined: Objec
     # A Service's slices follow its selector by a moment: only both together say who answers at the apex.
     only_primary = _only_primary(canary, slices)
     differing, missing = _differing(api, canary, target, selector, _suspects(canary, record, slices, only_primary, target))
+    differs = difference(target["spec"]["template"], primary["spec"]["template"], selector, read) if target and primary and selector else None
     return Observation(
         now=api.now(),
         latest=api.now_at_latest(),
         target=_workload(target, replicasets, canary.analysis.canary_ready_threshold,
-                         endpoints.ready_pods(slices, canary.service.canary_name), of_any_revision=False),
+                         endpoints.ready_pods(slices, canary.service.canary_name), of_any_revision=False, read=read),
         primary=_workload(primary, replicasets, canary.analysis.primary_ready_threshold,
                           endpoints.ready_pods(slices, canary.service.primary_name), of_any_revision=True),
-        same_as_primary=bool(target and primary and selector
-                             and means_the_same(target["spec"]["template"], primary["spec"]["template"], selector)),
+        same_as_primary=differs is not None and not read.lacks and _means_the_same(differs, record, target, primary),
         services=differing,
         apex_on_primary=only_primary and canary.service.name not in differing,
         route=read_route(api, canary) if canary.splits else _at_apex(canary, slices, differing if target else None),
         replicasets=tuple(item["metadata"]["name"] for item in replicasets if target and is_owned_by(item, target)),
         missing=missing,
         remains=_remains(api, canary, record, target, selector, slices) if record and record.removing else None,
-    )
+        same_template=differs is not None and not differs.template,
+        changed_configs=configs.in_words(differs.configs, 3) if differs else "",
+    ), configs.flaggers(read.digests) if target else None
+
+
+def _means_the_same(differs: Difference, record: Record | None, target: Object | None, primary: Object | None) -> bool:
+    """Whether a promotion would change nothing for the primary's pods (SAFETY 19).
+
+    A primary from before its target's ConfigMaps and Secrets were tracked reads them itself: it means the same until that is known of the target, and
+    from then on a change in them is a new revision like any other.
+    """
+    if differs.template or differs.configs:
+        return False
+    if not differs.shared:
+        return True
+    known = record.last_promoted if record and record.last_promoted else marks.annotations_of(primary or {}).get(marks.PROMOTED, "")
+    return target is not None and known == revision_of(target["spec"]["template"])
 
 
 def _remains(api: Api, canary: Canary, record: Record, target: Object | None, selector: Selector | None, slices: Sequence[Object]) -> Remains:
@@ -75,9 +99,13 @@ def _remains(api: Api, canary: Canary, record: Record, target: Object | None, se
 
 
 def target_revision(api: Api, canary: Canary) -> str:
-    """The revision of the target's template as it is now, empty when there is no target."""
-    target = api.get(target_ref(canary))
-    return revision_of(target["spec"]["template"]) if target else ""
+    """The revision of the target as it is now, empty when there is no target."""
+    return revision(api, canary, api.get(target_ref(canary)))
+
+
+def revision(api: Api, canary: Canary, target: Object | None) -> str:
+    """The revision of this target, with what its ConfigMaps and Secrets say now."""
+    return revision_of(target["spec"]["template"], read_configs.of_target(api, canary, target).digests) if target else ""
 
 
 def route_now(api: Api, canary: Canary) -> Route | None:
@@ -124,13 +152,15 @@ def _refuse_strangers(selector: Selector, replicasets: Sequence[Object], ours: S
                               "and would get traffic meant for the canary's; name a label that only the target has by the option selector_labels")
 
 
-def _workload(deployment: Object | None, replicasets: Sequence[Object], threshold: int, pods: frozenset[str], of_any_revision: bool) -> Workload | None:
+def _workload(deployment: Object | None, replicasets: Sequence[Object], threshold: int, pods: frozenset[str], of_any_revision: bool,
+              read: Configs = NONE) -> Workload | None:
     """``pods`` are those that answer behind its Service. An old revision's serve users all the same, but say nothing about the one on trial."""
     if deployment is None:
         return None
     metadata, status = deployment["metadata"], deployment.get("status") or {}
-    revision = revision_of(deployment["spec"]["template"])
-    current = _current(deployment, revision, [item for item in replicasets if is_owned_by(item, deployment)])
+    template = deployment["spec"]["template"]
+    of_template = revision_of(template)
+    current = _current(deployment, of_template, [item for item in replicasets if is_owned_by(item, deployment)])
     name = current["metadata"]["name"] if current else ""
     state = rollout(deployment, threshold)
     wanted = deployment["spec"].get("replicas")
@@ -141,15 +171,18 @@ def _workload(deployment: Object | None, replicasets: Sequence[Object], threshol
         replicas=1 if wanted is None else int(wanted),
         running=int(status.get("replicas") or 0),
         available=int(status.get("availableReplicas") or 0),
-        ready=state.ready,
-        why=state.why,
+        ready=state.ready and not read.lacks,
+        why=read.lacks or state.why,
         stuck=state.stuck,
-        revision=revision,
+        revision=revision_of(template, read.digests) if read.digests else of_template,
         replicaset=name,
         replicaset_uid=current["metadata"]["uid"] if current else "",
         endpoints=len(pods if of_any_revision else endpoints.of_replicaset(pods, name)),
         promoted=marks.annotations_of(deployment).get(marks.PROMOTED, ""),
         paused=bool(deployment["spec"].get("paused")),
+        template=of_template,
+        configs=read.digest,
+        lacks=read.lacks,
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import document as documents_of, machine, marks, permissions
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import document as documents_of, inventory, machine, marks, permissions
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states, removing, takeover, words
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.credentials import withheld
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError, SpecError
@@ -21,7 +21,6 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.model 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.permissions import Rule
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.plan import Step, plan as plan_walk
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record, rfc3339
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import documents, look, refs, removal, routes
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import UNKNOWN_KIND, Api
@@ -185,7 +184,12 @@ def glance_at_removal(api: Api, canary: Canary, stored: Stored) -> Glance:
         if canary.adopted:
             _refuse_a_route_in_the_way(canary, api.get(routes.ref(canary)))
         return Glance()
-    left = look.look(api, canary, _being_removed(stored.record, "", states.KEEP_PRIMARY)).remains
+    try:
+        left = look.look(api, canary, _being_removed(stored.record, "", states.KEEP_PRIMARY)).remains
+    except KubeError as error:
+        if error.status != 403:
+            raise
+        return Glance()                     # what is missing is told with all else that a removal needs
     return Glance() if left and (left.objects or left.held) else Glance(machine.UNCHANGED, removing.removed_why(stored.record))
 
 
@@ -197,6 +201,11 @@ def copied_budgets(api: Api, canary: Canary) -> list[str]:
         if error.status != 403:
             raise
         return []
+
+
+def copied_configs(stored: Stored) -> tuple[str, ...]:
+    """Copies of ConfigMaps and Secrets that the record knows."""
+    return tuple(filter(inventory.is_config, stored.record.inventory)) if stored.record else ()
 
 
 def _refuse_a_route_in_the_way(canary: Canary, route: Mapping[str, Any] | None) -> None:
@@ -213,14 +222,13 @@ def _being_removed(record: Record, reason: str, keep: str) -> Record:
     return dataclasses.replace(record, removing=removing.begun(Orders(remove=reason, keep=keep), 0.0))
 
 
-def glance(api: Api, canary: Canary, stored: Stored, target: Mapping[str, Any] | None, mode: str) -> Glance:
-    """Whether the run may end before it began: nothing changed, or the next tick is not due."""
+def glance(api: Api, canary: Canary, stored: Stored, revision: str, mode: str) -> Glance:
+    """Whether the run may end before it began: nothing changed from this revision of the target, or the next tick is not due."""
     record = stored.record
     if record is not None and _is_removed(stored):
         return Glance(machine.UNCHANGED, removing.removed_why(record))
-    if record is None or target is None or record.identity != canary.identity:
+    if record is None or not revision or record.identity != canary.identity:
         return Glance()
-    revision = revision_of(target["spec"]["template"])
     seen = machine.glance(record, revision, stored.orders, api.now(), TICK_GRACE)
     if seen == machine.NOT_DUE:
         return Glance(seen, f"{record.due_why or 'gathering evidence'}; next tick due at {rfc3339(record.due)}") if mode == "tick" else Glance()

@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import endpoints, inventory, marks, primary as copies, services
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import configs, endpoints, inventory, marks, primary as copies, services
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import MISSING, ORIGINAL, OURS, Remains
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.primary import Selector
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import configs as kept_configs, refs
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.waits import existing
-from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import MOST_TRIES, Change, Writer, change, ensure, let_go, worth_another_try
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import Change, Writer, change, deleted, ensure, is_left, let_go
 from ansible_collections.progressive.delivery.plugins.module_utils.routers import router_for
 from ansible_collections.progressive.delivery.plugins.module_utils.routers.around import AROUND
 
@@ -35,15 +35,15 @@ def remains(api: Api, canary: Canary, recorded: Sequence[str], target: Object | 
     routing = api.get(route) if route else None
     needed = needed_by(routing, canary)
     pods = endpoints.all_pods(slices, canary.service.name)
-    known = inventory.to_dispose(canary, inventory.joined(recorded, made_besides(api, canary)))
+    known = inventory.to_dispose(canary, inventory.joined(recorded, (*made_besides(api, canary), *_read_by(api, canary))))
     return Remains(
-        objects=tuple(entry for entry in known if entry not in needed and _is_left(_read(api, canary, entry), canary)),
+        objects=inventory.at_once(entry for entry in known if entry not in needed and is_left(_read(api, canary, entry), canary.name)),
         apex=MISSING if apex is None else ORIGINAL if selector is None or services.is_original(apex, selector) else OURS,
         apex_has_primary=bool(pods & endpoints.all_pods(slices, canary.service.primary_name)),
         apex_ready=bool(endpoints.ready_pods(slices, canary.service.name)),
         route=MISSING if routing is None else OURS if router_for(canary).release(routing, canary) != routing else ORIGINAL,
         held=any(live is not None and marks.is_held(live, canary.name) for live in (target, apex, routing)),
-        needed=tuple(entry for entry in needed if _is_left(_read(api, canary, entry), canary)),
+        needed=tuple(entry for entry in needed if is_left(_read(api, canary, entry), canary.name)),
     )
 
 
@@ -52,6 +52,12 @@ def made_besides(api: Api, canary: Canary) -> tuple[str, ...]:
     label = f"{marks.CANARY}={marks.label_of(canary.name)}"
     found = api.list(refs.pod_disruption_budget(canary.namespace), label_selector=label).get("items") or []
     return tuple(inventory.entry(BUDGET, item["metadata"]["name"]) for item in found)
+
+
+def _read_by(api: Api, canary: Canary) -> tuple[str, ...]:
+    """Copies that the primary refers to, where a lost record had them."""
+    primary = api.get(refs.deployment(canary.namespace, canary.primary))
+    return configs.copies_in(primary["spec"]["template"].get("spec") or {}) if primary else ()
 
 
 def needed_by(routing: Object | None, canary: Canary) -> tuple[str, ...]:
@@ -65,10 +71,6 @@ def needed_by(routing: Object | None, canary: Canary) -> tuple[str, ...]:
 def _read(api: Api, canary: Canary, entry: str) -> Object | None:
     place = refs.disposable(canary.namespace, entry)
     return api.get(place) if place else None
-
-
-def _is_left(live: Object | None, canary: Canary) -> bool:
-    return live is not None and marks.is_ours(live, canary.name) and not live["metadata"].get("deletionTimestamp")
 
 
 def apex_back(writer: Writer, canary: Canary, selector: Selector) -> Change:
@@ -106,22 +108,7 @@ def dispose(writer: Writer, canary: Canary, entries: Sequence[str], route: Ref |
 
 def _deleted(writer: Writer, canary: Canary, entry: str) -> list[Change]:
     place = refs.disposable(canary.namespace, entry)
-    if place is None:
-        return []
-    for attempt in range(MOST_TRIES):
-        live = writer.api.get(place)
-        if live is None or not _is_left(live, canary):
-            return []
-        marks.check(live, canary.name, writer.epoch)
-        if writer.check_mode:
-            return [Change(place, live, {}, True)]
-        try:
-            writer.api.delete(place, uid=live["metadata"]["uid"], resource_version=live["metadata"]["resourceVersion"])
-            return [Change(place, live, {}, True)]
-        except KubeError as error:
-            if not worth_another_try(error, attempt):
-                raise
-    raise AssertionError("unreachable")
+    return deleted(writer, place) if place else []
 
 
 def template_back(writer: Writer, canary: Canary, revision: str) -> Change:
@@ -144,4 +131,6 @@ def _kept_template(api: Api, canary: Canary, target: Object, revision: str) -> d
     if live is None or marks.annotations_of(live).get(marks.PROMOTED, "") != revision:
         raise CanaryError(f"{marks.name_of(target)} cannot get the promoted template back: neither a ReplicaSet of it nor {canary.primary} has the revision "
                           f"{revision[:8]}; apply it yourself, or remove with keep=target")
-    return copies.target_template(live["spec"]["template"], target["spec"]["template"], selector)
+    template = live["spec"]["template"]
+    originals = kept_configs.originals(api, canary, template.get("spec") or {})
+    return copies.target_template(template, target["spec"]["template"], selector, originals)

@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils import walker
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import absence, record as states, stage as stages, takeover, words
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import LostLock, RecordError, SpecError
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import KubeError, LostLock, RecordError, SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.machine import Asks, ReadBack, asks, every, is_due, read_back
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Observation, Orders, dump
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Holder, Record, Told, flagger_status
@@ -22,9 +22,10 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.rescue
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import checksum
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn import CLOCK, DONE, KUBERNETES, PERSON, Decision
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import documents, events, look, record as store, routes
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import configs, documents, events, look, record as store, routes
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.client import Api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.services import has_endpoints
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import Writer
 
 SLOWEST_CHECK = 10.0        # seconds that one check may take: two queries of five
 POLL = 0.4                  # seconds between looks while Kubernetes works
@@ -140,7 +141,9 @@ class Round:
         return self.stored.orders if removed else documents.orders(self.stored.orders, self.canary_object)
 
     def _look(self) -> Observation:
-        seen = look.look(self.api, self.canary, self.record)
+        seen, tracked = look.look_whole(self.api, self.canary, self.record)
+        if tracked is not None and tracked != self.record.tracked:
+            self.record = dataclasses.replace(self.record, tracked=tracked)
         if seen.target and seen.target.uid != self.record.target_uid:
             self.record = dataclasses.replace(self.record, target_uid=seen.target.uid)
         suspended = bool(self.canary_object and takeover.is_suspended(self.canary_object)) if self.canary.source == "object" else self.canary.suspend
@@ -263,7 +266,7 @@ class Round:
             "due": True, "outcome": "", "phase": self.record.phase, "weight": self.record.canary_weight, "epoch": self.record.epoch,
             "asks": {"before": list(wanted.before), "checks": list(wanted.checks), "after": list(wanted.after)},
             "window": stages.confirmed_for(self.record, seen.now),
-            "checksum": checksum({}, self.record.pinned.revision if self.record.pinned else self.record.last_applied),
+            "checksum": checksum(self.record.tracked, self.record.pinned.revision if self.record.pinned else self.record.last_applied),
             "seen": dump(seen), "open": {}, **more,
         }
 
@@ -324,6 +327,7 @@ class Round:
         now = self.api.now()
         self._let_go(outcome)
         if self._is_ours():
+            self._tidy(outcome)
             self._store(store.released(self.record))
             self._project()
         if self.canary_object and self.record.phase == states.TERMINATED:
@@ -345,6 +349,17 @@ class Round:
         if route is not None and route.held:
             self._claim()
             self.changed = routes.let_go(self.api, self.canary, self.record.epoch) or self.changed
+
+    def _tidy(self, outcome: str) -> None:
+        """Copies of ConfigMaps and Secrets that nobody refers to any more go when a walk is over (SAFETY 18); a removal takes away all of them."""
+        if self.record.phase not in states.IDLE or outcome not in ENDS:
+            return
+        try:
+            gone = configs.tidied(Writer(self.api, self.canary.name, self.record.epoch), self.canary, self.record.inventory)
+        except KubeError:
+            return                          # how the walk ended is recorded next; the next one that ends tidies again
+        if gone:
+            self.record = dataclasses.replace(self.record, inventory=tuple(entry for entry in self.record.inventory if entry not in gone))
 
     # -- telling --
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import budgets, inventory, marks, permissions, primary as copies, services
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.configs import NONE, Configs
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.findings import Findings
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError
@@ -17,7 +18,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.permis
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings import Seen, judge
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs, routes
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import configs, refs, routes
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import UNKNOWN_KIND, Api, Permission
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref
 from ansible_collections.progressive.delivery.plugins.module_utils.routers import router_for
@@ -30,17 +31,20 @@ _PERMITTED = "examples/rbac of the collection holds Roles with exactly what is n
 
 
 def inspect(api: Api, canary: Canary, target: Object | None, needed: Mapping[str, tuple[Rule, ...]], findings: Findings, *,
-            recorded: bool = False, initialised: bool = False, gitops_ignored: bool = False, flagger_is_gone: bool = False) -> None:
+            read: Configs = NONE, recorded: bool = False, initialised: bool = False, gitops_ignored: bool = False, flagger_is_gone: bool = False) -> None:
     """Enter into ``findings`` all that the cluster has against a walk of this document, whose record may be there, and say that the canary was initialised.
+
+    ``read`` is what the target's pods read.
 
     Reads only.
     """
     own, created = canary.namespace, permissions.create(permissions.objects_of(canary))
+    needed = {**needed, own: (*needed[own], *configs.needed(canary, target))}
     wanted = {**needed, own: (*needed[own], *permissions.EVENTS, *permissions.LOOKS, *created)}
     denied = {namespace: api.access(namespace, _singly(rules)) for namespace, rules in wanted.items()}
     may = {one.resource for one in _singly(wanted[own]) if one.verb == "list"} - {one.resource for one in denied[own] if one.verb == "list"}
     exists = target is not None or _namespace_exists(api, own)
-    seen = _look(api, canary, target, may, gitops_ignored, flagger_is_gone) if exists else Seen()
+    seen = _look(api, canary, target, read, may, gitops_ignored, flagger_is_gone) if exists else Seen()
     lacking = _lacking(canary, seen, recorded, initialised, {one.resource for one in denied[own] if one.verb == "get"})
     vital = {**needed, own: (*needed[own], *(rule for rule in created if rule.resource in lacking))}
     of_budgets = _of_budgets(canary, seen)
@@ -133,7 +137,7 @@ def _namespace_exists(api: Api, namespace: str) -> bool:
         return True
 
 
-def _look(api: Api, canary: Canary, target: Object | None, may: set[str], gitops_ignored: bool, flagger_is_gone: bool) -> Seen:
+def _look(api: Api, canary: Canary, target: Object | None, read: Configs, may: set[str], gitops_ignored: bool, flagger_is_gone: bool) -> Seen:
     namespace = canary.namespace
     # Without a routing object of the canary's, routes still say which Services they send requests to.
     route = routes.ref(canary) if canary.splits else refs.http_route(namespace)
@@ -153,6 +157,7 @@ def _look(api: Api, canary: Canary, target: Object | None, may: set[str], gitops
         canaries=_listed(api, refs.canary(namespace), may),
         gitops_ignored=gitops_ignored,
         flagger_is_gone=flagger_is_gone,
+        configs=read,
     )
 
 

@@ -7,16 +7,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import budgets, marks, primary as copies, takeover
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.configs import NONE
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.rollout import Rollout, rollout
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs, removal
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import configs, refs, removal
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.routes import ref as route_ref
@@ -92,8 +93,17 @@ def create_primary(writer: Writer, canary: Canary, replicas: int | None = None) 
                               "remove or rename it")
         return live
 
-    done = ensure(writer, primary_ref(canary), lambda: copies.new_primary(claimed.after, canary, wanted), kept)
-    return Work(done.ref, done.before, done.after, [claimed, done, *ensure_budgets(writer, canary, claimed.after)])
+    copied: list[Change] = []
+
+    def new() -> dict[str, Any]:
+        read = configs.of_target(writer.api, canary, claimed.after)
+        if read.lacks:
+            raise CanaryError(f"{canary.primary} was not made, its pods would not start: {read.lacks}")
+        copied.extend(configs.ensure_copies(writer, canary, read, claimed.after))
+        return copies.new_primary(claimed.after, canary, wanted, read)
+
+    done = ensure(writer, primary_ref(canary), new, kept)
+    return Work(done.ref, done.before, done.after, [claimed, *copied, done, *ensure_budgets(writer, canary, claimed.after)])
 
 
 def scale(writer: Writer, place: Ref, replicas: int) -> Work:
@@ -132,12 +142,22 @@ def _with_pause(spec: Mapping[str, Any], paused: bool) -> dict[str, Any]:
 
 
 def promote(writer: Writer, canary: Canary, order: Mapping[str, str]) -> Work:
-    """Exactly the named ReplicaSet's template on the primary, and with it the note that it was promoted (SAFETY 5, 17)."""
+    """Exactly the named ReplicaSet's template on the primary, and with it the note that it was promoted (SAFETY 5, 17).
+
+    Before it, copies of exactly the ConfigMaps and Secrets that were analysed (SAFETY 18). Where these say something else by now, nothing is done:
+    whoever looks next finds another revision.
+    """
     target = existing(writer.api, target_ref(canary))
     marks.check(target, writer.canary, writer.epoch)
     pinned = writer.api.get(refs.replica_set(canary.namespace, order["replicaset"]))
-    template = copies.pinned_template(pinned, target, order)
-    return _retemplate(writer, canary, lambda live: copies.promoted(live, target, template, canary, order["revision"]), target=target)
+    read = configs.read(writer.api, canary, pinned["spec"]["template"].get("spec") or {}) if pinned else NONE
+    if pinned and read.digest != order.get("configs", ""):
+        live = existing(writer.api, primary_ref(canary))
+        return Work(primary_ref(canary), live, live)
+    template = copies.pinned_template(pinned, target, order, read=read)
+    copied = configs.ensure_copies(writer, canary, read, target)
+    work = _retemplate(writer, canary, lambda live: copies.promoted(live, target, template, canary, order["revision"], read), target=target)
+    return replace(work, changes=[*copied, *work.changes])
 
 
 def ensure_budgets(writer: Writer, canary: Canary, target: Mapping[str, Any]) -> list[Change]:

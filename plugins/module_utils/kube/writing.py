@@ -128,6 +128,29 @@ def _annotate(writer: Writer, ref: Ref, make: Callable[[dict[str, Any]], dict[st
     raise AssertionError("unreachable")
 
 
+def deleted(writer: Writer, place: Ref) -> list[Change]:
+    """One object that we made, with the uid and resourceVersion that were read; nothing where it is gone, or somebody else's."""
+    for attempt in range(MOST_TRIES):
+        live = writer.api.get(place)
+        if live is None or not is_left(live, writer.canary):
+            return []
+        marks.check(live, writer.canary, writer.epoch)
+        if writer.check_mode:
+            return [Change(place, live, {}, True)]
+        try:
+            writer.api.delete(place, uid=live["metadata"]["uid"], resource_version=live["metadata"]["resourceVersion"])
+            return [Change(place, live, {}, True)]
+        except KubeError as error:
+            if not worth_another_try(error, attempt):
+                raise
+    raise AssertionError("unreachable")
+
+
+def is_left(live: Mapping[str, Any] | None, canary: str) -> bool:
+    """Whether an object that we made is there, and not on its way out."""
+    return live is not None and marks.is_ours(live, canary) and not live["metadata"].get("deletionTimestamp")
+
+
 def worth_another_try(error: KubeError, attempt: int) -> bool:
     """After a new look: somebody else's change is no reason to give up; a line that breaks a second time is (the client has tried by itself)."""
     return (error.status == 409 and attempt < MOST_TRIES - 1) or (error.ambiguous and attempt == 0)

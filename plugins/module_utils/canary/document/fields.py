@@ -110,8 +110,8 @@ class Fields:
     def number(self, key: str) -> float | None:
         return self._read(key, values.number(), None, False)
 
-    def flag(self, key: str) -> bool:
-        return self._read(key, values.flag(), False, False)
+    def flag(self, key: str, default: bool = False) -> bool:
+        return self._read(key, values.flag(), default, False)
 
     def seconds(self, key: str, *, required: bool = False, default: float, zero: bool = False, bare: bool = False) -> float:
         return self._read(key, values.seconds(zero, bare), default, required)

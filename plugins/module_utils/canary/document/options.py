@@ -59,6 +59,7 @@ def _read(fields: Fields) -> Options:
         route_name=fields.text("route_name", formats.OBJECT_NAME),
         route_rule=fields.text("route_rule", formats.OBJECT_NAME),
         ingress_class=fields.text("ingress_class", formats.OBJECT_NAME),
+        config_tracking=fields.flag("config_tracking", default.config_tracking),
         cluster_name=fields.text("cluster_name"),
     )
     _check_route(fields, options)

@@ -4,15 +4,15 @@
 
 """What stands around a canary before its first write, and what of it is in the way.
 
-seen: the objects that were read. findings: what was found. target: the Deployment. ours: objects of the names that we need. bystanders:
-what selects the target's pods and would not select the primary's. hands: who else writes the fields that a walk changes.
+seen: the objects that were read. findings: what was found. target: the Deployment. configs: what its pods read. ours: objects of the names that
+we need. bystanders: what selects the target's pods and would not select the primary's. hands: who else writes the fields that a walk changes.
 """
 
 from __future__ import annotations
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.findings import Findings
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings import bystanders, hands, ours, target
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings import bystanders, configs, hands, ours, target
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.seen import Seen
 
 __all__ = ("Seen", "judge")
@@ -26,6 +26,7 @@ def judge(canary: Canary, seen: Seen, findings: Findings) -> None:
         return
     selector = target.selector(canary, seen.target, findings)
     target.judge(canary, seen.target, findings)
+    configs.judge(canary, seen.target, seen.configs, findings)
     if selector is None:
         return
     ours.judge(canary, seen, selector, findings)

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.configs import NONE, Configs
+
 Object = Mapping[str, Any]
 
 
@@ -27,6 +29,7 @@ class Seen:
     budgets: tuple[Object, ...] = ()                                 # PodDisruptionBudgets
     policies: tuple[Object, ...] = ()                                # NetworkPolicies
     autoscalers: tuple[Object, ...] = ()
+    configs: Configs = NONE                                          # ConfigMaps and Secrets of the target's pods
     canaries: tuple[Object, ...] = ()                                # Canary objects of the namespace
     gitops_ignored: bool = False                                     # somebody said that no tool puts our fields back
     flagger_is_gone: bool = False

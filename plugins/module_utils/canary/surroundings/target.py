@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks
@@ -33,10 +33,6 @@ def judge(canary: Canary, target: Object, findings: Findings) -> None:
     _port(canary, target, findings)
     if target["spec"].get("paused"):
         findings.warn(marks.name_of(target), "is paused: no new revision starts until somebody resumes it (kubectl rollout resume)")
-    configs = sorted(set(_configs(target["spec"]["template"].get("spec") or {})))
-    if configs:
-        findings.warn(marks.name_of(target), f"uses {', '.join(configs)}: a change in one of them starts no analysis and reaches the primary's next pods "
-                                             "at once, since tracked configurations are not supported yet; give a changed one a new name")
     for check in canary.analysis.checks:
         window = hard_window(check.query)
         if window and window > canary.analysis.interval:
@@ -61,23 +57,3 @@ def _port(canary: Canary, target: Object, findings: Findings) -> None:
         findings.refuse("spec.service.targetPort", f"no container of {marks.name_of(target)} has a port named '{wanted}'",
                         f"accepted: {', '.join(sorted(names)) or 'a number, since its ports have no names'}" + (", or a number" if names else ""))
 
-
-def _configs(pods: Mapping[str, Any]) -> Iterator[str]:
-    """ConfigMaps and Secrets that the pods read, those that may be missing included."""
-    for container in [*(pods.get("containers") or ()), *(pods.get("initContainers") or ())]:
-        for entry in container.get("envFrom") or ():
-            yield from _named(entry, "configMapRef", "secretRef")
-        for entry in container.get("env") or ():
-            yield from _named(entry.get("valueFrom") or {}, "configMapKeyRef", "secretKeyRef")
-    for volume in pods.get("volumes") or ():
-        yield from _named(volume, "configMap", "secret")
-        for source in (volume.get("projected") or {}).get("sources") or ():
-            yield from _named(source, "configMap", "secret")
-
-
-def _named(holder: Mapping[str, Any], config_key: str, secret_key: str) -> Iterator[str]:
-    for key, kind in ((config_key, "ConfigMap"), (secret_key, "Secret")):
-        reference = holder.get(key) or {}
-        name = reference.get("name") or reference.get("secretName")
-        if name:
-            yield f"{kind} {name}"

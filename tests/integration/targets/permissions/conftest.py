@@ -33,14 +33,14 @@ def lab() -> Mapping[str, str]:
 
 
 @pytest.fixture(scope="module")
-def place_of(lab: Mapping[str, str]) -> Iterator[Callable[[str, bool], Place]]:
-    """The place for a provider, initialised or not; made when it is first asked for."""
-    made: dict[tuple[str, bool], Place] = {}
+def place_of(lab: Mapping[str, str]) -> Iterator[Callable[..., Place]]:
+    """The place for a provider, initialised or not, with pods that read a ConfigMap and a Secret or not; made when it is first asked for."""
+    made: dict[tuple[str, bool, bool], Place] = {}
 
-    def find(provider: str, initialised: bool) -> Place:
-        key = (provider, initialised)
+    def find(provider: str, initialised: bool, reads: bool = False) -> Place:
+        key = (provider, initialised, reads)
         if key not in made:
-            made[key] = Place(make_api({"kubeconfig": lab["kubeconfig"]}), lab["kubeconfig"], lab, PROVIDERS[provider])
+            made[key] = Place(make_api({"kubeconfig": lab["kubeconfig"]}), lab["kubeconfig"], lab, PROVIDERS[provider], reads)
             made[key].make()
             if initialised:
                 made[key].initialise()

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import document as documents, services
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import configs, document as documents, services
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import KubeError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Split
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record
@@ -72,6 +72,7 @@ class Place:
     kubeconfig: str
     lab: Mapping[str, str]
     provider: str
+    reads: bool = False         # whether the target's pods read a ConfigMap and a Secret
     namespace: str = field(default_factory=lambda: f"permissions-{uuid.uuid4().hex[:8]}")
     prepared: set[str] = field(default_factory=set)
 
@@ -79,7 +80,12 @@ class Place:
         """The target, its budget, the Canary object, and the template, the AlertProvider and the Secrets that this names."""
         self._create(refs.Ref("", "v1", "namespaces", "", self.namespace, "Namespace"), {})
         labels = {"app": "podinfo"}
-        container = {"name": "app", "image": "lab.local/testapp:1", "imagePullPolicy": "Never", "ports": [{"name": "http", "containerPort": 9898}]}
+        container: dict[str, Any] = {
+            "name": "app", "image": "lab.local/testapp:1", "imagePullPolicy": "Never", "ports": [{"name": "http", "containerPort": 9898}]}
+        if self.reads:
+            container["envFrom"] = [{"configMapRef": {"name": "podinfo"}}, {"secretRef": {"name": "podinfo"}}]
+            self._create(refs.config_map(self.namespace, "podinfo"), {"data": {"message": "hello"}})
+            self._create(refs.secret(self.namespace, "podinfo"), {"stringData": {"token": "sesame-4711"}})
         template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
         self._create(refs.deployment(self.namespace, "podinfo"), {"spec": {"replicas": 0, "selector": {"matchLabels": labels}, "template": template}})
         self._create(refs.pod_disruption_budget(self.namespace, "podinfo"), {"spec": {"maxUnavailable": 1, "selector": {"matchLabels": labels}}})
@@ -102,7 +108,9 @@ class Place:
             router = router_for(canary)
             ensure(writer, routes.ref(canary), lambda: router.desired(canary, Split(100, 0)), dict, claim=True)
             self._until("the route is accepted", lambda: router.accepted(self.admin.get(routes.ref(canary)), canary)[0])
-        record = Record(canary.name, canary.namespace, phase="Initialized", identity=canary.identity, epoch=1)
+        primary = self.admin.get(refs.deployment(self.namespace, "podinfo-primary"))
+        made = configs.copies_in(primary["spec"]["template"]["spec"])
+        record = Record(canary.name, canary.namespace, phase="Initialized", identity=canary.identity, epoch=1, inventory=made)
         store.write(self.admin, store.Stored(self.namespace, "podinfo"), record)
 
     def canary(self) -> Canary:
@@ -132,7 +140,7 @@ class Place:
 
     def versions(self) -> dict[str, str]:
         """Of all that a walk could have written, what it is called and which version it has."""
-        kinds = (refs.config_map, refs.service, refs.deployment, refs.event, refs.pod_disruption_budget, refs.canary, refs.http_route)
+        kinds = (refs.config_map, refs.secret, refs.service, refs.deployment, refs.event, refs.pod_disruption_budget, refs.canary, refs.http_route)
         listed = [(kind(self.namespace).kind, item["metadata"]) for kind in kinds for item in self.admin.list(kind(self.namespace)).get("items") or []]
         # Controllers write status and Events of their own.
         return {f"{kind}/{one['name']}": str(one.get("generation") or "") for kind, one in listed if kind != "Event" and one["name"] != "kube-root-ca.crt"}

@@ -19,7 +19,7 @@ LOOKS = ("preflight", "gateways")
 BEGINNING, WALKING = ("podinfo-walk", "podinfo-initialise"), ("podinfo-walk",)
 OPTIONAL = {"events"}
 
-Places = Callable[[str, bool], Place]
+Places = Callable[..., Place]
 
 
 def _known(place: Place, user: str) -> None:
@@ -118,6 +118,53 @@ def test_the_roles_are_enough_for_a_removal(place_of: Places) -> None:
     place.may("remover", ("gatewayapi", *BESIDES, "remove"), roles=WALKING)
     _known(place, "remover")
     result = place.ask(PREFLIGHT, "remover", state="absent")
+    assert not result.get("failed") and result["glance"] == "", result
+
+
+# With pods that read ConfigMaps and Secrets
+
+@pytest.mark.parametrize("initialised", [False, True], ids=["first-walk", "later-walk"])
+def test_the_roles_are_enough_for_a_target_that_reads_configurations(place_of: Places, initialised: bool) -> None:
+    place = place_of("gatewayapi", initialised, reads=True)
+    place.may("reader", ("gatewayapi", *BESIDES, "configs"), roles=WALKING if initialised else BEGINNING)
+    _known(place, "reader")
+    result = place.ask(PREFLIGHT, "reader")
+    assert not result.get("failed"), result["msg"]
+    assert result["tracked"] == ["ConfigMap/podinfo", "Secret/podinfo"] and "sesame" not in str(result)
+
+
+@pytest.mark.parametrize("lacked", verbs_of("configs"), ids=str)
+def test_safety_18_what_a_walk_may_not_do_to_configurations_is_named_before_the_first_write(place_of: Places, lacked: Verbed) -> None:
+    place = place_of("gatewayapi", True, reads=True)
+    before = place.versions()
+    result = _lacking(place, lacked, ("gatewayapi", *BESIDES, "configs"), WALKING)
+    assert result.get("failed"), "it was not missed"
+    assert f"may not {lacked.verb} {lacked.resource} in {place.namespace}" in result["msg"], result["msg"]
+    assert result["msg"].count("may not ") == 1 and all(name in result["msg"] for name in lacked.names), result["msg"]
+    assert place.versions() == before
+
+
+def test_without_tracking_no_right_to_configurations_is_asked_for(place_of: Places) -> None:
+    place = place_of("gatewayapi", True, reads=True)
+    place.may("blind", ("gatewayapi", *BESIDES), roles=WALKING)
+    _known(place, "blind")
+    result = place.ask(PREFLIGHT, "blind", options={"config_tracking": "false"})
+    assert not result.get("failed") and result["tracked"] == [], result
+    assert [text for text in result["warned"] if "which are not tracked (canary_config_tracking is false)" in text], result["warned"]
+
+
+@pytest.mark.parametrize("lacked", verbs_of("remove-configs"), ids=str)
+def test_a_removal_names_which_copies_it_may_not_take_away(place_of: Places, lacked: Verbed) -> None:
+    place = place_of("gatewayapi", True, reads=True)
+    result = _lacking(place, lacked, ("gatewayapi", *BESIDES, "configs", "remove", "remove-configs"), WALKING, state="absent")
+    assert result.get("failed") and f"may not {lacked.verb} {lacked.resource} in {place.namespace}" in result["msg"], result
+
+
+def test_the_roles_are_enough_to_remove_a_canary_with_copies(place_of: Places) -> None:
+    place = place_of("gatewayapi", True, reads=True)
+    place.may("sweeper", ("gatewayapi", *BESIDES, "configs", "remove", "remove-configs"), roles=WALKING)
+    _known(place, "sweeper")
+    result = place.ask(PREFLIGHT, "sweeper", state="absent")
     assert not result.get("failed") and result["glance"] == "", result
 
 

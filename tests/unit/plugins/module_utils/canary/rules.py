@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import configs, record as states
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import stage as stages
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Analysis
@@ -222,6 +222,13 @@ def everything_made_is_in_the_inventory(world: World) -> None:
             assert {f"Service/{one.canary.service.primary_name}", f"Service/{one.canary.service.canary_name}"} <= set(one.record.inventory)
 
 
+def every_copy_is_in_the_inventory(world: World) -> None:
+    """SAFETY 18: recorded no later than the order that makes it."""
+    for one in _promoted(world):
+        if one.workload.promote.get("configs"):
+            assert set(configs.copies_of(one.canary.name, {"configmap/app": one.workload.promote["configs"]})) <= set(one.record.inventory)
+
+
 def is_removed(world: World) -> None:
     """Nothing of ours is left but a small record, and the target serves."""
     record = world.record
@@ -234,7 +241,7 @@ def is_removed(world: World) -> None:
 
 
 ALL = (
-    users_are_never_left_alone, everything_made_is_in_the_inventory,
+    users_are_never_left_alone, everything_made_is_in_the_inventory, every_copy_is_in_the_inventory,
     no_raise_to_somebody_who_is_not_ready, no_traffic_back_to_a_primary_that_does_not_answer, pods_go_only_without_weight_and_drained,
     only_what_was_analysed_is_promoted, nothing_unanalysed_is_ever_in_the_primary, one_direction_at_a_time, weights_sum_to_100,
     nothing_moves_while_it_is_suspended, ticks_come_neither_early_nor_in_bursts, weights_are_those_of_the_plan, weights_fall_to_known_ones,

@@ -82,6 +82,10 @@ def release(letter: str) -> Event:
     return named(f"release {letter}", lambda world: world.target and world.target.template(letter * 64, world.now))
 
 
+def configure(letter: str) -> Event:
+    return named(f"configure {letter}", lambda world: world.configure(letter * 64 if letter else ""))
+
+
 def readiness(side: str, **now: Any) -> Event:
     def happen(world: World) -> None:
         workload = getattr(world, side)
@@ -142,7 +146,7 @@ def kill(world: World) -> None:
 
 def pods_are_pruned(world: World) -> None:
     if world.target:
-        world.target.history = {name: found for name, found in world.target.history.items() if found[1] == world.target.revision}
+        world.target.history = {name: found for name, found in world.target.history.items() if found[1] == world.target.made_of}
 
 
 def scaled_by_hand(world: World) -> None:
@@ -195,7 +199,7 @@ def suspended(value: bool) -> Event:
 
 
 EVENTS: tuple[Event, ...] = (
-    *(release(letter) for letter in "abc"),
+    *(release(letter) for letter in "abc"), *(configure(letter) for letter in ("x", "y", "")),
     *(readiness(side, down=value) for side in ("target", "primary") for value in (True, False)),
     *(readiness(side, limping=value) for side in ("target", "primary") for value in (True, False)),
     sick("target", "b"), sick("primary", "b"), sick("primary", "a"),

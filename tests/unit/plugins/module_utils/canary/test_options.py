@@ -19,6 +19,7 @@ SET: dict[str, Any] = {
     "manual_gates": ["confirm-promotion"], "provider": "gatewayapi:v1", "metrics_server": "http://prometheus:9090", "metrics_from": "envoy",
     "selector_labels": ["component"], "label_prefixes": ["*"], "max_time_to_accept": 5, "pause_target": "true", "on_absence": "rollback", "absence": 30,
     "route": "adopted", "route_name": "public", "route_rule": "main", "ingress_class": "outer", "cluster_name": "east",
+    "config_tracking": "false",
 }
 
 

@@ -29,6 +29,9 @@ PROVIDERS = {"gatewayapi": flagger.GATEWAYAPI, "contour": flagger.CONTOUR, "trae
 COPY = "podinfo-primary"                # of a PodDisruptionBudget podinfo
 
 
+NAMED_BY_CONTENT = ("remove-configs/podinfo-remove-configs",)
+
+
 def canary(*checks: Check, provider: str = flagger.GATEWAYAPI) -> Canary:
     return Canary(name="podinfo", namespace="test", provider=provider, target="podinfo", target_kind="Deployment",
                   service=Service(name="podinfo", port=80), analysis=Analysis(interval=10, threshold=1, checks=checks))
@@ -44,6 +47,8 @@ def roles() -> dict[str, tuple[Rule, ...]]:
     return {
         **found,
         "remove/podinfo-remove": permissions.removal(permissions.objects_of(canary()), [COPY]),
+        "configs/podinfo-configs": permissions.tracked(["ConfigMap/podinfo", "Secret/podinfo"]),
+        "remove-configs/podinfo-remove-configs": permissions.old_copies(["ConfigMap/podinfo-primary-0123456789", "Secret/podinfo-primary-0123456789"]),
         "watchdog/canary-watchdog": permissions.WATCHDOG,
         "canary-object/podinfo-canary-object": permissions.canary_object("podinfo"),
         "revert-on-deletion/podinfo-revert-on-deletion": permissions.finalizer("podinfo"),
@@ -80,12 +85,13 @@ def test_there_is_no_other_role() -> None:
 
 
 def test_only_a_removal_may_delete_and_nobody_may_do_everything() -> None:
-    granted = [entry for name, rules in shipped().items() if not name.startswith("remove/") for entry in singly(rules)]
+    granted = [entry for name, rules in shipped().items() if not name.startswith("remove") for entry in singly(rules)]
     assert not [entry for entry in granted if "*" in entry or entry[2] in ("delete", "deletecollection", "escalate", "bind", "impersonate", "update")]
 
 
 def test_the_examples_name_every_object_whose_name_is_known() -> None:
-    unnamed = {(resource, verb) for rules in shipped().values() for _group, resource, verb, name in singly(rules) if not name}
+    unnamed = {(resource, verb) for role, rules in shipped().items() if role not in NAMED_BY_CONTENT
+               for _group, resource, verb, name in singly(rules) if not name}
     assert {(resource, verb) for resource, verb in unnamed if verb not in ("create", "list")} == {("replicasets", "get")}
 
 
@@ -123,6 +129,13 @@ def test_alert_providers_and_their_secrets_are_read_where_they_are_by_name() -> 
     needed = permissions.needed(document, is_object=False, providers_from_cluster=[("ops", "chat")])
     assert needed["ops"] == (Rule("flagger.app", "alertproviders", ("get",), ("chat",)), Rule("", "secrets", ("get",), ("s",)))
     assert needed.keys() == {"test", "ops"}
+
+
+def test_safety_18_a_walk_reads_configurations_by_name_and_deletes_none() -> None:
+    read = Rule("", "secrets", ("get",), ("a", "b"))
+    assert permissions.tracked(["Secret/a", "Secret/b"]) == (read, Rule("", "secrets", ("create",)))
+    assert permissions.tracked([]) == permissions.old_copies([]) == ()
+    assert permissions.old_copies(["ConfigMap/a", "ConfigMap/b"]) == (Rule("", "configmaps", ("get", "delete")),)
 
 
 def test_a_copy_of_a_budget_that_is_not_there_yet_has_to_be_made() -> None:

@@ -163,8 +163,8 @@ def test_safety_19_the_primary_means_what_its_target_means_whatever_the_server_f
     live = primary.primary_template(template(), SELECTOR)
     live["spec"].update(restartPolicy="Always", dnsPolicy="ClusterFirst", securityContext={})
     live["metadata"]["annotations"]["flagger-id"] = "4711"
-    assert primary.means_the_same(template(), live, SELECTOR)
-    assert not primary.means_the_same(template("podinfo:2"), live, SELECTOR)
+    assert primary.difference(template(), live, SELECTOR) == primary.Difference(template=False)
+    assert primary.difference(template("podinfo:2"), live, SELECTOR).template
 
 
 # Promotion
@@ -238,4 +238,4 @@ def test_safety_29_the_targets_template_comes_back_out_of_the_primarys() -> None
     apart = {"affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [
         {"labelSelector": {"matchLabels": {"app": "podinfo"}, "matchExpressions": [{"key": "app", "operator": "In", "values": ["podinfo", "other"]}]}}]}}}
     before = template(**apart)
-    assert primary.target_template(primary.primary_template(before, SELECTOR), template("podinfo:9"), SELECTOR) == before
+    assert primary.target_template(primary.primary_template(before, SELECTOR), template("podinfo:9"), SELECTOR, {}) == before

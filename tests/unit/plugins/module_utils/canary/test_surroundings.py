@@ -8,6 +8,8 @@ import dataclasses
 from typing import Any
 
 import pytest
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import configs
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.configs import Configs
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Analysis, Canary, Check, Options, Service
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings import Seen, judge
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.findings import Findings
@@ -94,16 +96,44 @@ def test_another_selector_label_can_be_chosen() -> None:
     assert not found(chosen, target=deployment(matches={"tier": "web"})).problems
 
 
-def test_configurations_of_the_pods_are_told_since_they_are_not_tracked_yet() -> None:
-    pods = {
-        "containers": [{"name": "app", "ports": [{"name": "http"}], "envFrom": [{"configMapRef": {"name": "env"}}],
-                        "env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "key", "key": "a"}}}, {"name": "B", "value": "b"}]}],
-        "initContainers": [{"name": "init", "envFrom": [{"secretRef": {"name": "init"}}]}],
-        "volumes": [{"name": "v", "configMap": {"name": "files"}}, {"name": "w", "secret": {"secretName": "tls"}}, {"name": "x", "emptyDir": {}},
-                    {"name": "p", "projected": {"sources": [{"configMap": {"name": "part"}}, {"serviceAccountToken": {}}]}}],
-    }
-    (told,) = warnings(target=deployment(pods=pods))
-    assert told.startswith("Deployment test/podinfo uses ConfigMap env, ConfigMap files, ConfigMap part, Secret init, Secret key, Secret tls: ")
+# What its pods read
+
+PODS = {
+    "containers": [{"name": "app", "ports": [{"name": "http"}], "envFrom": [{"configMapRef": {"name": "env"}}],
+                    "env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "key", "key": "a"}}}, {"name": "B", "value": "b"}]}],
+    "volumes": [{"name": "v", "configMap": {"name": "files", "optional": True}}],
+}
+
+
+def read(**objects: Any) -> Configs:
+    """What there is of PODS, by its name."""
+    kinds = {"env": "ConfigMap", "key": "Secret", "files": "ConfigMap"}
+    return configs.gathered("podinfo", configs.references(PODS), {f"{kinds[name]}/{name}": {"metadata": {}, **obj} for name, obj in objects.items()})
+
+
+def test_configurations_that_are_tracked_are_nothing_to_warn_of() -> None:
+    assert warnings(target=deployment(pods=PODS), configs=read(env={"data": {"a": "b"}}, key={"data": {"a": "eA=="}})) == []
+
+
+def test_a_configuration_that_does_not_exist_is_refused_by_name_unless_it_is_optional() -> None:
+    assert refusals(target=deployment(pods=PODS), configs=read(env={})) == [
+        "Deployment test/podinfo: refers to Secret key, which does not exist in namespace test: no pod of it would start "
+        "(accepted: one that exists, or a reference that says optional: true)"]
+
+
+def test_weak_spot_34_what_is_left_out_of_tracking_is_told_since_the_primary_shares_it() -> None:
+    off = {"metadata": {"annotations": {"flagger.app/config-tracking": "disabled"}}}
+    (told,) = warnings(target=deployment(pods=PODS), configs=read(env=off, key={"type": "kubernetes.io/dockerconfigjson"}))
+    assert told.startswith("Deployment test/podinfo uses ConfigMap env, Secret key, which are not tracked (")
+    without = dataclasses.replace(CANARY, options=Options(config_tracking=False))
+    (told,) = found(without, target=deployment(pods=PODS)).warnings
+    assert told.startswith("Deployment test/podinfo uses ConfigMap env, ConfigMap files, Secret key, which are not tracked (canary_config_tracking is false)")
+
+
+def test_more_than_can_be_tracked_is_refused_with_both_numbers() -> None:
+    many = {f"ConfigMap/c{number}": True for number in range(configs.MOST + 1)}
+    (refused,) = refusals(configs=configs.gathered("podinfo", many, {entry: {"metadata": {}} for entry in many}))
+    assert refused.startswith(f"Deployment test/podinfo: refers to {configs.MOST + 1} ConfigMaps and Secrets, and no more than {configs.MOST} can be tracked")
 
 
 def test_a_paused_target_is_told() -> None:

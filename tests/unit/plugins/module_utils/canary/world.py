@@ -64,6 +64,20 @@ def revision(letter: str) -> str:
 
 
 A, B, C, D = (revision(letter) for letter in "abcd")
+X, Y = (revision(letter) for letter in "xy")    # what ConfigMaps and Secrets say
+
+
+def combined(template: str, configs: str) -> str:
+    """The revision of a template whose pods read these; without any, that of the template."""
+    return template[:32] + configs[:32] if configs else template
+
+
+def template_of(wanted: str) -> str:
+    return wanted[0] * 64
+
+
+def configs_of(wanted: str) -> str:
+    return "" if wanted == template_of(wanted) else wanted[-1] * 64
 
 
 def hook(index: int, kind: str, **more: Any) -> Hook:
@@ -102,26 +116,42 @@ class Deployment:
     promoted: str = ""
     paused: bool = False
     held: bool = False                  # its template was edited while it was paused, and has no pods yet
-    history: dict[str, tuple[str, str]] = field(default_factory=dict)   # ReplicaSet: (uid, revision)
+    history: dict[str, tuple[str, str]] = field(default_factory=dict)   # ReplicaSet: (uid, template)
+    configs: str = ""                   # what its ConfigMaps and Secrets say; of a primary, whose copies are part of its template, nothing
+    started_with: str = ""              # and said when its present pods were started
+    lacks: str = ""                     # which of them are not there
+    made_of: str = ""                   # its template
 
     def __post_init__(self) -> None:
+        self.made_of = self.revision
+        self.started_with = self.configs
+        self.revision = combined(self.made_of, self.configs)
         self._remember()
 
     def _remember(self) -> None:
-        self.history.setdefault(f"{self.name}-{self.revision[:6]}", (f"uid-{self.name}-{self.revision[:6]}", self.revision))
+        name = f"{self.made_of[:6]}{self.made_of[-2:] if configs_of(self.made_of) else ''}"
+        self.history.setdefault(f"{self.name}-{name}", (f"uid-{self.name}-{name}", self.made_of))
 
     def template(self, wanted: str, now: float) -> None:
-        if wanted == self.revision:
+        if wanted == self.made_of:
             return
         self.had_pods = self.endpoints(now) > 0
-        self.revision, self.template_at, self.held = wanted, now, self.paused
+        self.made_of, self.template_at, self.held = wanted, now, self.paused
+        self.revision = combined(wanted, self.configs)
         if self.replicas:
             self.changed_at = now
+            self.started_with = self.started_with if self.held else self.configs
         self._remember()
+
+    def configure(self, wanted: str) -> None:
+        """Its ConfigMaps and Secrets say something else: no pod is started for that."""
+        self.configs = wanted
+        self.revision = combined(self.made_of, wanted)
 
     def scale(self, replicas: int, now: float) -> None:
         if replicas > self.replicas:
             self.changed_at = now
+            self.started_with = self.configs if self.replicas == 0 else self.started_with
             self.had_pods = self.had_pods and self.replicas > 0
         if replicas == 0:
             self.had_pods = False
@@ -131,9 +161,11 @@ class Deployment:
         self.paused = paused
         if self.held and not paused:
             self.held, self.changed_at = False, now
+            self.started_with = self.configs
 
     def answers(self, now: float) -> bool:
-        return self.replicas > 0 and not self.down and not self.held and self.revision not in self.sick and now >= self.changed_at + self.takes
+        sick = {self.revision, self.made_of} & self.sick
+        return self.replicas > 0 and not self.down and not self.held and not sick and now >= self.changed_at + self.takes
 
     def endpoints(self, now: float) -> int:
         if self.answers(now):
@@ -141,15 +173,15 @@ class Deployment:
         return self.replicas if self.of_any_revision and self.had_pods and not self.down else 0
 
     def see(self, now: float) -> Workload:
-        ready = self.answers(now) and not self.limping
-        why = "" if ready else f"{self.name} is scaled to 0" if not self.replicas else "waiting for rollout to finish"
-        name = next((key for key, (_uid, made_of) in self.history.items() if made_of == self.revision), "") if now >= self.template_at + 0.5 else ""
+        ready = self.answers(now) and not self.limping and not self.lacks
+        why = "" if ready else self.lacks or ("waiting for rollout to finish" if self.replicas else f"{self.name} is scaled to 0")
+        name = next((key for key, (_uid, made_of) in self.history.items() if made_of == self.made_of), "") if now >= self.template_at + 0.5 else ""
         answering = self.endpoints(now)
         return Workload(
             name=self.name, uid=f"uid-{self.name}", resource_version=str(int(now * 10)), replicas=self.replicas, running=self.replicas,
             available=answering, ready=ready, why=why, stuck=not ready and self.replicas > 0 and now > self.changed_at + self.gives_up,
             revision=self.revision, replicaset=name, replicaset_uid=self.history[name][0] if name else "",
-            endpoints=answering, promoted=self.promoted, paused=self.paused)
+            endpoints=answering, promoted=self.promoted, paused=self.paused, template=self.made_of, configs=self.configs, lacks=self.lacks)
 
 
 @dataclass(frozen=True)
@@ -253,10 +285,14 @@ class World:
             services=tuple(sorted(names - self.services)), apex_on_primary=self.now >= self.apex_since + self.apex_takes, route=route,
             orders=self.orders(), suspended=self.suspended,
             rejected=self.flagger_failed and not self.stored, replicasets=tuple(self.target.history) if self.target else (),
-            missing=tuple(sorted(names - self.services - {self.canary.service.name})))
+            missing=tuple(sorted(names - self.services - {self.canary.service.name})), same_template=self._same_template(),
+            changed_configs="ConfigMap app" if self.target and self.primary and configs_of(self.primary.revision) != self.target.configs else "")
         if not self.weights or self.weights[-1][1] != weight_of(seen):
             self.weights.append((self.now, weight_of(seen)))
         return seen
+
+    def _same_template(self) -> bool:
+        return bool(self.target and self.primary and template_of(self.target.revision) == template_of(self.primary.revision))
 
     def _reached(self, side: Deployment | None, service: str) -> Workload | None:
         """As its Service shows it: without one nobody is an endpoint."""
@@ -318,6 +354,15 @@ class World:
     def release(self, wanted: str) -> None:
         assert self.target
         self.target.template(wanted, self.now)
+
+    def configure(self, wanted: str) -> None:
+        """Somebody edits a ConfigMap that the target's pods read, and the primary's would, if it were not for their copy."""
+        if self.target:
+            self.target.configure(wanted)
+
+    @property
+    def tracked(self) -> dict[str, str]:
+        return {"configmap/app": self.target.configs} if self.target and self.target.configs else {}
 
     def order(self, word: str, text: str = "yes") -> None:
         self.annotations[order_key(word)] = text
@@ -394,6 +439,8 @@ class World:
             self._traffic(TrafficOrder(apex=True))
             self.split = order.split
             return
+        old = self.target is not None and self.target.started_with != self.target.configs
+        self._harmed(old and order.split.canary > self.weight, "users meet pods with other settings than are analysed")
         if order.split != self.split or self.foreign_route:
             self.leads_back = False
             self.split, self.foreign_route, self.accepted_from = order.split, False, self.now + self.accepts_after
@@ -408,7 +455,10 @@ class World:
             self.first.add(self.target.revision)
             self.held = True
         elif order.template_back is not None and self.target:
-            self.target.template(order.template_back["revision"], self.now)
+            wanted = order.template_back["revision"]
+            # As in kube/removal.py: a ReplicaSet knows a template alone; with configurations, it is made from the primary's.
+            made = wanted if not configs_of(wanted) or not self.primary else self.primary.revision
+            self.target.template(template_of(made), self.now)
         elif order.dispose is not None:
             self._dispose(order.dispose)
         elif order.scale_target is not None and self.target:
@@ -440,10 +490,13 @@ class World:
     def _retemplate(self, source: Deployment | None, order: Any, uid: str | None) -> None:
         assert self.primary
         found = source.history.get(order["replicaset"]) if source else None
+        analysed = order.get("configs", "")
         # As in kube/workloads.py: what is restored is the primary's own ReplicaSet, by name, whatever it holds.
-        if found is None or (uid is not None and (uid, order["revision"]) != found):
+        if found is None or (uid is not None and ((uid, template_of(order["revision"])) != found)):
             raise CanaryError(f"ReplicaSet {order['replicaset']} is gone")
-        self.primary.template(found[1], self.now)
+        if uid is not None and source and source.configs != analysed:
+            return
+        self.primary.template(combined(found[1], analysed), self.now)
         self.primary.promoted = order["revision"]
 
     # -- as it answers --
@@ -540,6 +593,7 @@ class Run:
                 seen = None
             else:
                 seen = world.look_for(self.record)
+                self.record = dataclasses.replace(self.record, tracked=world.tracked if world.target else self.record.tracked)
                 back = read_back(world.canary, self.record, seen)
                 self.record = back.record
                 if back.traffic or back.workload:
@@ -748,5 +802,5 @@ def raises(world: World) -> list[int]:
     return found
 
 
-__all__ = ["A", "B", "BEGIN", "C", "D", "NEVER", "PREFIX", "Deployment", "Done", "Run", "World", "at_weight", "canary", "check", "crossed", "fresh",
+__all__ = ["A", "B", "BEGIN", "C", "D", "NEVER", "PREFIX", "X", "Y", "Deployment", "Done", "Run", "World", "at_weight", "canary", "check", "crossed", "fresh",
            "hook", "in_phase", "raises", "released", "revision", "until", "weight_of"]

@@ -35,11 +35,15 @@ Object = dict[str, Any]
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
 CONFLICT = (409, {"kind": "Status", "reason": "Conflict", "message": "the object has been modified", "code": 409})
 _COLLECTION = re.compile(r"/namespaces/[^/]+/[^/]+$")
+FORBIDDEN = (403, {"kind": "Status", "reason": "Forbidden", "message": "not for you", "code": 403})
 MISSING = (404, {"kind": "Status", "reason": "NotFound", "message": "not found", "code": 404})
 
 
 class Objects:
-    """``meanwhile`` happens once, just before the next write arrives, ``in_a_watch`` once a watch has begun: somebody else's change."""
+    """``meanwhile`` happens once, just before the next write arrives, ``in_a_watch`` once a watch has begun: somebody else's change.
+
+    ``forbids`` says which method on which path the user has no right to.
+    """
 
     def __init__(self, server: Any) -> None:
         self._server = server
@@ -48,6 +52,7 @@ class Objects:
         self._changed = threading.Condition()
         self.meanwhile: Callable[[], None] | None = None
         self.in_a_watch: Callable[[], None] | None = None
+        self.forbids: Callable[[str, str], bool] = lambda method, path: False
         server.says(self)
 
     # -- as everybody else changes them --
@@ -94,6 +99,9 @@ class Objects:
                 happen, self.in_a_watch = self.in_a_watch, None
                 happen()
             self._server.events(*self._events(address.path, query))(handler)
+            return
+        if self.forbids(handler.command, address.path):
+            self._server.json(*FORBIDDEN)(handler)
             return
         status, body = self._answer(handler.command, address.path, query, json.loads(asked.body) if asked.body else None)
         self._server.json(status, body)(handler)

@@ -1,0 +1,30 @@
+# Copyright (c) 2026, The progressive.delivery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The ConfigMaps and Secrets that the target's pods read: whether they are there, and which of them belong to its revision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import configs, marks
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.configs import MOST, TRACKING, Configs, in_words
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.findings import Findings
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
+
+
+def judge(canary: Canary, target: Mapping[str, Any], found: Configs, findings: Findings) -> None:
+    name = marks.name_of(target)
+    for entry in found.missing:
+        findings.refuse(name, f"refers to {in_words([entry])}, which does not exist in namespace {canary.namespace}: no pod of it would start",
+                        "accepted: one that exists, or a reference that says optional: true")
+    if len(found.digests) > MOST:
+        findings.refuse(name, f"refers to {len(found.digests)} ConfigMaps and Secrets, and no more than {MOST} can be tracked",
+                        f"accepted: fewer, some with the annotation {TRACKING}: disabled, or canary_config_tracking: false")
+    shared = found.untracked if canary.options.config_tracking else tuple(configs.references(target["spec"]["template"].get("spec") or {}))
+    if shared:
+        why = (f"by the annotation {TRACKING}, or by the type of the Secret" if canary.options.config_tracking else "canary_config_tracking is false")
+        findings.warn(name, f"uses {in_words(shared)}, which {'is' if len(shared) == 1 else 'are'} not tracked ({why}): a change there starts no analysis and "
+                            f"reaches the next pods of {canary.primary} at once")
