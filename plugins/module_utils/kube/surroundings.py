@@ -17,7 +17,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.permis
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings import Seen, judge
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs, routes
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import autoscalers, refs, routes
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import UNKNOWN_KIND, Api, Permission
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref
 from ansible_collections.progressive.delivery.plugins.module_utils.routers import router_for
@@ -109,6 +109,7 @@ def _lacking(canary: Canary, seen: Seen, recorded: bool, initialised: bool, unre
     lacking = {permissions.DEPLOYMENTS} if seen.primary is None and not initialised else set()
     lacking |= set() if of_services <= seen.services.keys() else {permissions.SERVICES}
     lacking |= {routes.ref(canary).resource} if canary.splits and seen.route is None else set()
+    lacking |= permissions.scaler_resources(permissions.objects_of(canary)) if seen.primary_scaler is None and seen.scaler_kind else set()
     return lacking - unreadable if recorded else lacking | {permissions.RECORD}
 
 
@@ -149,11 +150,27 @@ def _look(api: Api, canary: Canary, target: Object | None, may: set[str], gitops
         routed=frozenset(name for other in others for name in around.backends(other)),
         budgets=_listed(api, refs.pod_disruption_budget(namespace), may),
         policies=_listed(api, Ref("networking.k8s.io", "v1", "networkpolicies", namespace, "", "NetworkPolicy"), may),
-        autoscalers=_listed(api, Ref("autoscaling", "v2", "horizontalpodautoscalers", namespace, "", "HorizontalPodAutoscaler"), may),
+        autoscalers=_listed(api, refs.autoscaler(namespace), may),
+        **_scalers(api, canary),
         canaries=_listed(api, refs.canary(namespace), may),
         gitops_ignored=gitops_ignored,
         flagger_is_gone=flagger_is_gone,
     )
+
+
+def _scalers(api: Api, canary: Canary) -> dict[str, Any]:
+    """The autoscaler that the document names and its copy, and what of them may be known."""
+    scaler = canary.autoscaler
+    if scaler is None:
+        return {}
+    try:
+        copied = _got(api, autoscalers.primary_ref(canary, scaler))
+        named = api.get(autoscalers.target_ref(canary, scaler))
+    except KubeError as error:
+        if error.status != 403 and error.reason != UNKNOWN_KIND:
+            raise
+        return {"scaler_kind": error.reason != UNKNOWN_KIND, "scaler_readable": False}
+    return {"scaler": named, "primary_scaler": copied}
 
 
 def _own(api: Api, route: Ref, others: Iterable[Object], may: set[str]) -> Object | None:
