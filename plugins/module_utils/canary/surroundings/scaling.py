@@ -69,7 +69,8 @@ def _bounds(canary: Canary, scaler: Autoscaler, seen: Seen, live: Object, findin
                         "give it a minimum of 1 or more; between walks the target rests at 0 by itself")
     wanted_least, wanted_most = scaler.min_replicas or max(1, least), scaler.max_replicas or most
     if wanted_least > wanted_most:
-        field, value, limit = ("minReplicas", wanted_least, f"from 1 to {most}") if scaler.min_replicas else ("maxReplicas", wanted_most, f"from {least} on")
+        field, value = ("minReplicas", wanted_least) if scaler.min_replicas else ("maxReplicas", wanted_most)
+        limit = f"from 1 to {most}" if scaler.min_replicas else f"from {least} on"
         findings.refuse(f"{REPLICAS}.{field}", f"{value} does not fit {marks.name_of(live)}, which has {least} to {most} replicas",
                         f"accepted: a whole number {limit}, or the other bound as well")
     now = max(_replicas(seen.target), _replicas(seen.primary))
@@ -98,8 +99,8 @@ def _of_keda(canary: Canary, scaler: Autoscaler, live: Object, findings: Finding
     for number, trigger in enumerate(autoscalers.triggers(live)):
         query = (trigger.get("metadata") or {}).get("query")
         if query and trigger.get("name") not in scaler.queries and not autoscalers.names(query, canary.target):
-            findings.warn(f"{REF}.name", f"{marks.name_of(live)}: the query of spec.triggers[{number}] says nothing of {canary.target}, so that {canary.primary} "
-                                         "is scaled by the same value: primaryScalerQueries gives it another one")
+            findings.warn(f"{REF}.name", f"{marks.name_of(live)}: the query of spec.triggers[{number}] says nothing of {canary.target}, so that "
+                                         f"{canary.primary} is scaled by the same value: primaryScalerQueries gives it another one")
 
 
 def _others(canary: Canary, seen: Seen, findings: Findings) -> None:
@@ -107,12 +108,13 @@ def _others(canary: Canary, seen: Seen, findings: Findings) -> None:
     scaler = canary.autoscaler
     for live in _unnamed(canary, scaler, seen):
         if scaler is not None and autoscalers.scales(live, canary.primary):
-            findings.refuse(marks.name_of(live), f"scales {canary.primary}, as {scaler.kind} {scaler.primary} would, which the walk makes: two on one Deployment "
-                                                 "undo each other", "remove it, or leave spec.autoscalerRef out")
+            findings.refuse(marks.name_of(live), f"scales {canary.primary}, as {scaler.kind} {scaler.primary} would, which the walk makes: two on one "
+                                                 "Deployment undo each other", "remove it, or leave spec.autoscalerRef out")
         elif not autoscalers.scales(live, canary.target):
             continue
         elif scaler is not None:
-            findings.refuse(marks.name_of(live), f"scales {canary.target}, as {scaler.called} does: two on one Deployment undo each other", "remove one of them")
+            findings.refuse(marks.name_of(live), f"scales {canary.target}, as {scaler.called} does: two on one Deployment undo each other",
+                            "remove one of them")
         else:
             findings.warn(marks.name_of(live), f"scales {canary.target}, not {canary.primary}, which serves users with a fixed number of pods from now on: "
                                                "name it in spec.autoscalerRef, and the primary gets a copy of it")
