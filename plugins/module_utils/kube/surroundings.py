@@ -64,7 +64,7 @@ def inspect(api: Api, canary: Canary, target: Object | None, needed: Mapping[str
 def left_behind(api: Api, canary: Canary, record: Record | None) -> tuple[str, ...]:
     """What stands there under names that the document had before, as far as it may be read (weak spot 57)."""
     entries = inventory.left_behind(canary, record.inventory) if record is not None else ()
-    found = {entry: _got(api, place) for entry in entries if (place := refs.disposable(canary.namespace, entry))}
+    found = {entry: autoscalers.got(api, place) for entry in entries if (place := refs.disposable(canary.namespace, entry))}
     return tuple(entry for entry, live in found.items() if live is not None and marks.is_ours(live, canary.name))
 
 

@@ -106,6 +106,17 @@ def bounds(api: Any, place: refs.Ref) -> tuple[int, int]:
     return pure.bounds(api.get(place))
 
 
+def test_safety_16_where_the_kind_is_not_served_nothing_fails_that_takes_traffic_back(ours: Any, canary: Canary, target: refs.Ref) -> None:
+    """First of all: what comes next brings the kind."""
+    scaled = dataclasses.replace(canary, autoscaler=Autoscaler(SCALED_OBJECT, "podinfo"))
+    if _is_served(ours):
+        pytest.skip("this API server knows ScaledObjects")
+    seen = look.look(ours, scaled)
+    assert (seen.scaler, seen.scaler_to_copy) == (None, False)
+    look.fence(ours, scaled, 4)
+    assert ordered(ours, scaled, scale_target=0)["changed"] is False
+
+
 def test_a_copy_is_made_once_and_says_the_same_of_the_primary(ours: Any, others: Any, scaled: Canary, original: refs.Ref, line: Any) -> None:
     before = others.get(original)
     assert ordered(ours, scaled, check_mode=True, scaler=4)["changed"] and others.get(original.named("podinfo-primary")) is None
@@ -225,13 +236,3 @@ def test_safety_29_a_removal_takes_the_copy_away_and_leaves_the_users_own_as_it_
     assert others.get(copied) is None and live["spec"] == before
     ours_on_it = [key for key in live["metadata"]["annotations"] if key.startswith((marks.PREFIX, "autoscaling.keda.sh"))]
     assert ours_on_it == [marks.RELEASED]
-
-
-def test_safety_16_where_the_kind_is_not_served_nothing_fails_that_takes_traffic_back(ours: Any, canary: Canary, target: refs.Ref) -> None:
-    scaled = dataclasses.replace(canary, autoscaler=Autoscaler(SCALED_OBJECT, "podinfo"))
-    if _is_served(ours):
-        pytest.skip("this API server knows ScaledObjects")
-    seen = look.look(ours, scaled)
-    assert (seen.scaler, seen.scaler_to_copy) == (None, False)
-    look.fence(ours, scaled, 4)
-    assert ordered(ours, scaled, scale_target=0)["changed"] is False

@@ -41,7 +41,7 @@ def document(kind: str = HPA, **more: Any) -> Canary:
 
 def new(one: Canary | None = None) -> World:
     """Nobody ever walked it, and the autoscaler gave the target what its users need."""
-    world = fresh(one or document(), original=Scales(2, 10), load=LOAD)
+    world = fresh(one or document(), load=LOAD)
     assert world.target
     world.target.replicas = LOAD
     return world
@@ -49,10 +49,9 @@ def new(one: Canary | None = None) -> World:
 
 def serving(one: Canary | None = None) -> World:
     """Revision A serves, scaled by a copy of the target's autoscaler, and B was just released."""
-    world = released(one or document(), original=Scales(2, 10), scaler=Scales(2, 10), load=LOAD)
+    world = released(one or document(), load=LOAD)
     assert world.primary
     world.primary.replicas = LOAD
-    world.resting = bool(world.canary.autoscaler and world.canary.autoscaler.pauses)
     return world
 
 

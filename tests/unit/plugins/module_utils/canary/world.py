@@ -782,7 +782,8 @@ class Run:
 def fresh(document: Canary | None = None, **more: Any) -> World:
     """The target serves on its own, nobody ever walked it."""
     document = document or canary()
-    return World(document, target=Deployment("podinfo", A, 2), **more)
+    scaled = {"original": Scales(2, 10), "load": 4} if document.autoscaler else {}
+    return World(document, target=Deployment("podinfo", A, 2), **{**scaled, **more})
 
 
 def released(document: Canary | None = None, wanted: str = B, **more: Any) -> World:
@@ -791,6 +792,8 @@ def released(document: Canary | None = None, wanted: str = B, **more: Any) -> Wo
     assert world.target
     world.target.scale(0, world.now)
     world.primary = Deployment(world.canary.primary, A, 2, of_any_revision=True, promoted=A)
+    world.scaler = world.scaler or (dataclasses.replace(world.original) if world.original else None)
+    world.resting = bool(world.canary.autoscaler and world.canary.autoscaler.pauses)
     world.first.add(A)
     world.held = True
     world.services = {world.canary.service.name, world.canary.service.primary_name, world.canary.service.canary_name}
