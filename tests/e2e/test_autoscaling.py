@@ -71,7 +71,8 @@ def test_safety_15_a_release_with_an_autoscaler_from_the_first_walk_to_the_remov
     assert (copied["spec"]["maxReplicas"], copied["metadata"]["labels"]["tier"]) == (6, "front"), "the promotion brought it up to date"
     assert not _is_held(release) and _minimum(release) == 2
     assert (_replicas(release, "podinfo"), _replicas(release, "podinfo-primary")) == (0, REPLICAS)
-    scaled = [entry for entry in release.requests(began) if entry["objectRef"].get("subresource") == "scale" and entry["objectRef"]["name"] == "podinfo-primary"]
+    about = [entry["objectRef"] for entry in release.requests(began)]
+    scaled = [one for one in about if one.get("subresource") == "scale" and one["name"] == "podinfo-primary"]
     assert scaled == [], "the primary's replicas are its autoscaler's"
     used = {entry["verb"] for entry in release.requests(began) if entry["objectRef"]["resource"] == "horizontalpodautoscalers"}
     assert used - {"list"} == {"get", "patch", "create"}

@@ -114,7 +114,7 @@ def test_safety_16_where_the_kind_is_not_served_nothing_fails_that_takes_traffic
     seen = look.look(ours, scaled)
     assert (seen.scaler, seen.scaler_to_copy) == (None, False)
     look.fence(ours, scaled, 4)
-    assert ordered(ours, scaled, scale_target=0)["changed"] is False
+    assert not ordered(ours, scaled, epoch=4, scale_target=0)["changed"]
 
 
 def test_a_copy_is_made_once_and_says_the_same_of_the_primary(ours: Any, others: Any, scaled: Canary, original: refs.Ref, line: Any) -> None:
