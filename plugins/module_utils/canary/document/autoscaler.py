@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import shown
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger, formats
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.fields import Fields
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.values import says_nothing
@@ -33,7 +34,7 @@ def read_autoscaler(spec: Fields) -> Autoscaler | None:
     queries = reference.text_map("primaryScalerQueries")
     for trigger, query in queries.items():
         if not query.strip():
-            reference.refuse(f"primaryScalerQueries.{trigger}", "is empty", "accepted: the query that the primary is scaled by")
+            reference.refuse(f"primaryScalerQueries.{shown.excerpt(trigger, 60)}", "is empty", "accepted: the query that the primary is scaled by")
     if queries and kind == HPA:
         reference.refuse("primaryScalerQueries", f"is for a {SCALED_OBJECT}: a {HPA} has no triggers with a name",
                          f"leave it out; the metrics of the {HPA} are copied")

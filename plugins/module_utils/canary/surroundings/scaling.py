@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import autoscalers, marks
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.shown import excerpt
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import HPA, SCALED_OBJECT, Autoscaler, Canary
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.findings import Findings
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.seen import Seen
@@ -57,7 +58,7 @@ def _belongs(canary: Canary, scaler: Autoscaler, live: Object, findings: Finding
     if made_by:
         findings.refuse(f"{REF}.name", f"{marks.name_of(live)} is made by KEDA from {SCALED_OBJECT} {made_by}, which puts back what differs",
                         f"accepted: kind: {SCALED_OBJECT}, apiVersion: {autoscalers.API_VERSIONS[SCALED_OBJECT]}, name: {made_by}")
-    other = marks.annotations_of(live).get(marks.CANARY, "")
+    other = excerpt(marks.annotations_of(live).get(marks.CANARY, ""))
     if scaler.pauses and other and other != canary.name:
         findings.refuse(f"{REF}.name", f"{marks.name_of(live)} belongs to the canary {other}", "accepted: an autoscaler that no other canary names")
 
@@ -91,8 +92,8 @@ def _of_keda(canary: Canary, scaler: Autoscaler, live: Object, findings: Finding
     if by_somebody:
         findings.refuse(f"{REF}.name", f"{marks.name_of(live)} was paused by somebody ({', '.join(sorted(by_somebody))}), and a walk would undo that",
                         "take the annotation off first")
-    named = [str(trigger["name"]) for trigger in autoscalers.triggers(live) if trigger.get("name")]
-    for name in scaler.queries:
+    named = [excerpt(str(trigger["name"]), 60) for trigger in autoscalers.triggers(live) if trigger.get("name")]
+    for name in (excerpt(name, 60) for name in scaler.queries):
         if name not in named:
             findings.refuse(f"{REF}.primaryScalerQueries.{name}", f"{marks.name_of(live)} has no trigger of this name",
                             f"accepted: {', '.join(named) or 'no name, since its triggers have none'}")
