@@ -14,7 +14,7 @@ description:
   - The first step of a run. Reads the Canary document from wherever it is, refuses in words what is wrong with it, and freezes it together with
     the options for the verbs that follow, such as M(progressive.delivery.canary_observe).
   - Says cheaply whether there is anything to do at all.
-  - When a walk is about to begin it looks at the cluster as well - the target, its Services and route, the gateway, permissions, the metric server,
+  - When a walk is about to begin it looks at the cluster as well - the target, its autoscaler, Services and route, the gateway, permissions, the metric server,
     other tools that would undo the walk's changes - and refuses with everything that is in the way, one line each.
   - It writes nothing, except reviews of its own permissions, which the API server does not keep.
   - In check mode it says in addition what a walk would do, step by step.

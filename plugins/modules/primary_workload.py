@@ -15,7 +15,7 @@ description:
     module makes it as a copy of the target, and later gives it a template of the target, or one that it had before.
   - The copy selects its pods by one label, whose value is the target's with C(-primary) after it. Anti-affinity and topology spread of the pods among
     themselves follow it. Labels and annotations by which other tools would adopt or prune the copy are left out.
-  - The primary's replicas are never changed after it was made.
+  - The primary's replicas are never changed after it was made. In the role they are its autoscaler's, where the document names one.
   - In the role the primary reads copies of the target's ConfigMaps and Secrets. Alone, this module copies none, and the primary reads those of the target.
   - Alone it works on a O(target). In the role it carries out the O(order) of a decision on a frozen O(document).
   - Every change rests on the resourceVersion that was read for it.

@@ -37,12 +37,13 @@ EXAMPLES = REPOSITORY / "examples" / "rbac"
 # By spec.provider, how the files with the Roles for a first walk and for every walk end; and what a walk may need besides.
 ROLES_OF = {"gatewayapi:v1": "gatewayapi", "contour": "contour", "traefik": "traefik", "kubernetes": "kubernetes"}
 FOR_WALKS = ("canary-object", "metric-templates", "alert-providers", "secrets", "preflight")
-FOR_SOME = ("configs", "remove", "remove-configs", "watchdog", "revert-on-deletion")
+FOR_SOME = ("configs", "remove", "remove-configs", "watchdog", "revert-on-deletion", "autoscaler")
 ROUTES = {"httproutes", "httpproxies", "traefikservices"}
 RESOURCES = {       # by kubectl's name for one of them
     "configmap": ("v1", "ConfigMap"), "secret": ("v1", "Secret"), "service": ("v1", "Service"), "deployment": ("apps/v1", "Deployment"),
     "canary": ("flagger.app/v1beta1", "Canary"),
     "httproute": ("gateway.networking.k8s.io/v1", "HTTPRoute"), "httpproxy": ("projectcontour.io/v1", "HTTPProxy"),
+    "autoscaler": ("autoscaling/v2", "HorizontalPodAutoscaler"),
     "traefikservice": ("traefik.io/v1alpha1", "TraefikService"),
 }
 

@@ -26,7 +26,13 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec i
     ROLLOUT,
     Canary,
 )
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.stage import evidence_due, has_old_pods, primary_shrank
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.stage import (
+    CANARY_SHRANK,
+    evidence_due,
+    has_old_pods,
+    minimum_to_hold,
+    primary_shrank,
+)
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.steps import at_top, next_weight
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn import ACT, CLOCK, PERSON, Decision, Turn
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.verdict.threshold import policy_of
@@ -122,6 +128,22 @@ def pause_target(turn: Turn) -> Decision:
     """While nobody walks, an edit of the target must not roll to the users that it serves (SAFETY 22)."""
     turn.set(paused=True)
     return turn.act(f"pause {turn.canary.target} before it gets traffic", lowers=False, workload=WorkloadOrder(pause_target=True))
+
+
+def hold_minimum(turn: Turn) -> Decision:
+    """Less traffic makes an autoscaler shrink the primary, and a rollback brings all of it back at once (SAFETY 15, WS 31)."""
+    wanted = minimum_to_hold(turn.record, turn.seen)
+    turn.set(scaler_minimum=wanted)
+    if turn.seen.scaler.minimum >= wanted:
+        return turn.wait(ACT, f"{turn.canary.primary} has {turn.seen.scaler.minimum} replicas at least")
+    return turn.act(f"hold {turn.canary.primary} at {wanted} replicas at least, as many as it has", lowers=False, workload=WorkloadOrder(scaler=wanted))
+
+
+def canary_shrank(turn: Turn) -> Decision:
+    """Pods first, users in a later decision (SAFETY 9). Nobody holds them there: with users, the autoscaler sees what it has to carry."""
+    turn.set(announced=turn.record.announced + (CANARY_SHRANK,))
+    replicas = turn.seen.primary.replicas
+    return turn.scale(replicas, f"{turn.canary.target} was scaled to {turn.seen.target.replicas} while nobody used it: {replicas} before all users meet it")
 
 
 def start(turn: Turn) -> Decision:

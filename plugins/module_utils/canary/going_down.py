@@ -7,11 +7,14 @@
 from __future__ import annotations
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states, stage as stages
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import TrafficOrder, WorkloadOrder
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Scaler, TrafficOrder, WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Ending, order_key
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import CONFIRM_PROMOTION, POST_ROLLOUT
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.steps import next_promotion
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn import ACT, CLOCK, KUBERNETES, PERSON, Decision, Turn
+
+# Seconds after all traffic came back for which an autoscaler is not believed: it measures every 15 s, what metrics of a minute tell it.
+BELIEVED_AFTER = 60.0
 
 
 def go_down(turn: Turn) -> Decision:
@@ -25,15 +28,44 @@ def go_down(turn: Turn) -> Decision:
         return turn.wait(CLOCK, f"the canary drains, {ending.why}", due=turn.record.drain_until)
     if turn.seen.target and turn.seen.target.replicas > 0:
         return turn.scale(0, f"scale {turn.canary.target} to 0, {ending.why}")
-    return resume_target(turn) or _ended(turn, ending)
+    return resume_target(turn) or release_minimum(turn) or _ended(turn, ending)
 
 
 def hold_capacity(turn: Turn) -> Decision:
     """Who takes the traffic back must be able to carry it (SAFETY 15); nobody waits for the new pods, since what goes down goes down now."""
+    if turn.seen.scaler is not None:
+        return _hold_scaler(turn, turn.seen.scaler)
     wanted, primary = turn.record.primary_replicas, turn.seen.primary
     turn.warn(f"{turn.canary.primary}.{turn.canary.namespace} was scaled to {primary.replicas} in mid-walk, back to {wanted}", once=stages.PRIMARY_SHRANK)
     return turn.act(f"{turn.canary.primary} was scaled to {primary.replicas} in mid-walk: back to the {wanted} that it began with", lowers=False,
                     workload=WorkloadOrder(scale_primary=wanted))
+
+
+def _hold_scaler(turn: Turn, scaler: Scaler) -> Decision:
+    """The same where an autoscaler scales the primary: its replicas are never set, its minimum is."""
+    wanted, name = min(turn.record.scaler_minimum, scaler.maximum), turn.canary.autoscaler.primary
+    turn.warn(f"{name}.{turn.canary.namespace} had the minimum {scaler.minimum} in mid-walk, back to {wanted}", once=stages.PRIMARY_SHRANK)
+    return turn.act(f"{name} has the minimum {scaler.minimum} in mid-walk: back to {wanted}, as many as {turn.canary.primary} began with", lowers=False,
+                    workload=WorkloadOrder(scaler=wanted))
+
+
+def release_minimum(turn: Turn) -> Decision | None:
+    """The primary's autoscaler is free again, once it can have seen all the traffic; None where it is not held."""
+    scaler = turn.seen.scaler
+    if scaler is None or not scaler.held:
+        turn.set(scaler_minimum=0)
+        return None
+    name, believed = turn.canary.autoscaler.primary, turn.record.confirmed_at + BELIEVED_AFTER
+    if turn.now < believed:
+        return turn.wait(CLOCK, f"{name} keeps its minimum until it has seen all the traffic", due=believed)
+    return turn.act(f"give {name} the minimum back that it had", lowers=True, workload=WorkloadOrder(scaler=0))
+
+
+def repair_scaler(turn: Turn) -> Decision:
+    """Without it the primary keeps the replicas that it has, whatever comes."""
+    kept, name = turn.record.scaler_minimum, turn.canary.autoscaler.primary
+    turn.warn(f"{name}.{turn.canary.namespace}, which scales {turn.canary.primary}, was missing", once=stages.SCALER_GONE)
+    return turn.act(f"{name} is gone: make it again", lowers=False, workload=WorkloadOrder(scaler=kept))
 
 
 def resume_target(turn: Turn) -> Decision | None:
@@ -186,9 +218,9 @@ def finalising(turn: Turn) -> Decision:
         return turn.wait(CLOCK, "all traffic is on the primary; the canary drains", due=turn.record.drain_until)
     if target and target.replicas > 0 and target.revision == pinned.revision:
         return turn.scale(0, f"scale {turn.canary.target} to 0: the primary serves the new revision")
-    resumed = resume_target(turn)
-    if resumed:
-        return resumed
+    held = resume_target(turn) or release_minimum(turn)
+    if held:
+        return held
     turn.enter(states.SUCCEEDED)
     turn.set(last_applied=pinned.revision, last_promoted=pinned.revision)
     skipped = turn.canary.skip_analysis

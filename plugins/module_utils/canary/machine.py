@@ -84,12 +84,15 @@ _HANDLERS: dict[str, Callable[[Turn], Decision]] = {
     stages.RESTARTED: analysing.restarted,
     stages.CANARY_GONE: analysing.canary_gone,
     stages.PRIMARY_SHRANK: going_down.hold_capacity,
+    stages.SCALER_GONE: going_down.repair_scaler,
     stages.SCALED_AWAY: analysing.scaled_away,
     stages.UNREADY: analysing.unready,
     stages.PRIMARY_UNREADY: analysing.primary_unready,
     stages.PROMOTE_NOW: analysing.promote_now,
     stages.SETTLING: analysing.settling,
     stages.PAUSE_TARGET: analysing.pause_target,
+    stages.HOLD_MINIMUM: analysing.hold_minimum,
+    stages.CANARY_SHRANK: analysing.canary_shrank,
     stages.START: analysing.start,
     stages.EARLY: _early,
     stages.JUDGE: analysing.judge,
@@ -175,7 +178,7 @@ def read_back(canary: Canary, record: Record, seen: Observation) -> ReadBack:
     if intent is None:
         return ReadBack(record)
     traffic = None if _traffic_done(canary, intent.traffic, seen) else intent.traffic
-    workload = None if _workload_done(intent.workload, seen) else intent.workload
+    workload = None if _workload_done(canary, intent.workload, seen) else intent.workload
     if traffic is None and workload is None:
         return ReadBack(_closed(canary, record, intent, seen))
     why = _void(canary, record, intent, seen)
@@ -213,13 +216,17 @@ def _traffic_done(canary: Canary, order: TrafficOrder | None, seen: Observation)
     return order.split is None or bool(seen.route and seen.route.split == order.split and seen.route.accepted)
 
 
-def _workload_done(order: WorkloadOrder | None, seen: Observation) -> bool:
+def _workload_done(canary: Canary, order: WorkloadOrder | None, seen: Observation) -> bool:
     if order is None:
         return True
     if order.create_primary is not None:
         return seen.primary is not None
     if order.scale_target is not None:
-        return seen.target is None or seen.target.replicas == order.scale_target
+        return seen.target is None or _is_scaled(canary, seen, order.scale_target)
+    if order.scaler is not None:
+        return _scaler_done(order.scaler, seen)
+    if order.target_scaler is not None:
+        return removing.is_kept(order.target_scaler, seen)
     if order.template_back is not None:
         known = (seen.target.revision, seen.target.template) if seen.target else ()
         return seen.target is None or seen.same_as_primary or seen.same_template or order.template_back["revision"] in known
@@ -231,6 +238,23 @@ def _workload_done(order: WorkloadOrder | None, seen: Observation) -> bool:
         return seen.target is None or seen.target.paused == order.pause_target
     wanted = order.promote or order.restore
     return seen.primary is not None and seen.primary.promoted == wanted["revision"]
+
+
+def _is_scaled(canary: Canary, seen: Observation, replicas: int) -> bool:
+    """An autoscaler may have gone further meanwhile, and what it does with a target that takes over is its own; KEDA's pause would take it back to 0."""
+    if replicas and seen.remains and seen.remains.paused:
+        return False
+    enough = replicas if seen.remains is None else 1
+    own_way = canary.autoscaler is not None and replicas > 0 and seen.target.replicas >= enough
+    return own_way or seen.target.replicas == replicas
+
+
+def _scaler_done(minimum: int, seen: Observation) -> bool:
+    if seen.scaler is None:
+        return not seen.scaler_to_copy
+    if not seen.scaler.ours:
+        return False
+    return seen.scaler.minimum >= min(minimum, seen.scaler.maximum) if minimum else not seen.scaler.held
 
 
 def _void(canary: Canary, record: Record, intent: Intent, seen: Observation) -> str:

@@ -75,6 +75,16 @@ class Route:
 
 
 @dataclass(frozen=True)
+class Scaler:
+    """The primary's autoscaler as it is now."""
+
+    minimum: int                        # fewest replicas
+    maximum: int
+    held: bool = False                  # its minimum was raised for a walk, and is not put back yet
+    ours: bool = True                   # False: Flagger made it for its Canary of our name, which owns it
+
+
+@dataclass(frozen=True)
 class Orders:
     """What people asked for, by annotations on the record (SAFETY 4). Texts say who and why."""
 
@@ -104,6 +114,8 @@ class Remains:
     route: str = MISSING                # ORIGINAL | OURS | MISSING
     held: bool = False                  # target, apex or route still carry our name or our fence
     needed: tuple[str, ...] = ()        # Services that a route of the user's own names: they are not taken away
+    paused: bool = False                # the target's autoscaler still thinks that the target rests
+    scaler: Scaler | None = None        # the target's own
 
 
 @dataclass(frozen=True)
@@ -126,6 +138,8 @@ class Observation:
     same_template: bool = False         # the same as same_as_primary, ConfigMaps and Secrets apart
     changed_configs: str = ""           # those whose content the primary's pods do not read, in words
     remains: Remains | None = None      # only while the canary is removed
+    scaler: Scaler | None = None        # of the primary, where the document names an autoscaler and its copy is there
+    scaler_to_copy: bool = True         # whether there is one to make it from; looked at only where the copy is missing
 
     def after(self, seconds: float) -> float:
         """When so long has passed, and not a moment less (SAFETY 12)."""
@@ -184,6 +198,8 @@ class WorkloadOrder:
     create_primary: int | None = None   # replicas of the primary to make from the target's template
     scale_target: int | None = None     # replicas
     scale_primary: int | None = None    # replicas
+    scaler: int | None = None           # the primary's autoscaler, with at least so many replicas; 0: with as many as it has by itself
+    target_scaler: int | None = None    # the target's own autoscaler, with at least so many replicas, while it takes over
     pause_target: bool | None = None    # whether an edit of the target waits until the canary has no weight
     promote: Mapping[str, str] | None = None   # {replicaset, uid, revision, configs}: copy exactly this template to the primary, with what its pods read
     restore: Mapping[str, str] | None = None   # {replicaset, revision}: put the primary back to this template

@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.primary import SUFFIX
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import AlertProvider, Canary, MetricProvider
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import HPA, SCALED_OBJECT, AlertProvider, Canary, MetricProvider
 
 GATEWAY = "gateway.networking.k8s.io"
 CONTOUR = "projectcontour.io"
@@ -48,6 +48,7 @@ class Objects:
     services: tuple[str, ...] = (ANY,)
     route: str = ANY
     adopted: bool = False
+    scaler: tuple[str, ...] = ()        # kind and name of the target's autoscaler, where the document names one
 
     @property
     def record(self) -> str:
@@ -70,6 +71,9 @@ _ROUTES: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     flagger.TRAEFIK: (TRAEFIK, "traefikservices", ("get", "patch")),
 }
 
+# Autoscalers, by kind: group and resource.
+_SCALERS: Mapping[str, tuple[str, str]] = {HPA: ("autoscaling", "horizontalpodautoscalers"), SCALED_OBJECT: ("keda.sh", "scaledobjects")}
+
 # Without it people find no Events on the objects; the walk goes on.
 EVENTS = (Rule("", "events", CREATE),)
 
@@ -90,7 +94,7 @@ LOOKS = (
 def objects_of(canary: Canary) -> Objects:
     service = canary.service
     return Objects(canary.name, canary.provider, (canary.target, canary.primary), (service.name, service.primary_name, service.canary_name),
-                   service.route_name, canary.adopted)
+                   service.route_name, canary.adopted, (canary.autoscaler.kind, canary.autoscaler.name) if canary.autoscaler else ())
 
 
 def objects_in(name: str, document: Mapping[str, Any] | None, options: Mapping[str, Any]) -> Objects:
@@ -99,11 +103,14 @@ def objects_in(name: str, document: Mapping[str, Any] | None, options: Mapping[s
     provider = str(spec.get("provider") or options.get("provider") or flagger.GATEWAYAPI)
     target = _mapping(spec, "targetRef").get("name")
     adopted = options.get("route") == "adopted"
+    named = _mapping(spec, "autoscalerRef")
+    scaler = (named["kind"], f"{named['name']}") if named.get("kind") in _SCALERS and named.get("name") else ()
     if not target:
-        return Objects(name, provider, adopted=adopted)
+        return Objects(name, provider, adopted=adopted, scaler=scaler)
     service = _mapping(spec, "service").get("name") or target
     route = (options.get("route_name") if adopted else "") or service
-    return Objects(name, provider, (f"{target}", f"{target}{SUFFIX}"), (f"{service}", f"{service}-primary", f"{service}-canary"), f"{route}", adopted)
+    return Objects(name, provider, (f"{target}", f"{target}{SUFFIX}"), (f"{service}", f"{service}-primary", f"{service}-canary"), f"{route}", adopted,
+                   scaler)
 
 
 def walk(objects: Objects) -> tuple[Rule, ...]:
@@ -117,6 +124,7 @@ def walk(objects: Objects) -> tuple[Rule, ...]:
         Rule("discovery.k8s.io", "endpointslices", ("list",)),
         Rule(_POLICY, BUDGETS, ("list",)),
         *(Rule(group, resource, verbs, (objects.route,)) for group, resource, verbs in _route(objects)),
+        *scaler(objects),
     )
 
 
@@ -127,7 +135,26 @@ def create(objects: Objects) -> tuple[Rule, ...]:
         Rule("", SERVICES, CREATE),
         Rule("apps", DEPLOYMENTS, CREATE),
         *(Rule(group, resource, CREATE) for group, resource, _verbs in _route(objects) if not objects.adopted),
+        *create_scaler(objects),
     )
+
+
+def scaler(objects: Objects) -> tuple[Rule, ...]:
+    """For the target's autoscaler and its copy. Of the target's, a walk changes KEDA's pause and nothing else."""
+    if not objects.scaler:
+        return ()
+    kind, name = objects.scaler
+    if kind == HPA:
+        return (Rule(*_SCALERS[kind], ("get",), (name,)), Rule(*_SCALERS[kind], CHANGE, (name + SUFFIX,)))
+    return (Rule(*_SCALERS[kind], CHANGE, (name, name + SUFFIX)),)
+
+
+def create_scaler(objects: Objects) -> tuple[Rule, ...]:
+    return (Rule(*_SCALERS[objects.scaler[0]], CREATE),) if objects.scaler else ()
+
+
+def scaler_resources(objects: Objects) -> set[str]:
+    return {rule.resource for rule in create_scaler(objects)}
 
 
 def budgets(copies: Iterable[str], there: Iterable[str] = ()) -> tuple[Rule, ...]:
@@ -162,7 +189,17 @@ def removal(objects: Objects, copies: Iterable[str] = ()) -> tuple[Rule, ...]:
         Rule("", SERVICES, ("delete",), objects.services[1:] or (ANY,)),
         Rule("apps", DEPLOYMENTS, ("delete",), objects.deployments[1:] or (ANY,)),
         *((Rule(_POLICY, BUDGETS, ("delete",), names),) if names else ()),
+        *_remove_scaler(objects),
     )
+
+
+def _remove_scaler(objects: Objects) -> tuple[Rule, ...]:
+    """The copy goes; the minimum of the target's own is changed while the target takes over, which of a ScaledObject a walk may do anyway."""
+    if not objects.scaler:
+        return ()
+    kind, name = objects.scaler
+    kept = (Rule(*_SCALERS[kind], ("patch",), (name,)),) if kind == HPA else ()
+    return (*kept, Rule(*_SCALERS[kind], ("delete",), (name + SUFFIX,)))
 
 
 def canary_object(name: str) -> tuple[Rule, ...]:

@@ -22,6 +22,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.model 
     Observation,
     Outcome,
     Route,
+    Scaler,
     TrafficOrder,
     Workload,
     WorkloadOrder,
@@ -88,6 +89,9 @@ def obey(canary: Canary, seen: Observation, traffic: TrafficOrder | None, worklo
         seen = dataclasses.replace(seen, target=dataclasses.replace(seen.target, paused=workload.pause_target))
     if workload and workload.scale_primary is not None and seen.primary:
         seen = dataclasses.replace(seen, primary=_ready(seen.primary, workload.scale_primary))
+    if workload and workload.scaler is not None:
+        least, most = (seen.scaler.minimum, seen.scaler.maximum) if seen.scaler else (1, workload.scaler or 1)
+        seen = dataclasses.replace(seen, scaler=Scaler(max(least, workload.scaler), max(most, workload.scaler), held=workload.scaler > least))
     turned = workload and (workload.promote or workload.restore)
     if turned and seen.primary:
         seen = dataclasses.replace(seen, primary=dataclasses.replace(seen.primary, promoted=turned["revision"], replicaset=turned["replicaset"]),
@@ -114,6 +118,8 @@ def _given_back(seen: Observation, traffic: TrafficOrder | None, workload: Workl
     if traffic and traffic.route_back and seen.route:
         remains = dataclasses.replace(remains, route=ORIGINAL)
         seen = dataclasses.replace(seen, route=dataclasses.replace(seen.route, split=None, accepted=True))
+    if workload and workload.target_scaler is not None and remains.scaler:
+        remains = dataclasses.replace(remains, scaler=dataclasses.replace(remains.scaler, minimum=workload.target_scaler, held=True))
     if workload and workload.dispose is not None:
         remains = dataclasses.replace(remains, objects=(), held=False)
     return dataclasses.replace(seen, remains=remains, apex_on_primary=seen.apex_on_primary and remains.apex == OURS)

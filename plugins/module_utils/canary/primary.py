@@ -112,6 +112,11 @@ def renamed(terms: Mapping[str, Any], selector: Selector) -> dict[str, Any]:
     return made
 
 
+def without_adopting(texts: Mapping[str, str]) -> dict[str, str]:
+    """Labels or annotations that a copy may carry: none by which other tools would adopt or prune it (SAFETY 20), and none of ours."""
+    return {key: value for key, value in texts.items() if not _adopts(key) and not key.startswith(marks.PREFIX)}
+
+
 def own_template(template: Mapping[str, Any]) -> dict[str, Any]:
     """A copy of a template without the hash that a ReplicaSet's controller put into its labels."""
     made = copy.deepcopy(dict(template))

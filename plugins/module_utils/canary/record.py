@@ -157,6 +157,7 @@ class Record:
     outcome_revision: str = ""
     outcome_at: float = 0.0
     primary_replicas: int = 0           # at the start of the walk (SAFETY 15)
+    scaler_minimum: int = 0             # replicas below which the primary's autoscaler does not go in this walk (SAFETY 15); 0: nothing is held
     paused: bool = False                # we paused the target (SAFETY 22), and it is not yet resumed
     inventory: tuple[str, ...] = ()     # "Kind/name" of what we made, the oldest first (inventory.py)
     evidence: tuple[Mapping[str, Any], ...] = ()

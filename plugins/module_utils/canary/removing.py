@@ -13,7 +13,7 @@ import dataclasses
 from collections.abc import Collection
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.going_down import resume_target, take_back
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.going_down import BELIEVED_AFTER, resume_target, take_back
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.inventory import DEPLOYMENT, SERVICE, entry, joined
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import (
     MISSING,
@@ -32,6 +32,8 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn i
 
 
 _LONGEST_LIST = 400                     # characters of what a step says that it takes away
+_SCALED_UP = "scaled up"    # the target, to take over
+_KEPT_LARGE = "kept large"  # by the minimum of its autoscaler
 
 
 def remove(turn: Turn) -> Decision:
@@ -103,6 +105,9 @@ def _step(turn: Turn, remains: Remains) -> Decision:
         turn.set(unready_since=0.0, drain_until=turn.seen.after(turn.canary.options.drain))
     if remains.objects and turn.now < turn.record.drain_until:
         return turn.wait(CLOCK, f"{turn.canary.primary} drains", due=turn.record.drain_until)
+    believed = turn.record.drain_until - turn.canary.options.drain + BELIEVED_AFTER
+    if remains.scaler and remains.scaler.held and turn.now < believed:
+        return turn.wait(CLOCK, f"{turn.canary.autoscaler.called} keeps its minimum until it has seen all users", due=believed)
     resumed = resume_target(turn)
     if resumed:
         return resumed
@@ -130,7 +135,11 @@ def _target_takes_over(turn: Turn) -> Decision:
     if service.canary_name in seen.services:
         return turn.act(f"create the Service {service.canary_name}, to see who is ready", lowers=True, traffic=TrafficOrder(services=True))
     replicas = max(1, seen.primary.replicas if seen.primary else turn.record.primary_replicas)
-    if target.replicas < replicas:
+    kept = _keep_large(turn, replicas)
+    if kept:
+        return kept
+    if _has_to_be_scaled(turn, replicas):
+        turn.set(announced=turn.record.announced + (_SCALED_UP,))
         return turn.act(f"scale {target.name} to {replicas}", lowers=True, workload=WorkloadOrder(scale_target=replicas))
     serving = min(seen.primary.endpoints if seen.primary else 1, target.replicas)
     if not target.ready or target.endpoints < max(1, serving):
@@ -138,6 +147,30 @@ def _target_takes_over(turn: Turn) -> Decision:
                         stuck=target.stuck)
     turn.set(unready_since=turn.now)
     return turn.act(f"point Service {service.name} at {target.name} again", lowers=True, traffic=TrafficOrder(apex_back=True))
+
+
+def _keep_large(turn: Turn, replicas: int) -> Decision | None:
+    """The target's autoscaler would shrink it until users come, and they come all at once (SAFETY 15). Once: who undoes it means it."""
+    scaler = turn.seen.remains.scaler if turn.seen.remains else None
+    if scaler is None or scaler.minimum >= min(replicas, scaler.maximum) or _KEPT_LARGE in turn.record.announced:
+        return None
+    turn.set(announced=turn.record.announced + (_KEPT_LARGE,))
+    wanted, name = min(replicas, scaler.maximum), turn.canary.autoscaler.called
+    return turn.act(f"keep {turn.canary.target} at {wanted} replicas at least, by {name}", lowers=True, workload=WorkloadOrder(target_scaler=wanted))
+
+
+def is_kept(minimum: int, seen: Observation) -> bool:
+    """Whether the target's autoscaler goes no lower; one that is gone does nothing at all."""
+    scaler = seen.remains.scaler if seen.remains else None
+    return scaler is None or scaler.minimum >= min(minimum, scaler.maximum)
+
+
+def _has_to_be_scaled(turn: Turn, replicas: int) -> bool:
+    """An autoscaler of the target may shrink it again, since nobody uses it yet: scaled up once, it is believed."""
+    remains, small = turn.seen.remains, turn.seen.target.replicas < replicas
+    if turn.canary.autoscaler is None:
+        return small
+    return turn.seen.target.replicas == 0 or bool(remains and remains.paused) or (small and _SCALED_UP not in turn.record.announced)
 
 
 def _template_to_restore(turn: Turn) -> str:

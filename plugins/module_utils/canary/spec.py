@@ -34,6 +34,10 @@ TRAEFIK = "traefik"
 METRICS_FROM = (APP, ENVOY, TRAEFIK)
 KUBERNETES = "kubernetes"               # the provider that has Services alone
 
+# Who scales a workload. The first is the API server's own, the second is KEDA's.
+HPA = "HorizontalPodAutoscaler"
+SCALED_OBJECT = "ScaledObject"
+
 # Of alerts, from the least.
 INFO = "info"
 WARN = "warn"
@@ -208,6 +212,30 @@ class Service:
 
 
 @dataclass(frozen=True)
+class Autoscaler:
+    """``spec.autoscalerRef``: who scales the target, and what its copy for the primary has in place of the same fields."""
+
+    kind: str                           # HPA | SCALED_OBJECT
+    name: str
+    min_replicas: int = 0               # 0: as the target's
+    max_replicas: int = 0
+    queries: Mapping[str, str] = field(default_factory=dict)    # of a ScaledObject: by the name of the trigger
+
+    @property
+    def primary(self) -> str:
+        return f"{self.name}-primary"
+
+    @property
+    def called(self) -> str:
+        return f"{self.kind} {self.name}"
+
+    @property
+    def pauses(self) -> bool:
+        """Whether it has to be told that the target rests: a HorizontalPodAutoscaler leaves a workload of 0 replicas alone by itself."""
+        return self.kind == SCALED_OBJECT
+
+
+@dataclass(frozen=True)
 class Analysis:
     interval: float                     # as it is used: the document's, raised to Options.min_interval
     threshold: int
@@ -245,6 +273,7 @@ class Canary:
     service: Service
     analysis: Analysis
     options: Options = field(default_factory=Options)
+    autoscaler: Autoscaler | None = None
     metrics_server: str = ""            # document's, else Options.metrics_server
     metrics_from: str = ""              # annotation's, else Options.metrics_from
     progress_deadline: float = 600.0
@@ -280,4 +309,6 @@ class Canary:
         place = {"route": "/".join(filter(None, (self.service.route_name, self.service.route_rule)))} if self.adopted else {}
         # With all that match on the canary, other matches would bring other users to it at once.
         audience = {"match": json.dumps(self.analysis.match, sort_keys=True)} if self.analysis.match else {}
-        return {"provider": self.provider, "target": f"{self.target_kind}/{self.target}", "service": self.service.name, **place, **audience}
+        # Whose minimum is held is who gets it back.
+        scaler = {"autoscaler": f"{self.autoscaler.kind}/{self.autoscaler.name}"} if self.autoscaler else {}
+        return {"provider": self.provider, "target": f"{self.target_kind}/{self.target}", "service": self.service.name, **place, **audience, **scaler}

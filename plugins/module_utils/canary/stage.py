@@ -35,12 +35,15 @@ REVERTED = "reverted"
 RESTARTED = "restarted"
 CANARY_GONE = "canary gone"             # it has weight and no ready endpoint
 PRIMARY_SHRANK = "primary shrank"       # below the size that it had when the walk began
+SCALER_GONE = "scaler gone"             # the copy of the autoscaler, while its original is there
 SCALED_AWAY = "scaled away"
 UNREADY = "unready"
 PRIMARY_UNREADY = "primary unready"
 PROMOTE_NOW = "promote now"
 SETTLING = "settling"
 PAUSE_TARGET = "pause target"
+HOLD_MINIMUM = "hold minimum"           # the primary's autoscaler must not take away what the traffic will need when it comes back
+CANARY_SHRANK = "canary shrank"         # in iterations without users, who meet it all at once now
 START = "start"
 EARLY = "early"
 JUDGE = "judge"
@@ -82,7 +85,7 @@ def stage(canary: Canary, record: Record, seen: Observation) -> str:
         return NO_TARGET
     if record.phase in states.ANALYSING:
         return _analysing(canary, record, seen)
-    return _idle(record, seen)
+    return _idle(canary, record, seen)
 
 
 def lost_services(canary: Canary, seen: Observation) -> tuple[str, ...]:
@@ -103,11 +106,13 @@ def _removing(record: Record) -> str:
     return POST_ROLLOUT if record.post_rollout and record.phase in states.IDLE else REMOVE
 
 
-def _idle(record: Record, seen: Observation) -> str:
+def _idle(canary: Canary, record: Record, seen: Observation) -> str:
     if seen.route and seen.route.split and seen.route.split.canary > 0:
         return STRAY_WEIGHT
     if seen.route is None and seen.primary and seen.primary.endpoints:
         return ROUTE_GONE
+    if _scaler_gone(canary, record, seen):
+        return SCALER_GONE
     if record.phase in (states.INITIALIZED, states.FAILED) and not record.settled:
         return SETTLE_TARGET
     revision = seen.target.revision
@@ -140,6 +145,8 @@ def _analysing(canary: Canary, record: Record, seen: Observation) -> str:
         return LOWERED_BY_HAND
     if primary_shrank(record, seen):
         return PRIMARY_SHRANK
+    if _scaler_gone(canary, record, seen):
+        return SCALER_GONE
     if target.replicas == 0:
         return SCALED_AWAY
     if not target.ready or target.endpoints == 0:
@@ -154,18 +161,46 @@ def _analysing(canary: Canary, record: Record, seen: Observation) -> str:
             return SETTLING
         if canary.options.pause_target and canary.splits and not canary.skip_analysis and not target.paused:
             return PAUSE_TARGET
+        if seen.scaler is not None and canary.splits and not canary.skip_analysis and not record.scaler_minimum:
+            return HOLD_MINIMUM
         if not canary.skip_analysis and not (canary.analysis.counts_without_users and record.iterations):
             return START if waited or seen.now >= record.due else EARLY
     if canary.skip_analysis:
         return PROMOTE_NOW
     if not record.confirmed_at:
         return EARLY
-    return JUDGE if seen.now >= (_evidence_complete(canary, record) if waited else evidence_due(canary, record)) else EARLY
+    if seen.now < (_evidence_complete(canary, record) if waited else evidence_due(canary, record)):
+        return EARLY
+    return CANARY_SHRANK if _canary_shrank(canary, record, seen) else JUDGE
 
 
 def primary_shrank(record: Record, seen: Observation) -> bool:
-    """Whether the primary is smaller than at the start of the walk (SAFETY 15). Put back once: who shrinks it again means it (SAFETY 14)."""
-    return seen.primary is not None and seen.primary.replicas < record.primary_replicas and PRIMARY_SHRANK not in record.announced
+    """Whether the primary is smaller than at the start of the walk (SAFETY 15). Put back once: who shrinks it again means it (SAFETY 14).
+
+    Where an autoscaler scales it, its replicas are the autoscaler's, and what counts is whether that may go below.
+    """
+    if PRIMARY_SHRANK in record.announced:
+        return False
+    if seen.scaler is not None:
+        return seen.scaler.minimum < min(record.scaler_minimum, seen.scaler.maximum)
+    return seen.primary is not None and seen.primary.replicas < record.primary_replicas
+
+
+def minimum_to_hold(record: Record, seen: Observation) -> int:
+    """As many replicas as the primary had when the walk began, as far as its autoscaler may give them."""
+    return max(1, min(record.primary_replicas, seen.scaler.maximum)) if seen.scaler else 0
+
+
+def _scaler_gone(canary: Canary, record: Record, seen: Observation) -> bool:
+    """Made again once; whoever deletes it again means it. Where its original is gone as well, there is nothing to make it from."""
+    return canary.autoscaler is not None and seen.scaler is None and seen.scaler_to_copy and SCALER_GONE not in record.announced
+
+
+def _canary_shrank(canary: Canary, record: Record, seen: Observation) -> bool:
+    """Whether an autoscaler made the canary smaller than the primary while nobody used it, and after this tick all users may: put back once."""
+    last = canary.analysis.counts_without_users and record.iterations >= canary.analysis.iterations and not record.canary_weight
+    smaller = seen.target is not None and seen.primary is not None and seen.target.replicas < seen.primary.replicas
+    return canary.autoscaler is not None and canary.splits and last and smaller and CANARY_SHRANK not in record.announced
 
 
 def approved(record: Record, seen: Observation, gate: str) -> bool:

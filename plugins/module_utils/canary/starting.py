@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.going_down import go_down
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.going_down import go_down, release_minimum
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import ALLOWED, Split, TrafficOrder, WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import CONFIRM_ROLLOUT
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn import ACT, CLOCK, KUBERNETES, PERSON, Decision, Turn
@@ -37,6 +37,9 @@ def initialise(turn: Turn) -> Decision:
     if seen.primary is None:
         replicas = max(1, seen.target.replicas)
         return _step(turn, f"create {turn.canary.primary} with {replicas} replicas", lowers=False, workload=WorkloadOrder(create_primary=replicas))
+    scaled = _scaler(turn)
+    if scaled:
+        return scaled
     service = turn.canary.service
     if service.primary_name in seen.services or service.canary_name in seen.services:
         return _step(turn, f"create the Services {service.primary_name} and {service.canary_name}", lowers=False, traffic=TrafficOrder(services=True))
@@ -65,6 +68,19 @@ def initialise(turn: Turn) -> Decision:
         adopted = {"replicaset": seen.primary.replicaset, "revision": _promoted(turn)}
         return _step(turn, f"adopt {turn.canary.primary} with the template that it has", lowers=False, workload=WorkloadOrder(restore=adopted))
     return _initialised(turn)
+
+
+def _scaler(turn: Turn) -> Decision | None:
+    """Who scales the primary from now on: as large as the target at least, until it has the traffic that it is to be measured by (SAFETY 15, 28)."""
+    seen, scaler = turn.seen, turn.canary.autoscaler
+    if scaler is None or (seen.scaler is not None and seen.scaler.ours):
+        return None
+    if not seen.scaler_to_copy:
+        return turn.done("held", f"there is no {scaler.called} of which {scaler.primary} could be made; {turn.canary.target} serves as before")
+    least = 0 if seen.route and seen.route.split == ALL_TO_PRIMARY and seen.apex_on_primary else max(1, seen.target.replicas, seen.primary.replicas)
+    turn.set(scaler_minimum=least)
+    return _step(turn, f"create {scaler.primary} as {scaler.called} is" if seen.scaler is None else f"take {scaler.primary} over", lowers=False,
+                 workload=WorkloadOrder(scaler=least))
 
 
 def _promoted(turn: Turn) -> str:
@@ -108,6 +124,9 @@ def settle_target(turn: Turn) -> Decision:
     """After initialisation the original goes to 0, drained, as an intent of its own (SAFETY 28)."""
     target = turn.seen.target
     if target.replicas == 0:
+        released = release_minimum(turn)
+        if released:
+            return released
         turn.set(settled=True, due=0.0)
         return turn.wait(ACT, "initialised")
     if turn.now < turn.record.drain_until:

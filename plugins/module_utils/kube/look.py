@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One look at everything that a decision may rest on, in few requests: five in the middle of a walk, eight before it has begun."""
+"""One look at everything that a decision may rest on, in few requests: five in the middle of a walk, eight before it has begun;
+one more where an autoscaler scales the primary."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.record
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.rollout import rollout
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import configs as read_configs, refs, removal, routes, writing
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import autoscalers, configs as read_configs, refs, removal, routes, writing
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.routes import read_route
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.services import slices as read_slices
@@ -59,6 +60,7 @@ def look_whole(api: Api, canary: Canary, record: Record | None = None, imagined:
     slices = _slices(api, canary)
     # A Service's slices follow its selector by a moment: only both together say who answers at the apex.
     only_primary = _only_primary(canary, slices)
+    scaler, to_copy = autoscalers.look(api, canary)
     differing, missing = _differing(api, canary, target, selector, _suspects(canary, record, slices, only_primary, target))
     differs = difference(target["spec"]["template"], primary["spec"]["template"], selector, read) if target and primary and selector else None
     return Observation(
@@ -74,6 +76,8 @@ def look_whole(api: Api, canary: Canary, record: Record | None = None, imagined:
         route=read_route(api, canary) if canary.splits else _at_apex(canary, slices, differing if target else None),
         replicasets=tuple(item["metadata"]["name"] for item in replicasets if target and is_owned_by(item, target)),
         missing=missing,
+        scaler=scaler,
+        scaler_to_copy=to_copy,
         remains=_remains(api, canary, record, target, selector, slices) if record and record.removing else None,
         same_template=differs is not None and not differs.template,
         changed_configs=configs.in_words(differs.configs, 3) if differs else "",
@@ -118,11 +122,15 @@ def fence(api: Api, canary: Canary, epoch: int) -> None:
     writer = writing.Writer(api, canary.name, epoch)
     for place in _fenced(canary):
         writing.fence(writer, place, claim=canary.adopted and place == routes.ref(canary))
+    for place in autoscalers.written(canary):
+        if autoscalers.got(api, place) is not None:
+            writing.fence(writer, place)
 
 
 def newest_epoch(api: Api, canary: Canary) -> int:
     """The epoch of the last holder that wrote any of the objects, for who cannot learn it from a record; 0 when nobody did."""
-    return max(marks.newest_epoch(api.get(place) or {}, canary.name) for place in _fenced(canary))
+    of_scalers = [autoscalers.got(api, place) for place in autoscalers.written(canary)]
+    return max(marks.newest_epoch(live or {}, canary.name) for live in [*map(api.get, _fenced(canary)), *of_scalers])
 
 
 def _fenced(canary: Canary) -> tuple[refs.Ref, ...]:

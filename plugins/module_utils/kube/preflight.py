@@ -22,7 +22,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.permis
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.plan import Step, plan as plan_walk
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record, rfc3339
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import documents, look, refs, removal, routes
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import autoscalers, documents, look, refs, removal, routes
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import UNKNOWN_KIND, Api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.record import Stored
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.services import has_endpoints
@@ -275,7 +275,8 @@ def _unchanged(record: Record, revision: str, mode: str) -> Glance:
 def _at_rest(api: Api, canary: Canary) -> bool:
     """Whether nothing is to be put right either: the route leads to the primary, and somebody answers there."""
     route = look.route_now(api, canary)
-    return bool(route and route.split and route.split.canary == 0 and not route.held) and has_endpoints(api, canary.namespace, canary.service.primary_name)
+    led = bool(route and route.split and route.split.canary == 0 and not route.held)
+    return led and has_endpoints(api, canary.namespace, canary.service.primary_name) and autoscalers.is_there(api, canary)
 
 
 def _canary_object(api: Api, given: Given, stored: Stored) -> dict[str, Any] | None:

@@ -95,6 +95,10 @@ def autoscaler(namespace: str, name: str = "") -> Ref:
     return Ref("autoscaling", "v2", "horizontalpodautoscalers", namespace, name, "HorizontalPodAutoscaler")
 
 
+def scaled_object(namespace: str, name: str = "") -> Ref:
+    return Ref("keda.sh", "v1alpha1", "scaledobjects", namespace, name, "ScaledObject")
+
+
 def http_route(namespace: str, name: str = "", version: str = "v1") -> Ref:
     return Ref(GATEWAY, version, "httproutes", namespace, name, "HTTPRoute")
 
@@ -118,7 +122,7 @@ def alert_provider(namespace: str, name: str = "") -> Ref:
 # Kinds that the inventory of a record may name, and that removal takes away.
 DISPOSABLE: Mapping[str, Callable[[str, str], Ref]] = {
     "Deployment": deployment, "Service": service, "PodDisruptionBudget": pod_disruption_budget, "ConfigMap": config_map, "Secret": secret,
-    "HorizontalPodAutoscaler": autoscaler,
+    "HorizontalPodAutoscaler": autoscaler, "ScaledObject": scaled_object,
 }
 
 

@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import configs, endpoints, inventory, marks, primary as copies, services
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.autoscalers import is_paused, told
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import MISSING, ORIGINAL, OURS, Remains
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.primary import Selector
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import configs as kept_configs, refs
-from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import autoscalers, configs as kept_configs, refs
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import UNKNOWN_KIND, Api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.waits import existing
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import Change, Writer, change, deleted, ensure, is_left, let_go
@@ -33,6 +34,8 @@ def remains(api: Api, canary: Canary, recorded: Sequence[str], target: Object | 
     """``recorded`` is the record's inventory, ``route`` None where the provider has no routing object. An object that is going away already is gone."""
     apex = api.get(refs.service(canary.namespace, canary.service.name))
     routing = api.get(route) if route else None
+    place = autoscalers.users(canary)
+    scaler = autoscalers.got(api, place) if place else None
     needed = needed_by(routing, canary)
     pods = endpoints.all_pods(slices, canary.service.name)
     known = inventory.to_dispose(canary, inventory.joined(recorded, (*made_besides(api, canary), *_read_by(api, canary))))
@@ -42,8 +45,10 @@ def remains(api: Api, canary: Canary, recorded: Sequence[str], target: Object | 
         apex_has_primary=bool(pods & endpoints.all_pods(slices, canary.service.primary_name)),
         apex_ready=bool(endpoints.ready_pods(slices, canary.service.name)),
         route=MISSING if routing is None else OURS if router_for(canary).release(routing, canary) != routing else ORIGINAL,
-        held=any(live is not None and marks.is_held(live, canary.name) for live in (target, apex, routing)),
+        held=any(live is not None and marks.is_held(live, canary.name) for live in (target, apex, routing, scaler)),
         needed=tuple(entry for entry in needed if is_left(_read(api, canary, entry), canary.name)),
+        paused=scaler is not None and is_paused(scaler),
+        scaler=told(scaler) if scaler is not None else None,
     )
 
 
@@ -70,7 +75,12 @@ def needed_by(routing: Object | None, canary: Canary) -> tuple[str, ...]:
 
 def _read(api: Api, canary: Canary, entry: str) -> Object | None:
     place = refs.disposable(canary.namespace, entry)
-    return api.get(place) if place else None
+    try:
+        return api.get(place) if place else None
+    except KubeError as error:
+        if error.reason != UNKNOWN_KIND:
+            raise
+        return None                         # whoever took the kind away took all of them away
 
 
 def apex_back(writer: Writer, canary: Canary, selector: Selector) -> Change:
@@ -103,7 +113,15 @@ def dispose(writer: Writer, canary: Canary, entries: Sequence[str], route: Ref |
         live = writer.api.get(place)
         if live is not None and marks.is_held(live, canary.name):
             changes.append(change(writer, place, lambda now: marks.released(now, canary.name, writer.epoch), live=live))
-    return changes
+    return [*changes, *_scaler_back(writer, canary)]
+
+
+def _scaler_back(writer: Writer, canary: Canary) -> list[Change]:
+    place = autoscalers.users(canary)
+    live = autoscalers.got(writer.api, place) if place else None
+    if place is None or live is None or not marks.is_held(live, canary.name):
+        return []
+    return [change(writer, place, lambda now: autoscalers.give_back(now, canary, writer.epoch), live=live)]
 
 
 def _deleted(writer: Writer, canary: Canary, entry: str) -> list[Change]:

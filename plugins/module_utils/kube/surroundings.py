@@ -18,7 +18,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.permis
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings import Seen, judge
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import configs, refs, routes
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import autoscalers, configs, refs, routes
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import UNKNOWN_KIND, Api, Permission
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref
 from ansible_collections.progressive.delivery.plugins.module_utils.routers import router_for
@@ -68,7 +68,7 @@ def inspect(api: Api, canary: Canary, target: Object | None, needed: Mapping[str
 def left_behind(api: Api, canary: Canary, record: Record | None) -> tuple[str, ...]:
     """What stands there under names that the document had before, as far as it may be read (weak spot 57)."""
     entries = inventory.left_behind(canary, record.inventory) if record is not None else ()
-    found = {entry: _got(api, place) for entry in entries if (place := refs.disposable(canary.namespace, entry))}
+    found = {entry: autoscalers.got(api, place) for entry in entries if (place := refs.disposable(canary.namespace, entry))}
     return tuple(entry for entry, live in found.items() if live is not None and marks.is_ours(live, canary.name))
 
 
@@ -113,6 +113,7 @@ def _lacking(canary: Canary, seen: Seen, recorded: bool, initialised: bool, unre
     lacking = {permissions.DEPLOYMENTS} if seen.primary is None and not initialised else set()
     lacking |= set() if of_services <= seen.services.keys() else {permissions.SERVICES}
     lacking |= {routes.ref(canary).resource} if canary.splits and seen.route is None else set()
+    lacking |= permissions.scaler_resources(permissions.objects_of(canary)) if seen.primary_scaler is None and seen.scaler_kind else set()
     return lacking - unreadable if recorded else lacking | {permissions.RECORD}
 
 
@@ -153,12 +154,28 @@ def _look(api: Api, canary: Canary, target: Object | None, read: Configs, may: s
         routed=frozenset(name for other in others for name in around.backends(other)),
         budgets=_listed(api, refs.pod_disruption_budget(namespace), may),
         policies=_listed(api, Ref("networking.k8s.io", "v1", "networkpolicies", namespace, "", "NetworkPolicy"), may),
-        autoscalers=_listed(api, Ref("autoscaling", "v2", "horizontalpodautoscalers", namespace, "", "HorizontalPodAutoscaler"), may),
+        autoscalers=_listed(api, refs.autoscaler(namespace), may),
+        **_scalers(api, canary),
         canaries=_listed(api, refs.canary(namespace), may),
         gitops_ignored=gitops_ignored,
         flagger_is_gone=flagger_is_gone,
         configs=read,
     )
+
+
+def _scalers(api: Api, canary: Canary) -> dict[str, Any]:
+    """The autoscaler that the document names and its copy, and what of them may be known."""
+    scaler = canary.autoscaler
+    if scaler is None:
+        return {}
+    try:
+        copied = _got(api, autoscalers.primary_ref(canary, scaler))
+        named = api.get(autoscalers.target_ref(canary, scaler))
+    except KubeError as error:
+        if error.status != 403 and error.reason != UNKNOWN_KIND:
+            raise
+        return {"scaler_kind": error.reason != UNKNOWN_KIND, "scaler_readable": False}
+    return {"scaler": named, "primary_scaler": copied}
 
 
 def _own(api: Api, route: Ref, others: Iterable[Object], may: set[str]) -> Object | None:

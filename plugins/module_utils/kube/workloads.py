@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,7 +18,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.model 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.rollout import Rollout, rollout
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import configs, refs, removal
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import autoscalers, configs, refs, removal
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.routes import ref as route_ref
@@ -58,9 +59,13 @@ def apply_workload(api: Api, canary: Canary, order: WorkloadOrder, epoch: int, c
     if order.create_primary is not None:
         return create_primary(writer, canary, order.create_primary)
     if order.scale_target is not None:
-        return scale(writer, target_ref(canary), order.scale_target)
+        return scale_target(writer, canary, order.scale_target)
+    if order.scaler is not None:
+        return Work(primary_ref(canary), None, None, [autoscalers.apply(writer, canary, order.scaler)])
     if order.scale_primary is not None:
         return scale(writer, primary_ref(canary), order.scale_primary)
+    if order.target_scaler is not None:
+        return Work(target_ref(canary), None, None, autoscalers.keep_large(writer, canary, order.target_scaler))
     if order.pause_target is not None:
         return pause(writer, target_ref(canary), order.pause_target)
     if order.promote is not None:
@@ -74,8 +79,8 @@ def apply_workload(api: Api, canary: Canary, order: WorkloadOrder, epoch: int, c
         changes = removal.dispose(writer, canary, order.dispose, route_ref(canary) if canary.splits else None)
         primary = next((one for one in changes if one.ref == primary_ref(canary)), None)
         return Work(primary_ref(canary), primary.before if primary else None, None, changes)
-    raise CanaryError("the order for the workload is empty: one of create_primary, scale_target, scale_primary, pause_target, promote, restore, template_back "
-                      "and dispose is needed")
+    raise CanaryError("the order for the workload is empty: one of create_primary, scale_target, scale_primary, scaler, target_scaler, pause_target, promote, "
+                      "restore, template_back and dispose is needed")
 
 
 def create_primary(writer: Writer, canary: Canary, replicas: int | None = None) -> Work:
@@ -106,8 +111,15 @@ def create_primary(writer: Writer, canary: Canary, replicas: int | None = None) 
     return Work(done.ref, done.before, done.after, [claimed, *copied, done, *ensure_budgets(writer, canary, claimed.after)])
 
 
-def scale(writer: Writer, place: Ref, replicas: int) -> Work:
-    """A Deployment's replicas, through the scale subresource only (SAFETY 22)."""
+def scale_target(writer: Writer, canary: Canary, replicas: int) -> Work:
+    """The target's replicas, and what else has to know whether it rests."""
+    told = autoscalers.rest(writer, canary, resting=replicas == 0)
+    work = scale(writer, target_ref(canary), replicas, autoscaled=canary.autoscaler is not None)
+    return dataclasses.replace(work, changes=[*told, *work.changes])
+
+
+def scale(writer: Writer, place: Ref, replicas: int, autoscaled: bool = False) -> Work:
+    """A Deployment's replicas, through the scale subresource only (SAFETY 22). ``autoscaled``: who changes them meanwhile is no person."""
     first = live = existing(writer.api, place)
     for attempt in range(MOST_TRIES):
         marks.check(live, writer.canary, writer.epoch)
@@ -123,7 +135,7 @@ def scale(writer: Writer, place: Ref, replicas: int) -> Work:
             if not worth_another_try(error, attempt):
                 raise
         live = existing(writer.api, place)
-        if _replicas(live) not in (_replicas(first), replicas):
+        if not autoscaled and _replicas(live) not in (_replicas(first), replicas):
             raise KubeError(f"{place} was scaled from {_replicas(first)} to {_replicas(live)} by somebody else while it was to be scaled to {replicas}; "
                             "nothing was done to it", 409, "Conflict")
     raise AssertionError("unreachable")
@@ -225,7 +237,7 @@ def _retemplate(writer: Writer, canary: Canary, make: Callable[[dict[str, Any]],
         return (marks.annotations_of(first).get(marks.PROMOTED) == marks.annotations_of(now).get(marks.PROMOTED)
                 and revision_of(first["spec"]["template"]) == revision_of(now["spec"]["template"]))
 
-    budgeted = ensure_budgets(writer, canary, target) if target else []
+    budgeted = [*ensure_budgets(writer, canary, target), *autoscalers.follow(writer, canary, target)] if target else []
     freed = (lambda now: takeover.freed(make(now), canary.name)) if writer.canary else make
     done = change(writer, primary_ref(canary), freed, live=live, still_right=still_right)
     return Work(done.ref, done.before, done.after, [*budgeted, done])

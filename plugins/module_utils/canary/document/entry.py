@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger, formats
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.analysis import read_analysis
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.autoscaler import read_autoscaler
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.fields import NOT_YET, Fields, Findings
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.metrics import Surroundings, by_name
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.service import read_service
@@ -112,6 +113,7 @@ def _read(document: Any, beside: _Beside, options: Options, source: str) -> tupl
 def _canary(spec: Fields, api_version: str, name: str, namespace: str, beside: _Beside, options: Options) -> Canary:
     provider = _provider(spec, options.provider)
     target = _target(spec)
+    autoscaler = read_autoscaler(spec)
     adopted = options.route == "adopted"
     service = read_service(spec, target, provider, adopted)
     if adopted:
@@ -127,6 +129,7 @@ def _canary(spec: Fields, api_version: str, name: str, namespace: str, beside: _
         target=target,
         target_kind=flagger.TARGET_KIND,
         service=service,
+        autoscaler=autoscaler,
         analysis=analysis,
         options=options,
         metrics_server=metrics_server,

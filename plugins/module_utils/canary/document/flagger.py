@@ -10,7 +10,7 @@ what to do about it. When one becomes supported, its line goes.
 
 from __future__ import annotations
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import KUBERNETES
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import HPA, KUBERNETES, SCALED_OBJECT
 
 GROUP = "flagger.app"
 # What Flagger puts on a Canary with revertOnDeletion, and we too: without it, one that Flagger left there would never go.
@@ -40,6 +40,10 @@ TARGET_KIND = "Deployment"
 TARGET_API_VERSION = "apps/v1"
 OTHER_TARGET_KINDS = ("DaemonSet", "Service")
 
+AUTOSCALER_API_VERSIONS = {HPA: ("autoscaling/v2",), SCALED_OBJECT: ("keda.sh/v1alpha1",)}
+# The same object, which the API server tells in the form of any version that it serves.
+OLD_AUTOSCALER_API_VERSIONS = {HPA: ("autoscaling/v2beta2", "autoscaling/v2beta1", "autoscaling/v1"), SCALED_OBJECT: ()}
+
 # Not Flagger's: its documents have no field for it.
 METRICS_FROM = "progressive.delivery/metrics-from"
 
@@ -59,7 +63,6 @@ _ISTIO = "it means something to the provider istio only, and nothing to this one
 _APPMESH = "it means something to the provider appmesh only, and nothing to this one, in Flagger too: leave it out"
 
 SPEC_NOT_YET = {
-    "autoscalerRef": "accepted: a target without an autoscaler",
     "ingressRef": "it is for the providers nginx and skipper; gatewayapi:v1 has service.gatewayRefs",
     "routeRef": "it is for the provider apisix; gatewayapi:v1 has service.gatewayRefs",
     "upstreamRef": "it is for the provider gloo; gatewayapi:v1 has service.gatewayRefs",

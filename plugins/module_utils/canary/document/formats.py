@@ -126,6 +126,10 @@ OBJECT_NAME = Form(f"{_LOWER}, at most 253 characters", _matches(_SUBDOMAIN, "th
 TARGET_NAME = Form(
     f"{_LOWER}, at most {LONGEST_LABEL - len(PRIMARY)} characters",
     _matches(_SUBDOMAIN, "the name of a Kubernetes object", LONGEST_LABEL, PRIMARY))
+# KEDA writes the name of a ScaledObject into a label.
+SCALED_OBJECT_NAME = TARGET_NAME
+AUTOSCALER_NAME = Form(
+    f"{_LOWER}, at most {253 - len(PRIMARY)} characters", _matches(_SUBDOMAIN, "the name of a Kubernetes object", room_for=PRIMARY))
 # RFC 1035: the name of a Service begins with a letter.
 SERVICE_NAME = Form(
     f"{_LOWER}, a letter first, at most {LONGEST_LABEL - len(PRIMARY)} characters",

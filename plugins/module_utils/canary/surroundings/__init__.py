@@ -5,14 +5,15 @@
 """What stands around a canary before its first write, and what of it is in the way.
 
 seen: the objects that were read. findings: what was found. target: the Deployment. configs: what its pods read. ours: objects of the names that
-we need. bystanders: what selects the target's pods and would not select the primary's. hands: who else writes the fields that a walk changes.
+we need. bystanders: what selects the target's pods and would not select the primary's. scaling: who scales the target. hands: who else writes
+the fields that a walk changes.
 """
 
 from __future__ import annotations
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.findings import Findings
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings import bystanders, configs, hands, ours, target
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings import bystanders, configs, hands, ours, scaling, target
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.seen import Seen
 
 __all__ = ("Seen", "judge")
@@ -31,4 +32,5 @@ def judge(canary: Canary, seen: Seen, findings: Findings) -> None:
         return
     ours.judge(canary, seen, selector, findings)
     bystanders.judge(canary, seen, selector, findings)
+    scaling.judge(canary, seen, findings)
     hands.judge(canary, seen, findings)

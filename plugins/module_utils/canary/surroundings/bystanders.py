@@ -35,11 +35,6 @@ def judge(canary: Canary, seen: Seen, selector: Selector, findings: Findings) ->
                                                  f"copy cannot be called {name}, which is somebody's: let that one select {also}")
     _policies(canary, seen, before, after, also, findings)
     _services(canary, seen, before, after, also, findings)
-    for scaler in seen.autoscalers:
-        reference = scaler["spec"].get("scaleTargetRef") or {}
-        if reference.get("kind") == "Deployment" and reference.get("name") == canary.target:
-            findings.warn(marks.name_of(scaler), f"scales {canary.target}, not {canary.primary}, which serves users with a fixed number of pods from now on: "
-                                                 "autoscalers are not supported yet")
 
 
 def _policies(canary: Canary, seen: Seen, before: Mapping[str, str], after: Mapping[str, str], also: str, findings: Findings) -> None:

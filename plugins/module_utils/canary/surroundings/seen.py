@@ -28,7 +28,11 @@ class Seen:
     routed: frozenset[str] = frozenset()                             # names of the Services that these routes send requests to
     budgets: tuple[Object, ...] = ()                                 # PodDisruptionBudgets
     policies: tuple[Object, ...] = ()                                # NetworkPolicies
-    autoscalers: tuple[Object, ...] = ()
+    autoscalers: tuple[Object, ...] = ()                             # HorizontalPodAutoscalers
+    scaler: Object | None = None                                     # the one that the document names
+    primary_scaler: Object | None = None                             # its copy
+    scaler_kind: bool = True                                         # whether the API server knows its kind
+    scaler_readable: bool = True                                     # False: whether it is there cannot be told
     configs: Configs = NONE                                          # ConfigMaps and Secrets of the target's pods
     canaries: tuple[Object, ...] = ()                                # Canary objects of the namespace
     gitops_ignored: bool = False                                     # somebody said that no tool puts our fields back

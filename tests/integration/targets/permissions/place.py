@@ -22,7 +22,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Split
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import record as store, refs, routes, workloads
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import autoscalers, record as store, refs, routes, workloads
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api, Permission
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.client import make_api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.services import ensure_services
@@ -77,7 +77,7 @@ class Place:
     prepared: set[str] = field(default_factory=set)
 
     def make(self) -> None:
-        """The target, its budget, the Canary object, and the template, the AlertProvider and the Secrets that this names."""
+        """The target, its budget and autoscaler, the Canary object, and the template, the AlertProvider and the Secrets that this names."""
         self._create(refs.Ref("", "v1", "namespaces", "", self.namespace, "Namespace"), {})
         labels = {"app": "podinfo"}
         container: dict[str, Any] = {
@@ -89,6 +89,8 @@ class Place:
         template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
         self._create(refs.deployment(self.namespace, "podinfo"), {"spec": {"replicas": 0, "selector": {"matchLabels": labels}, "template": template}})
         self._create(refs.pod_disruption_budget(self.namespace, "podinfo"), {"spec": {"maxUnavailable": 1, "selector": {"matchLabels": labels}}})
+        self._create(refs.autoscaler(self.namespace, "podinfo"), {
+            "spec": {"maxReplicas": 3, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "podinfo"}}})
         self._create(refs.secret(self.namespace, "prometheus"), {"stringData": {"token": "sesame-4711"}})
         self._create(refs.metric_template(self.namespace, "error-rate"), self._template())
         self._create(refs.secret(self.namespace, "on-call"), {"stringData": {"address": "http://127.0.0.1:1/sesame-4711"}})
@@ -103,6 +105,7 @@ class Place:
         canary = self.canary()
         writer = Writer(self.admin, canary.name, 1)
         workloads.create_primary(writer, canary, 0)
+        autoscalers.apply(writer, canary, 0)
         ensure_services(writer, canary, services.ROLES)
         if canary.splits:
             router = router_for(canary)
@@ -140,7 +143,8 @@ class Place:
 
     def versions(self) -> dict[str, str]:
         """Of all that a walk could have written, what it is called and which version it has."""
-        kinds = (refs.config_map, refs.secret, refs.service, refs.deployment, refs.event, refs.pod_disruption_budget, refs.canary, refs.http_route)
+        kinds = (refs.config_map, refs.secret, refs.service, refs.deployment, refs.event, refs.pod_disruption_budget, refs.autoscaler, refs.canary,
+                 refs.http_route)
         listed = [(kind(self.namespace).kind, item["metadata"]) for kind in kinds for item in self.admin.list(kind(self.namespace)).get("items") or []]
         # Controllers write status and Events of their own.
         return {f"{kind}/{one['name']}": str(one.get("generation") or "") for kind, one in listed if kind != "Event" and one["name"] != "kube-root-ca.crt"}
@@ -176,6 +180,7 @@ class Place:
         steps = {"iterations": 2} if self.provider == "kubernetes" else {"stepWeight": 25, "maxWeight": 50}
         return {
             "provider": self.provider, "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "podinfo"},
+            "autoscalerRef": {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "name": "podinfo"},
             "service": {"port": 80, "targetPort": "http", **(routed if self.provider == "gatewayapi:v1" else {})}, "analysis": {**analysis, **steps},
         }
 

@@ -204,6 +204,7 @@ def at_rest(world: World) -> None:
     # Whoever gives the primary the target's template by hand ends the walk that was to scale the target down.
     assert world.target is None or world.target.replicas == 0 or world.primary.revision in world.edited
     assert world.primary is not None and world.primary.endpoints(world.now) > 0
+    assert not record.scaler_minimum and (world.scaler is None or world.scaler.before is None), "the primary's autoscaler is held"
     assert record.phase != states.SUCCEEDED or world.primary.revision == record.last_promoted or world.target.revision == world.primary.revision \
         or world.primary.revision in world.edited
 
@@ -218,6 +219,8 @@ def everything_made_is_in_the_inventory(world: World) -> None:
     for one in world.done:
         if one.workload and one.workload.create_primary is not None:
             assert f"Deployment/{one.canary.primary}" in one.record.inventory
+        if one.workload and one.workload.scaler is not None and one.seen.scaler is None:
+            assert f"{one.canary.autoscaler.kind}/{one.canary.autoscaler.primary}" in one.record.inventory
         if one.traffic and one.traffic.services:
             assert {f"Service/{one.canary.service.primary_name}", f"Service/{one.canary.service.canary_name}"} <= set(one.record.inventory)
 
@@ -235,12 +238,28 @@ def is_removed(world: World) -> None:
     assert record.phase == states.TERMINATED, record.phase
     assert record.intent is None and record.ending is None and record.restoring is None and record.removing is None and record.pinned is None
     kept = {world.canary.service.canary_name} if world.canary.adopted else set()
-    assert world.primary is None and world.services <= kept and not world.held
+    assert world.primary is None and world.services <= kept and not world.held and world.scaler is None and not world.resting
     assert world.split is None or not world.canary.splits or (world.canary.adopted and world.weight == 0)
     assert world.target is not None and world.target.endpoints(world.now) > 0 and not world.target.paused
 
 
+def an_autoscaled_primary_is_not_scaled(world: World) -> None:
+    """Its replicas are the autoscaler's."""
+    for one in world.done:
+        assert one.workload is None or one.workload.scale_primary is None or one.seen.scaler is None, one.workload
+
+
+def nobody_is_overloaded_by_us(world: World) -> None:
+    """SAFETY 15, where autoscalers are at work: they see late what users need, and users come back all at once.
+
+    On the way up the canary has what its own autoscaler gives it.
+    """
+    crowded = [text for text in world.overloaded if f" {world.canary.primary} " in text or " 100% " in text]
+    assert not crowded, crowded[:3]
+
+
 ALL = (
+    an_autoscaled_primary_is_not_scaled,
     users_are_never_left_alone, everything_made_is_in_the_inventory, every_copy_is_in_the_inventory,
     no_raise_to_somebody_who_is_not_ready, no_traffic_back_to_a_primary_that_does_not_answer, pods_go_only_without_weight_and_drained,
     only_what_was_analysed_is_promoted, nothing_unanalysed_is_ever_in_the_primary, one_direction_at_a_time, weights_sum_to_100,

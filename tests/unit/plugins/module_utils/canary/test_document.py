@@ -22,7 +22,16 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.frozen import freeze, thaw
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import dump, load
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.outline import hooks_lines
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Alert, AlertProvider, Canary, Check, Hook, MetricProvider, Options
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import (
+    Alert,
+    AlertProvider,
+    Autoscaler,
+    Canary,
+    Check,
+    Hook,
+    MetricProvider,
+    Options,
+)
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.steps import sequence
 from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.canary.bad_documents import alert_provider, alerted, change, good, template
 from hypothesis import given, settings
@@ -158,6 +167,32 @@ def test_a_canary_crosses_tasks_as_json() -> None:
         "spec.service.match": [{"uri": {"prefix": "/"}}], "spec.service.headers": {"request": {"add": {"x-a": "b"}}},
         "spec.service.apex": {"labels": {"a": "b"}}})
     assert load(Canary, json.loads(json.dumps(dump(canary)))) == canary
+
+
+# An autoscaler
+
+HPA = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "name": "podinfo"}
+KEDA = {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "name": "podinfo-so"}
+
+
+def test_a_horizontal_pod_autoscaler_is_read_with_the_bounds_of_the_primary() -> None:
+    canary = parsed({"spec.autoscalerRef": {**HPA, "primaryScalerReplicas": {"minReplicas": "2", "maxReplicas": 5}}})
+    assert canary.autoscaler == Autoscaler("HorizontalPodAutoscaler", "podinfo", 2, 5)
+    assert canary.autoscaler.primary == "podinfo-primary" and not canary.autoscaler.pauses
+    assert parsed().autoscaler is None
+    assert load(Canary, json.loads(json.dumps(dump(canary)))) == canary
+
+
+def test_a_scaled_object_is_read_with_the_queries_of_the_primary() -> None:
+    canary = parsed({"spec.autoscalerRef": {**KEDA, "primaryScalerQueries": {"requests": "sum(rate(x[1m]))"}, "primaryScalerReplicas": {}}})
+    assert canary.autoscaler == Autoscaler("ScaledObject", "podinfo-so", queries={"requests": "sum(rate(x[1m]))"})
+    assert canary.autoscaler.pauses and canary.warnings == ()
+
+
+@pytest.mark.parametrize("version", ["autoscaling/v2beta2", "autoscaling/v2beta1", "autoscaling/v1"])
+def test_an_old_version_of_an_autoscaler_is_read_as_the_present_one_and_said(version: str) -> None:
+    (told,) = warnings({"spec.autoscalerRef": {**HPA, "apiVersion": version}}, "spec.autoscalerRef.apiVersion")
+    assert told.endswith("is read as autoscaling/v2")
 
 
 # Fields that do nothing, and fields that are not supported

@@ -19,11 +19,14 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec i
     CONFIRM_ROLLOUT,
     CONFIRM_TRAFFIC_INCREASE,
     GATES,
+    HPA,
     KUBERNETES,
     POST_ROLLOUT,
     PRE_ROLLOUT,
     ROLLBACK,
     ROLLOUT,
+    SCALED_OBJECT,
+    Autoscaler,
     Canary,
     Options,
 )
@@ -68,6 +71,9 @@ DOCUMENTS: dict[str, Canary] = {
     "services": canary(provider=KUBERNETES, hooks=ALL_HOOKS, analysis={"iterations": 2}),
     "services, by people": canary(provider=KUBERNETES, options=Options(manual_gates=GATES), analysis={"iterations": 2}),
     "skipping": canary(skip_analysis=True, hooks=ALL_HOOKS),
+    "scaled": canary(autoscaler=Autoscaler(HPA, "podinfo"), analysis={"step_weight": 25}),
+    "scaled by KEDA": canary(autoscaler=Autoscaler(SCALED_OBJECT, "podinfo"), options=Options(pause_target=True), analysis={"step_weight": 25}),
+    "scaled, blue/green": canary(autoscaler=Autoscaler(HPA, "podinfo"), analysis={"iterations": 2}),
 }
 
 Event = Callable[[World], None]
@@ -159,6 +165,15 @@ def primary_scaled_by_hand(world: World) -> None:
         world.primary.scale(1, world.now)
 
 
+def minimum_lowered_by_hand(world: World) -> None:
+    if world.scaler:
+        world.scaler.minimum = 1
+
+
+def scaler_is_deleted(world: World) -> None:
+    world.scaler = None
+
+
 def record_is_deleted(world: World) -> None:
     world.lose_record()
 
@@ -209,7 +224,7 @@ EVENTS: tuple[Event, ...] = (
     measure(FAIL), measure(PASS), measure(UNKNOWN, "no_data: nothing"), measure(UNKNOWN, "query_error: 500"),
     *(edit(weight) for weight in (0, 7, 100)),
     route_is_deleted, route_is_refused, route_is_accepted, kill, kill, kill, scaled_by_hand,
-    primary_scaled_by_hand, pods_are_pruned, suspended(True), suspended(False),
+    primary_scaled_by_hand, minimum_lowered_by_hand, scaler_is_deleted, pods_are_pruned, suspended(True), suspended(False),
     document(threshold=1), document(max_weight=20), document(max_weight=100, step_weight=50, step_weights=()), document(interval=30.0),
     document(manual_gates=GATES), document(manual_gates=()), document(skip_analysis=True), document(hooks=()),
     document(iterations=0), document(iterations=3), document(settle=0.0),

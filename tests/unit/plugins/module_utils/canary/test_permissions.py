@@ -14,9 +14,12 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary import
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.permissions import ANY, Objects, Rule
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import (
+    HPA,
+    SCALED_OBJECT,
     Alert,
     AlertProvider,
     Analysis,
+    Autoscaler,
     Canary,
     Check,
     MetricProvider,
@@ -27,6 +30,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec i
 EXAMPLES = pathlib.Path(__file__).parents[5] / "examples" / "rbac"
 PROVIDERS = {"gatewayapi": flagger.GATEWAYAPI, "contour": flagger.CONTOUR, "traefik": flagger.TRAEFIK, "kubernetes": flagger.KUBERNETES}
 COPY = "podinfo-primary"                # of a PodDisruptionBudget podinfo
+SCALED = {kind: Objects("podinfo", scaler=(kind, "podinfo")) for kind in (HPA, SCALED_OBJECT)}
 
 
 NAMED_BY_CONTENT = ("remove-configs/podinfo-remove-configs",)
@@ -44,11 +48,16 @@ def roles() -> dict[str, tuple[Rule, ...]]:
         objects = permissions.objects_of(canary(provider=provider))
         found[f"initialise-{name}/podinfo-initialise"] = permissions.create(objects) + permissions.budgets([COPY])[1:]
         found[f"walk-{name}/podinfo-walk"] = permissions.walk(objects) + permissions.EVENTS + permissions.budgets([COPY], [COPY])
+    of_scalers = {kind: permissions.scaler(objects) + permissions.create_scaler(objects) for kind, objects in SCALED.items()}
+    without = permissions.removal(SCALED[HPA])[:2]
     return {
         **found,
-        "remove/podinfo-remove": permissions.removal(permissions.objects_of(canary()), [COPY]),
+        "remove/podinfo-remove": permissions.removal(permissions.objects_of(canary()), [COPY]) + tuple(
+            rule for objects in SCALED.values() for rule in permissions.removal(objects) if rule not in without),
         "configs/podinfo-configs": permissions.tracked(["ConfigMap/podinfo", "Secret/podinfo"]),
         "remove-configs/podinfo-remove-configs": permissions.old_copies(["ConfigMap/podinfo-primary-0123456789", "Secret/podinfo-primary-0123456789"]),
+        "autoscaler/podinfo-autoscaler": of_scalers[HPA],
+        "scaled-object/podinfo-scaled-object": of_scalers[SCALED_OBJECT],
         "watchdog/canary-watchdog": permissions.WATCHDOG,
         "canary-object/podinfo-canary-object": permissions.canary_object("podinfo"),
         "revert-on-deletion/podinfo-revert-on-deletion": permissions.finalizer("podinfo"),
@@ -100,6 +109,15 @@ def test_a_walk_over_services_alone_needs_nothing_of_a_gateway() -> None:
     assert {rule.group for rule in permissions.walk(objects) + permissions.create(objects)} == {"", "apps", "discovery.k8s.io", "policy"}
 
 
+@pytest.mark.parametrize("kind", SCALED)
+def test_a_walk_reads_the_users_autoscaler_by_its_name_and_changes_of_it_what_it_has_to(kind: str) -> None:
+    objects = permissions.objects_of(dataclasses.replace(canary(), autoscaler=Autoscaler(kind, "so")))
+    may = [entry for entry in singly(permissions.walk(objects)) if entry[3] == "so"]
+    assert [verb for _group, _resource, verb, _name in may] == (["get"] if kind == HPA else ["get", "patch"])
+    assert [entry[2:] for entry in singly(permissions.removal(objects)) if entry[3].startswith("so")] == (
+        [("delete", "so-primary"), ("patch", "so")] if kind == HPA else [("delete", "so-primary")])
+
+
 def test_a_document_from_a_file_needs_nothing_of_flagger() -> None:
     assert not [rule for rule in permissions.needed(canary(), is_object=False)["test"] if rule.group == "flagger.app"]
 
@@ -148,10 +166,11 @@ def test_a_copy_of_a_budget_that_is_not_there_yet_has_to_be_made() -> None:
 @pytest.mark.parametrize("options", [{}, {"route": "adopted"}, {"route": "adopted", "route_name": "public"}])
 @pytest.mark.parametrize("service", [{}, {"name": "shop"}])
 def test_a_document_that_nobody_has_parsed_names_the_same_objects(options: dict[str, str], service: dict[str, str]) -> None:
-    document = {"spec": {"provider": "contour", "targetRef": {"name": "app"}, "service": service}}
+    named = {"kind": "ScaledObject", "name": "so"} if service else None
+    document = {"spec": {"provider": "contour", "targetRef": {"name": "app"}, "service": service, "autoscalerRef": named}}
     parsed = dataclasses.replace(
         canary(provider="contour"), target="app", service=Service(name=service.get("name", "app"), port=80, route=options.get("route_name", "")),
-        options=Options(route=options.get("route", "owned")))
+        autoscaler=Autoscaler("ScaledObject", "so") if service else None, options=Options(route=options.get("route", "owned")))
     assert permissions.objects_in("podinfo", document, options) == permissions.objects_of(parsed)
 
 

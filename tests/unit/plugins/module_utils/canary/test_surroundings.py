@@ -231,13 +231,6 @@ def test_safety_21_another_service_of_the_target_is_told() -> None:
     assert told.startswith("Service test/metrics selects the pods of podinfo, which are the canary from now on")
 
 
-def test_an_autoscaler_of_the_target_is_told() -> None:
-    scalers = (obj("HorizontalPodAutoscaler", "hpa", {"scaleTargetRef": {"kind": "Deployment", "name": "podinfo"}}),
-               obj("HorizontalPodAutoscaler", "other", {"scaleTargetRef": {"kind": "Deployment", "name": "other"}}))
-    (told,) = warnings(autoscalers=scalers)
-    assert told.startswith("HorizontalPodAutoscaler test/hpa scales podinfo, not podinfo-primary")
-
-
 # A route of the user's own
 
 ADOPTED = dataclasses.replace(CANARY, options=Options(route="adopted"))

@@ -14,6 +14,7 @@ import bisect
 import dataclasses
 import functools
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,6 +40,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.model 
     Outcome,
     Remains,
     Route,
+    Scaler,
     Split,
     TrafficOrder,
     Workload,
@@ -184,6 +186,35 @@ class Deployment:
             endpoints=answering, promoted=self.promoted, paused=self.paused, template=self.made_of, configs=self.configs, lacks=self.lacks)
 
 
+@dataclass
+class Scales:
+    """An autoscaler that gives as many replicas as users needed a while ago, within its bounds."""
+
+    minimum: int
+    maximum: int
+    before: int | None = None           # its minimum before a walk held it
+    measures_late: float = 30.0
+    acts_every: float = 15.0
+    acted_at: float = field(default=-math.inf, compare=False)
+
+    def is_at_work(self, now: float) -> bool:
+        if now < self.acted_at + self.acts_every:
+            return False
+        self.acted_at = now
+        return True
+
+    def wants(self, needed: int) -> int:
+        return max(self.minimum, min(self.maximum, needed))
+
+    def hold(self, minimum: int) -> None:
+        if minimum > self.minimum:
+            self.before = self.minimum if self.before is None else self.before
+            self.minimum = min(minimum, self.maximum)
+
+    def let_go(self) -> None:
+        self.minimum, self.before = self.minimum if self.before is None else self.before, None
+
+
 @dataclass(frozen=True)
 class Done:
     """An order that reached the cluster, with what it rested on."""
@@ -227,6 +258,12 @@ class World:
     apex_back_since: float = -NEVER
     drained_from: float = -NEVER        # since when nobody was sent to the primary
     held: bool = False                  # users' objects carry our name
+    original: Scales | None = None      # of the target, where it has an autoscaler
+    scaler: Scales | None = None        # its copy
+    resting: bool = False               # KEDA was told that the target rests
+    load: int = 0                       # replicas that all users together need
+    shares: list[tuple[float, int]] = field(default_factory=list)       # percent of the users on the primary, with changes only
+    overloaded: list[str] = field(default_factory=list)
     accepted_from: float = NEVER
     accepts_after: float = 0.5          # NEVER: the gateway's controller accepts nothing
     suspended: bool = False
@@ -268,6 +305,7 @@ class World:
         return self.split.canary if self.split else 0
 
     def look(self) -> Observation:
+        self._scale()
         names = {self.canary.service.primary_name, self.canary.service.canary_name, self.canary.service.name}
         route = None
         if self.leads_back:
@@ -286,13 +324,41 @@ class World:
             orders=self.orders(), suspended=self.suspended,
             rejected=self.flagger_failed and not self.stored, replicasets=tuple(self.target.history) if self.target else (),
             missing=tuple(sorted(names - self.services - {self.canary.service.name})), same_template=self._same_template(),
-            changed_configs="ConfigMap app" if self.target and self.primary and configs_of(self.primary.revision) != self.target.configs else "")
+            changed_configs="ConfigMap app" if self.target and self.primary and configs_of(self.primary.revision) != self.target.configs else "",
+            scaler=_told(self.scaler),
+            scaler_to_copy=self.original is not None)
         if not self.weights or self.weights[-1][1] != weight_of(seen):
             self.weights.append((self.now, weight_of(seen)))
         return seen
 
     def _same_template(self) -> bool:
         return bool(self.target and self.primary and template_of(self.target.revision) == template_of(self.primary.revision))
+
+    def _scale(self) -> None:
+        """Autoscalers at their work, and what users notice when there are too few pods for them."""
+        share = 0 if self.split is None or self.now < self.apex_since + self.apex_takes else 100 - self.weight
+        if not self.shares or self.shares[-1][1] != share:
+            self.shares.append((self.now, share))
+        if self.scaler and self.primary and self.primary.replicas and self.scaler.is_at_work(self.now):
+            self._to(self.primary, self.scaler.wants(-(-self.load * self._share(self.scaler) // 100)))
+        if self.original and self.target and self.resting:
+            self._to(self.target, 0)
+        elif self.original and self.target and self._scales_target() and self.original.is_at_work(self.now):
+            self._to(self.target, self.original.wants(-(-self.load * (100 - self._share(self.original)) // 100)))
+        for side, needed in ((self.primary, share), (self.target, 100 - share)):
+            if side and side.replicas < min(self.load, self.load * needed // 100):
+                self.overloaded.append(f"{self.now - BEGIN}: {side.name} has {side.replicas} replicas for {needed}% of the users")
+
+    def _scales_target(self) -> bool:
+        """KEDA begins at 0 too, unless it was told that the target rests."""
+        return bool(self.target and self.target.replicas) or bool(self.canary.autoscaler and self.canary.autoscaler.pauses)
+
+    def _share(self, scaler: Scales) -> int:
+        return next((share for at, share in reversed(self.shares) if at <= self.now - scaler.measures_late), self.shares[0][1])
+
+    def _to(self, side: Deployment, replicas: int) -> None:
+        if side.replicas != replicas:
+            side.scale(replicas, self.now)
 
     def _reached(self, side: Deployment | None, service: str) -> Workload | None:
         """As its Service shows it: without one nobody is an endpoint."""
@@ -308,6 +374,7 @@ class World:
         service = self.canary.service
         there = {inventory.entry("Service", name) for name in self.services - {service.name}}
         there |= {inventory.entry("Deployment", self.canary.primary)} if self.primary else set()
+        there |= {inventory.entry(self.canary.autoscaler.kind, self.canary.autoscaler.primary)} if self.scaler and self.canary.autoscaler else set()
         ours = service.name in self.services
         behind = self.primary if ours else self.target
         needed = (inventory.entry("Service", service.canary_name),) if self.canary.adopted and service.canary_name in self.services else ()
@@ -315,7 +382,7 @@ class World:
             objects=tuple(item for item in inventory.to_dispose(self.canary, record.inventory) if item in there and item not in needed),
             apex=OURS if ours else ORIGINAL, apex_has_primary=self._apex_has_primary(), apex_ready=bool(behind and behind.endpoints(self.now)),
             route=ORIGINAL if self.leads_back else OURS if self._leads_to_primary() else ORIGINAL if self.canary.adopted else MISSING, held=self.held,
-            needed=needed)
+            needed=needed, paused=self.resting, scaler=_told(self.original))
 
     def _leads_to_primary(self) -> bool:
         """The route, whoever the apex leads to: the user's own names the apex in the primary's place."""
@@ -462,7 +529,12 @@ class World:
         elif order.dispose is not None:
             self._dispose(order.dispose)
         elif order.scale_target is not None and self.target:
+            self.resting = order.scale_target == 0 and bool(self.canary.autoscaler and self.canary.autoscaler.pauses)
             self.target.scale(order.scale_target, self.now)
+        elif order.scaler is not None:
+            self._scaler(order.scaler)
+        elif order.target_scaler is not None and self.original:
+            self.original.hold(order.target_scaler)
         elif order.scale_primary is not None and self.primary:
             self.primary.scale(order.scale_primary, self.now)
         elif order.pause_target is not None and self.target:
@@ -471,6 +543,15 @@ class World:
             self._retemplate(self.target, order.promote, order.promote["uid"])
         elif order.restore is not None:
             self._retemplate(self.primary, order.restore, None)
+
+    def _scaler(self, minimum: int) -> None:
+        if self.scaler is None:
+            assert self.original, "there is nothing to make it from"
+            self.scaler = dataclasses.replace(self.original)
+        if minimum:
+            self.scaler.hold(minimum)
+        else:
+            self.scaler.let_go()
 
     def _dispose(self, entries: tuple[str, ...]) -> None:
         self._harmed(self._leads_to_primary() or self._apex_has_primary(), "what serves users is deleted")
@@ -481,7 +562,11 @@ class World:
                 self.services.discard(name)
             elif kind == "Deployment" and self.primary and self.primary.name == name:
                 self.primary = None
+            elif self.canary.autoscaler and (kind, name) == (self.canary.autoscaler.kind, self.canary.autoscaler.primary):
+                self.scaler = None
         self.held = False
+        if self.original:
+            self.original.let_go()
 
     def _harmed(self, harmed: bool, what: str) -> None:
         if harmed:
@@ -514,6 +599,10 @@ class World:
         self.measured.append((self.now, index))
         return crossed(Outcome, Outcome(index, one.name, outcome, None if outcome == UNKNOWN else 99.9, one.minimum, one.maximum,
                                         why or (f"{one.name} 12.00% < 99%" if outcome == FAIL else "")))
+
+
+def _told(scaler: Scales | None) -> Scaler | None:
+    return Scaler(scaler.minimum, scaler.maximum, scaler.before is not None) if scaler else None
 
 
 @functools.lru_cache(maxsize=8)
@@ -747,7 +836,8 @@ class Run:
 def fresh(document: Canary | None = None, **more: Any) -> World:
     """The target serves on its own, nobody ever walked it."""
     document = document or canary()
-    return World(document, target=Deployment("podinfo", A, 2), **more)
+    scaled = {"original": Scales(2, 10), "load": 4} if document.autoscaler else {}
+    return World(document, target=Deployment("podinfo", A, 2), **{**scaled, **more})
 
 
 def released(document: Canary | None = None, wanted: str = B, **more: Any) -> World:
@@ -756,6 +846,8 @@ def released(document: Canary | None = None, wanted: str = B, **more: Any) -> Wo
     assert world.target
     world.target.scale(0, world.now)
     world.primary = Deployment(world.canary.primary, A, 2, of_any_revision=True, promoted=A)
+    world.scaler = world.scaler or (dataclasses.replace(world.original) if world.original else None)
+    world.resting = bool(world.canary.autoscaler and world.canary.autoscaler.pauses)
     world.first.add(A)
     world.held = True
     world.services = {world.canary.service.name, world.canary.service.primary_name, world.canary.service.canary_name}

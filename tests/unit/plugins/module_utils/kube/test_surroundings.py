@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks, words
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import HPA, SCALED_OBJECT, Autoscaler
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs, surroundings
 from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.kube.objects import Objects, document
 
@@ -48,3 +49,15 @@ def test_weak_spot_57_what_somebody_deleted_or_took_as_his_own_is_not_left_behin
     canary, _left = RENAMED["service"]
     made = (*MADE, "Service/gone")
     assert surroundings.left_behind(server.api(), canary, Record("podinfo", "test", inventory=made)) == ("Service/podinfo-primary",)
+
+
+@pytest.mark.parametrize("kind", [HPA, SCALED_OBJECT])
+def test_weak_spot_57_the_copy_of_an_autoscaler_that_has_another_name_now_is_left_behind(server: Any, kept: Objects, kind: str) -> None:
+    ref = refs.disposable("test", f"{kind}/podinfo-primary")
+    assert ref
+    kept.put(ref, {"metadata": {"labels": {marks.CANARY: "podinfo"}}})
+    record = Record("podinfo", "test", inventory=(*MADE, f"{kind}/podinfo-primary"))
+    for autoscaler in (None, Autoscaler(kind, "another")):
+        canary = dataclasses.replace(FORMER, autoscaler=autoscaler)
+        assert surroundings.left_behind(server.api(), canary, record) == (f"{kind}/podinfo-primary",)
+    assert surroundings.left_behind(server.api(), dataclasses.replace(FORMER, autoscaler=Autoscaler(kind, "podinfo")), record) == ()
