@@ -29,6 +29,7 @@ PROVIDERS = {"gatewayapi": flagger.GATEWAYAPI, "contour": flagger.CONTOUR, "trae
 COPY = "podinfo-primary"                # of a PodDisruptionBudget podinfo
 
 
+BOTH = ("ConfigMap/podinfo", "Secret/podinfo")
 NAMED_BY_CONTENT = ("remove-configs/podinfo-remove-configs",)
 
 
@@ -47,7 +48,7 @@ def roles() -> dict[str, tuple[Rule, ...]]:
     return {
         **found,
         "remove/podinfo-remove": permissions.removal(permissions.objects_of(canary()), [COPY]),
-        "configs/podinfo-configs": permissions.tracked(["ConfigMap/podinfo", "Secret/podinfo"]),
+        "configs/podinfo-configs": permissions.tracked(BOTH, BOTH),
         "remove-configs/podinfo-remove-configs": permissions.old_copies(["ConfigMap/podinfo-primary-0123456789", "Secret/podinfo-primary-0123456789"]),
         "watchdog/canary-watchdog": permissions.WATCHDOG,
         "canary-object/podinfo-canary-object": permissions.canary_object("podinfo"),
@@ -124,8 +125,9 @@ def test_alert_providers_and_their_secrets_are_read_where_they_are_by_name() -> 
 
 def test_safety_18_a_walk_reads_configurations_by_name_and_deletes_none() -> None:
     read = Rule("", "secrets", ("get",), ("a", "b"))
-    assert permissions.tracked(["Secret/a", "Secret/b"]) == (read, Rule("", "secrets", ("create",)))
-    assert permissions.tracked([]) == permissions.old_copies([]) == ()
+    assert permissions.tracked(["Secret/a", "Secret/b"], ["Secret/a"]) == (read, Rule("", "secrets", ("create",)))
+    assert permissions.tracked(["Secret/a", "Secret/b"], ["ConfigMap/c"]) == (read,), "of what is only looked at nobody makes copies"
+    assert permissions.tracked([], []) == permissions.old_copies([]) == ()
     assert permissions.old_copies(["ConfigMap/a", "ConfigMap/b"]) == (Rule("", "configmaps", ("get", "delete")),)
 
 
