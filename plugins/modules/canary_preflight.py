@@ -421,7 +421,7 @@ def _checked_for_removal(call: Call, given: Given, stored: store.Stored, found: 
     if not seen.verdict:
         copies = preflight.copied_budgets(call.api, found.canary)
         deletes = permissions.removal(permissions.objects_of(found.canary), copies) + permissions.old_copies(preflight.copied_configs(stored))
-        reads = configs.needed(found.canary, target.obj)
+        reads = tuple(rule for rule in configs.needed(found.canary, target.obj, target.configs) if rule.verbs != permissions.CREATE)
         needed = {**found.needed, given.namespace: found.needed[given.namespace] + permissions.budgets(copies, copies) + deletes + reads}
         lacks = surroundings.missing(call.api, needed)
         if lacks:

@@ -164,16 +164,18 @@ def budgets(copies: Iterable[str], there: Iterable[str] = ()) -> tuple[Rule, ...
     return (Rule(_POLICY, BUDGETS, CHANGE, names), *made) if names else ()
 
 
-def tracked(entries: Iterable[str]) -> tuple[Rule, ...]:
-    """For a target whose pods read these, "ConfigMap/name" and "Secret/name": they are read, and the primary gets copies.
+def tracked(entries: Iterable[str], copied: Iterable[str]) -> tuple[Rule, ...]:
+    """For a target whose pods read ``entries``, "ConfigMap/name" and "Secret/name": they are read, and of those ``copied`` the primary gets copies.
 
     Copies are named by their content, which nobody knows before: no rule can name them.
     """
+    made = {entry.partition("/")[0] for entry in copied}
     found: dict[str, list[str]] = {}
     for entry in entries:
         kind, unused, name = entry.partition("/")
-        found.setdefault(_CONFIGS[kind], []).append(name)
-    return tuple(rule for resource, names in found.items() for rule in (Rule("", resource, ("get",), tuple(names)), Rule("", resource, CREATE)))
+        found.setdefault(kind, []).append(name)
+    return tuple(rule for kind, names in found.items()
+                 for rule in (Rule("", _CONFIGS[kind], ("get",), tuple(names)), *([Rule("", _CONFIGS[kind], CREATE)] if kind in made else [])))
 
 
 def old_copies(entries: Iterable[str]) -> tuple[Rule, ...]:

@@ -55,11 +55,11 @@ def of_target(api: Api, canary: Canary, target: Object | None) -> Configs:
     return read(api, canary, target["spec"]["template"].get("spec") or {}) if target else NONE
 
 
-def needed(canary: Canary, target: Object | None) -> tuple[Rule, ...]:
-    """What a walk of this target does to ConfigMaps and Secrets besides."""
+def needed(canary: Canary, target: Object | None, found: Configs) -> tuple[Rule, ...]:
+    """What a walk of this target, whose pods read what was ``found``, does to ConfigMaps and Secrets besides."""
     if target is None or not canary.options.config_tracking:
         return ()
-    return permissions.tracked(configs.references(target["spec"]["template"].get("spec") or {}))
+    return permissions.tracked(configs.references(target["spec"]["template"].get("spec") or {}), (*found.digests, *found.unreadable))
 
 
 def ensure_copies(writer: Writer, canary: Canary, found: Configs, target: Object) -> list[Change]:

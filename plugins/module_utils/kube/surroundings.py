@@ -39,7 +39,7 @@ def inspect(api: Api, canary: Canary, target: Object | None, needed: Mapping[str
     Reads only.
     """
     own, created = canary.namespace, permissions.create(permissions.objects_of(canary))
-    needed = {**needed, own: (*needed[own], *configs.needed(canary, target))}
+    needed = {**needed, own: (*needed[own], *configs.needed(canary, target, read))}
     wanted = {**needed, own: (*needed[own], *permissions.EVENTS, *permissions.LOOKS, *created)}
     denied = {namespace: api.access(namespace, _singly(rules)) for namespace, rules in wanted.items()}
     may = {one.resource for one in _singly(wanted[own]) if one.verb == "list"} - {one.resource for one in denied[own] if one.verb == "list"}

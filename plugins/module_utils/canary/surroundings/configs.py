@@ -11,11 +11,12 @@ from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import configs, marks
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.configs import MOST, TRACKING, Configs, in_words
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.primary import SUFFIX
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.findings import Findings
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 
 
-def judge(canary: Canary, target: Mapping[str, Any], found: Configs, findings: Findings) -> None:
+def judge(canary: Canary, target: Mapping[str, Any], primary: Mapping[str, Any] | None, found: Configs, findings: Findings) -> None:
     name = marks.name_of(target)
     for entry in found.missing:
         findings.refuse(name, f"refers to {in_words([entry])}, which does not exist in namespace {canary.namespace}: no pod of it would start",
@@ -28,3 +29,13 @@ def judge(canary: Canary, target: Mapping[str, Any], found: Configs, findings: F
         why = (f"by the annotation {TRACKING}, or by the type of the Secret" if canary.options.config_tracking else "canary_config_tracking is false")
         findings.warn(name, f"uses {in_words(shared)}, which {'is' if len(shared) == 1 else 'are'} not tracked ({why}): a change there starts no analysis and "
                             f"reaches the next pods of {canary.primary} at once")
+    flaggers = _of_flagger(primary, found)
+    if flaggers:
+        findings.warn(marks.name_of(primary or {}), f"reads {in_words(flaggers)}, which Flagger made and which a Canary object owns: do not delete that one "
+                                                    "before the first promotion here, which gives it copies that nobody owns")
+
+
+def _of_flagger(primary: Mapping[str, Any] | None, found: Configs) -> list[str]:
+    """Copies of what is tracked that the primary reads under the names that Flagger gives them (SAFETY 7)."""
+    read = configs.references(primary["spec"]["template"].get("spec") or {}) if primary else {}
+    return [f"{entry}{SUFFIX}" for entry in found.digests if f"{entry}{SUFFIX}" in read]

@@ -33,6 +33,7 @@ COPY = "podinfo-primary"                # of a PodDisruptionBudget podinfo
 SCALED = {kind: Objects("podinfo", scaler=(kind, "podinfo")) for kind in (HPA, SCALED_OBJECT)}
 
 
+BOTH = ("ConfigMap/podinfo", "Secret/podinfo")
 NAMED_BY_CONTENT = ("remove-configs/podinfo-remove-configs",)
 
 
@@ -54,7 +55,7 @@ def roles() -> dict[str, tuple[Rule, ...]]:
         **found,
         "remove/podinfo-remove": permissions.removal(permissions.objects_of(canary()), [COPY]) + tuple(
             rule for objects in SCALED.values() for rule in permissions.removal(objects) if rule not in without),
-        "configs/podinfo-configs": permissions.tracked(["ConfigMap/podinfo", "Secret/podinfo"]),
+        "configs/podinfo-configs": permissions.tracked(BOTH, BOTH),
         "remove-configs/podinfo-remove-configs": permissions.old_copies(["ConfigMap/podinfo-primary-0123456789", "Secret/podinfo-primary-0123456789"]),
         "autoscaler/podinfo-autoscaler": of_scalers[HPA],
         "scaled-object/podinfo-scaled-object": of_scalers[SCALED_OBJECT],
@@ -151,8 +152,9 @@ def test_alert_providers_and_their_secrets_are_read_where_they_are_by_name() -> 
 
 def test_safety_18_a_walk_reads_configurations_by_name_and_deletes_none() -> None:
     read = Rule("", "secrets", ("get",), ("a", "b"))
-    assert permissions.tracked(["Secret/a", "Secret/b"]) == (read, Rule("", "secrets", ("create",)))
-    assert permissions.tracked([]) == permissions.old_copies([]) == ()
+    assert permissions.tracked(["Secret/a", "Secret/b"], ["Secret/a"]) == (read, Rule("", "secrets", ("create",)))
+    assert permissions.tracked(["Secret/a", "Secret/b"], ["ConfigMap/c"]) == (read,), "of what is only looked at nobody makes copies"
+    assert permissions.tracked([], []) == permissions.old_copies([]) == ()
     assert permissions.old_copies(["ConfigMap/a", "ConfigMap/b"]) == (Rule("", "configmaps", ("get", "delete")),)
 
 

@@ -130,6 +130,14 @@ def test_weak_spot_34_what_is_left_out_of_tracking_is_told_since_the_primary_sha
     assert told.startswith("Deployment test/podinfo uses ConfigMap env, ConfigMap files, Secret key, which are not tracked (canary_config_tracking is false)")
 
 
+def test_safety_07_copies_that_flagger_made_are_told_since_deleting_a_canary_object_would_take_them_away() -> None:
+    there = {"env": {"data": {"a": "b"}}, "key": {"data": {"a": "eA=="}}}
+    pods = {**PODS, "containers": [{**PODS["containers"][0], "envFrom": [{"configMapRef": {"name": "env-primary"}}]}]}
+    primary = deployment("podinfo-primary", app="podinfo-primary", pods=pods, metadata=OURS)
+    (told,) = warnings(target=deployment(pods=PODS), primary=primary, configs=read(**there))
+    assert told.startswith("Deployment test/podinfo-primary reads ConfigMap env-primary, which Flagger made and which a Canary object owns: do not delete")
+
+
 def test_more_than_can_be_tracked_is_refused_with_both_numbers() -> None:
     many = {f"ConfigMap/c{number}": True for number in range(configs.MOST + 1)}
     (refused,) = refusals(configs=configs.gathered("podinfo", many, {entry: {"metadata": {}} for entry in many}))
