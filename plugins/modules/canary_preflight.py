@@ -284,6 +284,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.given 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import dump
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.outline import hooks_lines, plan_line
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import is_initialised
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.removing import DELETED
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import EVENT, GATES
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import configs, documents as in_cluster, look, preflight, record as store
@@ -415,7 +416,7 @@ def _checked_for_removal(call: Call, given: Given, stored: store.Stored, found: 
     if in_cluster.is_deleted(found.canary_object):
         if stored.record is None:
             raise CanaryError(NOBODY_WALKED_IT.format(canary=call.subject, finalizer=FINALIZER, name=given.name, namespace=given.namespace))
-        stored = dataclasses.replace(stored, orders=in_cluster.orders(stored.orders, found.canary_object))
+        stored = dataclasses.replace(stored, orders=dataclasses.replace(stored.orders, remove=DELETED))
     target = _as_it_is(call, found)
     seen = preflight.glance_at_removal(call.api, found.canary, stored)
     if not seen.verdict:
@@ -559,7 +560,7 @@ def _planned(call: Call, found: Found, stored: store.Stored, seen: Glance, targe
     """What a walk would do, said to people and returned."""
     absent = call.params["state"] == "absent"
     deleted = in_cluster.is_deleted(found.canary_object)
-    removal = ("" if absent else in_cluster.DELETED, call.params["keep"]) if absent or deleted else None
+    removal = ("" if absent else DELETED, call.params["keep"]) if absent or deleted else None
     then = target.revision if target.before else ""
     steps = () if seen.verdict else preflight.plan(call.api, found, stored, target.walked_first if target.differs else None, removal, then)
     lines = [plan_line(step) for step in steps] or [f"{seen.verdict.replace('_', ' ')}: {seen.why}"]

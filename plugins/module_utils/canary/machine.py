@@ -261,7 +261,7 @@ def _void(canary: Canary, record: Record, intent: Intent, seen: Observation) -> 
     """Why an open intent may no longer be carried out; empty when it may (SAFETY 13)."""
     if intent.lowers:
         return _void_lowering(record, intent, seen)
-    if seen.orders.halt or seen.orders.suspend or seen.orders.abort or seen.orders.remove or seen.suspended:
+    if seen.orders.halt or seen.orders.suspend or seen.orders.abort or seen.orders.remove or seen.deleted or seen.suspended:
         return "a person said halt"
     if intent.revision and (seen.target is None or seen.target.revision != intent.revision):
         return "the target has another revision now"

@@ -131,6 +131,7 @@ class Observation:
     route: Route | None
     orders: Orders = field(default_factory=Orders)
     suspended: bool = False             # the document says so (spec.suspend)
+    deleted: bool = False               # the Canary object was, and waits until everything is given back (revertOnDeletion)
     latest: float = 0.0                 # of the same clock, never earlier than it; 0: now
     rejected: bool = False              # the status of the Canary object says that the target's present template failed
     replicasets: tuple[str, ...] = ()   # names of the target's ReplicaSets, to know whether the pinned one still exists

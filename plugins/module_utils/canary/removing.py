@@ -31,6 +31,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec i
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn import ACT, CLOCK, KUBERNETES, Decision, Turn
 
 
+DELETED = "its Canary object was deleted"
 _LONGEST_LIST = 400                     # characters of what a step says that it takes away
 _SCALED_UP = "scaled up"    # the target, to take over
 _KEPT_LARGE = "kept large"  # by the minimum of its autoscaler
@@ -42,7 +43,8 @@ def remove(turn: Turn) -> Decision:
     if orders.remove:
         turn.obeyed.append(order_key("remove"))
     if record.removing is None:
-        turn.set(removing=begun(orders, turn.now), due=0.0, due_why="", closed_gate="")
+        wanted = orders if orders.remove else dataclasses.replace(orders, remove=DELETED)
+        turn.set(removing=begun(wanted, turn.now), due=0.0, due_why="", closed_gate="")
         turn.tell(f"Terminating canary {turn.label}: {turn.record.removing.why}")
     elif orders.remove and turn.record.removing.keep != (orders.keep or KEEP_PRIMARY):
         # Who says it again may have thought again of whose template is kept: it is asked for before anything is given back.

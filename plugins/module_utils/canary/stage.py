@@ -57,7 +57,7 @@ def stage(canary: Canary, record: Record, seen: Observation) -> str:
     """The stage of a canary; people's abort and what is already going down come before everything else."""
     if record.phase == states.TERMINATED:
         return REMOVE if seen.orders.remove else REMOVED
-    if record.removing or seen.orders.remove:
+    if record.removing or seen.orders.remove or seen.deleted:
         return _removing(record)
     if _services_gone(canary, record, seen):
         return SERVICES_GONE

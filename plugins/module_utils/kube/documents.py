@@ -6,19 +6,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.flagger import FINALIZER
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import KubeError, SpecError
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Orders
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import TRACKED
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
 
 MOST_TRIES = 4
-DELETED = "its Canary object was deleted"
 
 
 def read_canary(api: Api, namespace: str, name: str) -> dict[str, Any] | None:
@@ -67,11 +64,6 @@ def project_status(api: Api, canary_object: dict[str, Any], status: Mapping[str,
 def is_deleted(canary_object: Mapping[str, Any] | None) -> bool:
     """Whether somebody deleted it, and it waits for us to give everything back (``revertOnDeletion``)."""
     return bool(canary_object and canary_object["metadata"].get("deletionTimestamp") and _has_finalizer(canary_object))
-
-
-def orders(orders: Orders, canary_object: Mapping[str, Any] | None) -> Orders:
-    """People's orders: whoever deletes such a Canary object orders its removal."""
-    return dataclasses.replace(orders, remove=orders.remove or DELETED) if is_deleted(canary_object) else orders
 
 
 def keep_until_reverted(api: Api, canary_object: dict[str, Any]) -> dict[str, Any]:

@@ -137,8 +137,7 @@ class Round:
                                 "it is frozen until the walk has ended: set it back, or abort first")
 
     def _orders(self) -> Orders:
-        removed = self.record.phase == states.TERMINATED
-        return self.stored.orders if removed else documents.orders(self.stored.orders, self.canary_object)
+        return self.stored.orders
 
     def _look(self) -> Observation:
         seen, tracked = look.look_whole(self.api, self.canary, self.record)
@@ -148,7 +147,8 @@ class Round:
             self.record = dataclasses.replace(self.record, target_uid=seen.target.uid)
         suspended = bool(self.canary_object and takeover.is_suspended(self.canary_object)) if self.canary.source == "object" else self.canary.suspend
         rejected = bool(self.canary_object and seen.target and takeover.rejects(self.canary_object, seen.target.revision))
-        return dataclasses.replace(seen, orders=self._orders(), suspended=suspended, rejected=rejected)
+        return dataclasses.replace(seen, orders=self._orders(), suspended=suspended, rejected=rejected,
+                                   deleted=documents.is_deleted(self.canary_object))
 
     def _confirmed_by_route(self) -> bool:
         """The common case after a raise, by one read: the route says what was ordered, and evidence is gathered from now on."""
@@ -156,6 +156,8 @@ class Round:
         if intent is None or intent.workload or not intent.traffic or not intent.traffic.split or intent.traffic.services or intent.traffic.apex:
             return False
         if self.record.phase not in states.ANALYSING or not intent.traffic.split.canary or self._orders() != Orders():
+            return False
+        if documents.is_deleted(self.canary_object):
             return False
         route = look.read_route(self.api, self.canary)
         if route is None or route.split != intent.traffic.split or not route.accepted:

@@ -118,6 +118,18 @@ def test_safety_29_removal_works_from_every_phase_and_users_notice_nothing(phase
     rules.hold(world)
 
 
+@pytest.mark.parametrize("phase", PHASES)
+def test_weak_spot_36_a_deleted_canary_object_that_waits_is_removed_from_every_phase(phase: str) -> None:
+    world = PHASES[phase]()
+    world.deleted = True
+    run = Run(world, name="schedule").walk()
+    assert (run.outcome, run.why) == ("removed", "removed by a person: its Canary object was deleted")
+    rules.is_removed(world)
+    rules.hold(world)
+    again = Run(world, name="schedule").walk()
+    assert again.outcome == "unchanged", "it waits still, until the finalizer is seen off"
+
+
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("phase", PHASES)
 def test_safety_29_removal_killed_at_any_crossing_is_gone_on_with(phase: str) -> None:

@@ -267,6 +267,7 @@ class World:
     accepted_from: float = NEVER
     accepts_after: float = 0.5          # NEVER: the gateway's controller accepts nothing
     suspended: bool = False
+    deleted: bool = False               # the Canary object
     flagger_failed: bool = False        # the Canary object's status, as Flagger left it; our first projection takes its place
     stored: str = ""                    # the record's text
     annotations: dict[str, str] = field(default_factory=dict)
@@ -321,7 +322,7 @@ class World:
             primary=self._reached(self.primary, self.canary.service.primary_name),
             same_as_primary=bool(self.target and self.primary and self.target.revision == self.primary.revision),
             services=tuple(sorted(names - self.services)), apex_on_primary=self.now >= self.apex_since + self.apex_takes, route=route,
-            orders=self.orders(), suspended=self.suspended,
+            orders=self.orders(), suspended=self.suspended, deleted=self.deleted,
             rejected=self.flagger_failed and not self.stored, replicasets=tuple(self.target.history) if self.target else (),
             missing=tuple(sorted(names - self.services - {self.canary.service.name})), same_template=self._same_template(),
             changed_configs="ConfigMap app" if self.target and self.primary and configs_of(self.primary.revision) != self.target.configs else "",
