@@ -273,6 +273,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.revisi
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import EVENT, GATES
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import preflight, record as store, releasing as releases, secrets, surroundings
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.preflight import Found, Glance
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.targets import target_ref
 from ansible_collections.progressive.delivery.plugins.module_utils.metrics import ready
 from ansible_collections.progressive.delivery.plugins.module_utils.verb import Call, Verb
 
@@ -420,7 +421,7 @@ def _target(call: Call, found: Found, stored: store.Stored) -> Target:
         release = releasing.read(call.params["release"], RELEASE) if call.params["release"] else None
         if live is None or release is None:
             return Target(live)
-        changed = releases.would_be(call.api, preflight.target_ref(found.canary), live, release, RELEASE)
+        changed = releases.would_be(call.api, target_ref(found.canary), live, release, RELEASE)
     except SpecError as error:
         return Target(live, refused=error)
     differs = changed["spec"]["template"] != live["spec"]["template"]

@@ -34,6 +34,10 @@ TRAEFIK = "traefik"
 METRICS_FROM = (APP, ENVOY, TRAEFIK)
 KUBERNETES = "kubernetes"               # the provider that has Services alone
 
+# Kinds of targets.
+DEPLOYMENT = "Deployment"
+DAEMONSET = "DaemonSet"
+
 # Of alerts, from the least.
 INFO = "info"
 WARN = "warn"
@@ -239,7 +243,7 @@ class Canary:
     name: str
     namespace: str
     provider: str                       # "gatewayapi:v1" ...
-    target: str                         # name of the Deployment
+    target: str                         # its name
     target_kind: str
     service: Service
     analysis: Analysis

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import endpoints, marks, services
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import endpoints, marks, services, targets
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Observation, Remains, Route, Workload
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.primary import (
@@ -21,16 +21,13 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.primar
 )
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import INITIALIZING, Record
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.rollout import rollout
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs, removal, routes, writing
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.routes import read_route
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.services import slices as read_slices
-from ansible_collections.progressive.delivery.plugins.module_utils.kube.workloads import primary_ref, target_ref
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.targets import history_ref, primary_ref, target_ref
 from ansible_collections.progressive.delivery.plugins.module_utils.routers import kubernetes
-
-_REVISION = "deployment.kubernetes.io/revision"
 
 Object = Mapping[str, Any]
 
@@ -38,14 +35,14 @@ Object = Mapping[str, Any]
 def look(api: Api, canary: Canary, record: Record | None = None, imagined: Object | None = None) -> Observation:
     """The cluster now, with the target as it is or as it is ``imagined``. Orders, and whether the document is suspended, are for the caller to add.
 
-    Raises CanaryError when the target, the apex or the route belongs to another canary (SAFETY 8), or another Deployment's pods carry its
+    Raises CanaryError when the target, the apex or the route belongs to another canary (SAFETY 8), or another workload's pods carry its
     label; SpecError when the target has no selector label.
     """
     target, primary = imagined or api.get(target_ref(canary)), api.get(primary_ref(canary))
     if target:
         marks.check(target, canary.name, 0)
     selector = selector_of(target, canary.options.selector_labels) if target else selector_of_primary(primary) if primary else None
-    replicasets = _replicasets(api, canary, selector)
+    replicasets = _history(api, canary, selector)
     if _before_the_first_write(record) and selector:
         _refuse_strangers(selector, replicasets, (canary.target, canary.primary))
     slices = _slices(api, canary)
@@ -102,12 +99,12 @@ def _fenced(canary: Canary) -> tuple[refs.Ref, ...]:
             *(refs.service(canary.namespace, services.name_of(canary, role)) for role in services.ROLES))
 
 
-def _replicasets(api: Api, canary: Canary, selector: Selector | None) -> Sequence[Object]:
-    """Those of target and primary, in one request: their labels differ in the value of one."""
+def _history(api: Api, canary: Canary, selector: Selector | None) -> Sequence[Object]:
+    """The ReplicaSets or ControllerRevisions of target and primary, in one request: their labels differ in the value of one."""
     if selector is None:
         return ()
     values = f"{selector.target[selector.key]}, {selector.primary[selector.key]}"
-    return api.list(refs.replica_set(canary.namespace), label_selector=f"{selector.key} in ({values})").get("items", [])
+    return api.list(history_ref(canary), label_selector=f"{selector.key} in ({values})").get("items", [])
 
 
 def _before_the_first_write(record: Record | None) -> bool:
@@ -115,7 +112,7 @@ def _before_the_first_write(record: Record | None) -> bool:
 
 
 def _refuse_strangers(selector: Selector, replicasets: Sequence[Object], ours: Sequence[str]) -> None:
-    """Pods of another Deployment under the same label would get the canary's or the primary's traffic."""
+    """Pods of another workload under the same label would get the canary's or the primary's traffic."""
     for item in replicasets:
         owner = next((owner for owner in item["metadata"].get("ownerReferences") or [] if owner.get("controller")), None)
         if owner and owner["name"] not in ours:
@@ -124,40 +121,39 @@ def _refuse_strangers(selector: Selector, replicasets: Sequence[Object], ours: S
                               "and would get traffic meant for the canary's; name a label that only the target has by the option selector_labels")
 
 
-def _workload(deployment: Object | None, replicasets: Sequence[Object], threshold: int, pods: frozenset[str], of_any_revision: bool) -> Workload | None:
+def _workload(live: Object | None, replicasets: Sequence[Object], threshold: int, pods: frozenset[str], of_any_revision: bool) -> Workload | None:
     """``pods`` are those that answer behind its Service. An old revision's serve users all the same, but say nothing about the one on trial."""
-    if deployment is None:
+    if live is None:
         return None
-    metadata, status = deployment["metadata"], deployment.get("status") or {}
-    revision = revision_of(deployment["spec"]["template"])
-    current = _current(deployment, revision, [item for item in replicasets if is_owned_by(item, deployment)])
+    kind, metadata = targets.of(live), live["metadata"]
+    revision = revision_of(kind.template(live))
+    current = _current(live, revision, [item for item in replicasets if is_owned_by(item, live)])
     name = current["metadata"]["name"] if current else ""
-    state = rollout(deployment, threshold)
-    wanted = deployment["spec"].get("replicas")
+    state = kind.rollout(live, threshold)
     return Workload(
         name=metadata["name"],
         uid=metadata["uid"],
         resource_version=metadata["resourceVersion"],
-        replicas=1 if wanted is None else int(wanted),
-        running=int(status.get("replicas") or 0),
-        available=int(status.get("availableReplicas") or 0),
+        replicas=kind.replicas(live),
+        nodes=kind.nodes(live),
+        running=kind.running(live),
+        available=kind.available(live),
         ready=state.ready,
         why=state.why,
         stuck=state.stuck,
         revision=revision,
         replicaset=name,
         replicaset_uid=current["metadata"]["uid"] if current else "",
-        endpoints=len(pods if of_any_revision else endpoints.of_replicaset(pods, name)),
-        promoted=marks.annotations_of(deployment).get(marks.PROMOTED, ""),
-        paused=bool(deployment["spec"].get("paused")),
+        endpoints=len(pods) if of_any_revision else kind.answering(live, pods, name),
+        promoted=marks.annotations_of(live).get(marks.PROMOTED, ""),
+        paused=bool(live["spec"].get("paused")),
     )
 
 
-def _current(deployment: Object, revision: str, owned: Sequence[Object]) -> Object | None:
-    """The ReplicaSet of exactly the present template: the newest by the controller's count, if it has caught up, else any."""
-    number = marks.annotations_of(deployment).get(_REVISION)
-    newest_first = sorted(owned, key=lambda item: marks.annotations_of(item).get(_REVISION) != number)
-    return next((item for item in newest_first if revision_of(item["spec"]["template"]) == revision), None)
+def _current(live: Object, revision: str, owned: Sequence[Object]) -> Object | None:
+    """What keeps exactly the present template: the newest by the controller's count, if it has caught up, else any."""
+    kind = targets.of(live)
+    return next((item for item in kind.newest_first(live, owned) if revision_of(kind.kept(item)) == revision), None)
 
 
 def _only_primary(canary: Canary, slices: Sequence[Object]) -> bool:
@@ -183,7 +179,7 @@ def _suspects(canary: Canary, record: Record | None, slices: Sequence[Object], o
     if _before_the_first_write(record):
         return list(services.ROLES)
     answers = {role: bool(endpoints.ready_pods(slices, services.name_of(canary, role))) for role in services.ROLES}
-    rests = not target or target["spec"].get("replicas", 1) == 0
+    rests = not target or targets.of(target).replicas(target) == 0
     fine = {services.PRIMARY: answers[services.PRIMARY], services.CANARY: answers[services.CANARY] or rests, services.APEX: only_primary}
     return [role for role in services.ROLES if not fine[role] or not endpoints.has_slices(slices, services.name_of(canary, role))]
 

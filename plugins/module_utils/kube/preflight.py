@@ -27,6 +27,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.kube import d
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import UNKNOWN_KIND, Api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.record import Stored
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.services import has_endpoints
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.targets import primary_ref, target_ref
 from ansible_collections.progressive.delivery.plugins.module_utils.routers import refuse
 
 Place = tuple[str, str]     # namespace and name
@@ -160,10 +161,6 @@ def _options(document: Document, options: Mapping[str, Any], stored: Stored) -> 
     return options, (f"as in the run before, since they were left at their default: {names}",) if kept else ()
 
 
-def target_ref(canary: Canary) -> refs.Ref:
-    return refs.deployment(canary.namespace, canary.target)
-
-
 def target_of(api: Api, canary: Canary) -> dict[str, Any] | None:
     return api.get(target_ref(canary))
 
@@ -176,7 +173,7 @@ def begins_anew(given: Given, found: Found, stored: Stored, mode: str) -> bool:
 def glance_at_removal(api: Api, canary: Canary, stored: Stored) -> Glance:
     """Whether there is nothing to remove. Raises CanaryError where something is and no record says what, or a route of the user's own needs it."""
     if stored.record is None:
-        primary = api.get(refs.deployment(canary.namespace, canary.primary))
+        primary = api.get(primary_ref(canary))
         if primary is not None and marks.is_ours(primary, canary.name):
             raise CanaryError(f"canary_state: {canary.primary} is there, but the record ConfigMap {canary.name}-canary is lost; walk the canary once, which "
                               "finds out where it stands, and remove it then")

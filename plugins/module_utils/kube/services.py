@@ -16,13 +16,14 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.primar
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.targets import target_ref
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.waits import existing
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import Change, Writer, ensure
 
 
 def ensure_services(writer: Writer, canary: Canary, roles: Iterable[str]) -> list[Change]:
     """The Services of these roles (services.APEX ...) as the document wants them. Raises CanaryError for one that is not ours to change."""
-    target = existing(writer.api, refs.deployment(canary.namespace, canary.target))
+    target = existing(writer.api, target_ref(canary))
     selector = selector_of(target, canary.options.selector_labels)
     return [
         ensure(

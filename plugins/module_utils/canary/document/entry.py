@@ -18,7 +18,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.docume
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.service import read_service
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.values import show
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import SpecError
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import ENVOY, METRICS_FROM, ROLLOUT, TRAEFIK, Canary, Options
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import DEPLOYMENT, ENVOY, METRICS_FROM, ROLLOUT, TRAEFIK, Canary, Options
 
 PROGRESS_DEADLINE = 600
 
@@ -111,7 +111,8 @@ def _read(document: Any, beside: _Beside, options: Options, source: str) -> tupl
 
 def _canary(spec: Fields, api_version: str, name: str, namespace: str, beside: _Beside, options: Options) -> Canary:
     provider = _provider(spec, options.provider)
-    target = _target(spec)
+    target, kind = _target(spec)
+    _check_pause(kind, options, spec)
     adopted = options.route == "adopted"
     service = read_service(spec, target, provider, adopted)
     if adopted:
@@ -125,7 +126,7 @@ def _canary(spec: Fields, api_version: str, name: str, namespace: str, beside: _
         namespace=namespace,
         provider=provider,
         target=target,
-        target_kind=flagger.TARGET_KIND,
+        target_kind=kind,
         service=service,
         analysis=analysis,
         options=options,
@@ -160,24 +161,31 @@ def _provider(spec: Fields, default: str) -> str:
     return ""
 
 
-def _target(spec: Fields) -> str:
-    """The name of the Deployment."""
+def _target(spec: Fields) -> tuple[str, str]:
+    """Its name and its kind."""
     target = spec.mapping("targetRef", _TARGET, required=True)
     kind = target.raw("kind")
     if kind in flagger.OTHER_TARGET_KINDS:
         target.take("kind")
         # Another kind has another apiVersion.
         target.take("apiVersion")
-        target.refuse("kind", f"{show(kind)} {NOT_YET}", f"accepted: {flagger.TARGET_KIND}")
+        target.refuse("kind", f"{show(kind)} {NOT_YET}", f"accepted: {', '.join(flagger.TARGETS)}")
     else:
-        target.choice("apiVersion", (flagger.TARGET_API_VERSION,), required=True)
-        target.choice("kind", (flagger.TARGET_KIND,), required=True)
+        version = flagger.TARGETS.get(kind if isinstance(kind, str) else "", flagger.TARGETS[DEPLOYMENT])
+        target.choice("apiVersion", (version,), required=True)
+        kind = target.choice("kind", tuple(flagger.TARGETS), required=True)
     name = target.text("name", formats.TARGET_NAME, required=True)
     if target.has("namespace"):
         target.refuse("namespace", "is not a field of a target", "the target is in the namespace of the canary: leave it out")
         target.take("namespace")
     target.refuse_rest()
-    return name
+    return name, kind if kind in flagger.TARGETS else DEPLOYMENT
+
+
+def _check_pause(kind: str, options: Options, spec: Fields) -> None:
+    """Nothing keeps an edit of another kind from its pods, so that the option would promise what nobody can hold (SAFETY 22)."""
+    if options.pause_target and kind != DEPLOYMENT:
+        spec.findings.refuse("canary_pause_target", f"a {kind} cannot be paused", f"accepted: false, or a target of kind {DEPLOYMENT}")
 
 
 def _refuse_other_section(spec: Fields, api_version: str) -> None:

@@ -10,7 +10,7 @@ what to do about it. When one becomes supported, its line goes.
 
 from __future__ import annotations
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import KUBERNETES
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import DAEMONSET, DEPLOYMENT, KUBERNETES
 
 GROUP = "flagger.app"
 V1BETA1 = f"{GROUP}/v1beta1"
@@ -34,9 +34,9 @@ OTHER_PROVIDER_PREFIXES = ("gloo:", "smi:", "supergloo:")
 # Where Flagger's controller goes without spec.provider and without a flag of its own.
 FLAGGER_DEFAULT_PROVIDER = "istio"
 
-TARGET_KIND = "Deployment"
-TARGET_API_VERSION = "apps/v1"
-OTHER_TARGET_KINDS = ("DaemonSet", "Service")
+# Kinds of targets, by the API group and version that they are of.
+TARGETS = {DEPLOYMENT: "apps/v1", DAEMONSET: "apps/v1"}
+OTHER_TARGET_KINDS = ("Service",)
 
 # Not Flagger's: its documents have no field for it.
 METRICS_FROM = "progressive.delivery/metrics-from"

@@ -40,7 +40,8 @@ def _primary(canary: Canary, primary: Object, selector: Selector, findings: Find
     if _is_ours(primary, canary) and wanted == selector.primary:
         return
     what = f"has the selector {_text(wanted)}, not {_text(selector.primary)}" if _is_ours(primary, canary) else f"was not made for the canary {canary.name}"
-    findings.refuse("spec.targetRef.name", f"{marks.name_of(primary)} exists and {what}", "remove or rename it: the walk makes a Deployment of this name")
+    findings.refuse("spec.targetRef.name", f"{marks.name_of(primary)} exists and {what}",
+                    f"remove or rename it: the walk makes a {canary.target_kind} of this name")
 
 
 def _route(canary: Canary, route: Object, findings: Findings) -> None:
