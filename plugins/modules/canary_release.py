@@ -162,6 +162,7 @@ def execute(call: Call) -> dict[str, Any]:
 def _in_role(call: Call) -> dict[str, Any]:
     canary = thaw(call.params["document"])
     call.subject = f"{canary.namespace}/{canary.name}"
+    releasing.refuse_kind(canary.target_kind, "canary_release")
     return _released(call, target_ref(canary), canary.name, "canary_release")
 
 

@@ -61,6 +61,7 @@ def left_behind(canary: Canary, inventory: Iterable[str]) -> tuple[str, ...]:
 
 def _of_the_document(canary: Canary) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     """What every canary has, by the name that the document gives it: who routes, who serves, and what users call."""
-    service = canary.service
-    return ((entry(SERVICE, service.canary_name), entry(SERVICE, service.primary_name)), (entry(canary.target_kind, canary.primary),),
+    service, primary = canary.service, entry(canary.target_kind, canary.primary)
+    routes = (entry(SERVICE, service.canary_name), entry(SERVICE, service.primary_name))
+    return (tuple(item for item in routes if item != primary), (primary,),
             (entry(SERVICE, service.name), entry(ROUTE, service.route_name)))

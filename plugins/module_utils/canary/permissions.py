@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.primary import SUFFIX
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import DAEMONSET, DEPLOYMENT, AlertProvider, Canary, MetricProvider
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import DAEMONSET, DEPLOYMENT, SERVICE, AlertProvider, Canary, MetricProvider
 
 GATEWAY = "gateway.networking.k8s.io"
 CONTOUR = "projectcontour.io"
@@ -62,7 +62,8 @@ BUDGETS = "poddisruptionbudgets"
 _POLICY = "policy"
 
 # Of each kind of target, its resource and that of what keeps its templates.
-_TARGETS: Mapping[str, tuple[str, str]] = {DEPLOYMENT: ("deployments", "replicasets"), DAEMONSET: ("daemonsets", "controllerrevisions")}
+_TARGETS: Mapping[str, tuple[str, str]] = {DEPLOYMENT: ("deployments", "replicasets"), DAEMONSET: ("daemonsets", "controllerrevisions"),
+                                             SERVICE: ("services", "")}
 # The kinds that are scaled by their subresource.
 _SCALED = (DEPLOYMENT,)
 
@@ -130,6 +131,8 @@ def walk(objects: Objects) -> tuple[Rule, ...]:
 
 def of_target(objects: Objects) -> tuple[Rule, ...]:
     """The part of ``walk`` that goes by the kind of the target."""
+    if objects.kind == SERVICE:
+        return ()                       # it is one of the Services
     resource, history = _TARGETS[objects.kind]
     scaled = (Rule("apps", f"{resource}/scale", ("patch",), objects.targets),) if objects.kind in _SCALED else ()
     return (Rule("apps", resource, CHANGE, objects.targets), *scaled, Rule("apps", history, ("get", "list")))
@@ -140,7 +143,7 @@ def create(objects: Objects) -> tuple[Rule, ...]:
     return (
         Rule("", RECORD, CREATE),
         Rule("", SERVICES, CREATE),
-        Rule("apps", resource_of(objects.kind), CREATE),
+        *(() if objects.kind == SERVICE else (Rule("apps", resource_of(objects.kind), CREATE),)),
         *(Rule(group, resource, CREATE) for group, resource, _verbs in _route(objects) if not objects.adopted),
     )
 
@@ -157,7 +160,7 @@ def removal(objects: Objects, copies: Iterable[str] = ()) -> tuple[Rule, ...]:
     names = tuple(copies)
     return (
         Rule("", SERVICES, ("delete",), objects.services[1:] or (ANY,)),
-        Rule("apps", resource_of(objects.kind), ("delete",), objects.targets[1:] or (ANY,)),
+        *(() if objects.kind == SERVICE else (Rule("apps", resource_of(objects.kind), ("delete",), objects.targets[1:] or (ANY,)),)),
         *((Rule(_POLICY, BUDGETS, ("delete",), names),) if names else ()),
     )
 

@@ -120,7 +120,7 @@ def new_primary(target: Mapping[str, Any], canary: Canary, replicas: int) -> dic
     labels = {**_carried(marks.labels_of(target), canary), **selector.primary}
     if canary.name:
         labels[marks.CANARY] = marks.label_of(canary.name)
-    kind = targets.by_kind(canary.target_kind)
+    kind = targets.workload(canary.target_kind)
     spec = {**kind.numbered(replicas), "selector": {"matchLabels": selector.primary}, "template": primary_template(template, selector)}
     _copy_spec(spec, target["spec"], kind.BESIDE)
     return {
@@ -140,7 +140,7 @@ def promoted(primary: Mapping[str, Any], target: Mapping[str, Any], template: Ma
     """The primary with exactly ``template``, one of the target's; its replicas stay (SAFETY 15)."""
     selector = selector_of(target, canary.options.selector_labels)
     made = _with_template(primary, primary_template(template, selector), revision)
-    _copy_spec(made["spec"], target["spec"], targets.by_kind(canary.target_kind).BESIDE)
+    _copy_spec(made["spec"], target["spec"], targets.workload(canary.target_kind).BESIDE)
     for part, source in (("labels", marks.labels_of(target)), ("annotations", marks.annotations_of(target))):
         kept = {key: value for key, value in (made["metadata"].get(part) or {}).items() if not _is_carried(key, canary) or _is_own(key, selector)}
         made["metadata"][part] = {**_carried(source, canary), **kept}

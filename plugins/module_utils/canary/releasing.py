@@ -14,6 +14,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary import
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.gitops import Entry, Field
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import SERVICE
 
 Object = Mapping[str, Any]
 
@@ -52,6 +53,13 @@ def read(given: Object, option: str = "") -> Release:
             raise SpecError(f"{_place(option, 'images')}.{name}", f"{image!r} is not an image", "accepted: a text such as registry/app:1.2")
     _check_patch(patch, _place(option, "patch"))
     return Release(dict(images), dict(patch))
+
+
+def refuse_kind(kind: str, option: str) -> None:
+    """Raises SpecError for a target that has no pod template."""
+    if kind == SERVICE:
+        raise SpecError(option, f"sets images or patches a pod template, and the target is a {kind}, which has none",
+                        "release by pointing its selector at the new version, then walk")
 
 
 def template_patch(release: Release, target: Object, option: str = "") -> dict[str, Any]:

@@ -78,6 +78,11 @@ def _step(turn: Turn, remains: Remains) -> Decision:
     if refused:
         return turn.done("held", refused)
     turn.set(inventory=joined(turn.record.inventory, remains.objects))
+    wanted = _template_to_restore(turn) if turn.kind.IS_APEX else ""
+    if wanted:
+        return turn.act(f"give {turn.canary.target} back what was promoted", lowers=True, workload=WorkloadOrder(template_back={"revision": wanted}))
+    if turn.kind.IS_APEX and remains.route == OURS and turn.seen.same_as_primary and turn.seen.primary and not turn.seen.primary.ready:
+        return _patient(turn, turn.canary.progress_deadline, f"{turn.canary.primary} is not ready: {turn.seen.primary.why}")
     if remains.apex == OURS or (remains.apex == MISSING and remains.route == OURS) or _nobody_serves(turn, remains):
         return _target_takes_over(turn)
     if remains.apex_has_primary or (not remains.apex_ready and (remains.route == OURS or _could_answer(turn, remains))):
@@ -162,7 +167,7 @@ def _nobody_serves(turn: Turn, remains: Remains) -> bool:
     """Somebody else gave the apex back, to a target that does not answer: it is brought up before the primary goes."""
     primary = entry(turn.canary.target_kind, turn.canary.primary)
     alone = turn.seen.target is not None and turn.seen.target.endpoints == 0
-    return remains.apex == ORIGINAL and not remains.apex_ready and primary in remains.objects and alone
+    return remains.apex == ORIGINAL and not remains.apex_ready and primary in remains.objects and alone and not turn.kind.IS_APEX
 
 
 def _terminated(turn: Turn, remains: Remains) -> Decision:

@@ -37,6 +37,7 @@ KUBERNETES = "kubernetes"               # the provider that has Services alone
 # Kinds of targets.
 DEPLOYMENT = "Deployment"
 DAEMONSET = "DaemonSet"
+SERVICE = "Service"
 
 # Of alerts, from the least.
 INFO = "info"

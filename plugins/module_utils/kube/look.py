@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import endpoints, marks, services, targets
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Observation, Remains, Route, Workload
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Observation, Remains, Route, Split, Workload
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.primary import (
     Selector,
     is_owned_by,
@@ -22,7 +22,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.primar
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import INITIALIZING, Record
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs, removal, routes, writing
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs, removal, routes, service_targets, writing
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.routes import read_route
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.services import slices as read_slices
@@ -30,6 +30,9 @@ from ansible_collections.progressive.delivery.plugins.module_utils.kube.targets 
 from ansible_collections.progressive.delivery.plugins.module_utils.routers import kubernetes
 
 Object = Mapping[str, Any]
+
+# Without a route and with a Service as the target, users call -primary: nobody is ever led to the canary.
+_WITHOUT_APEX = Route(Split(100, 0), accepted=True)
 
 
 def look(api: Api, canary: Canary, record: Record | None = None, imagined: Object | None = None) -> Observation:
@@ -41,6 +44,8 @@ def look(api: Api, canary: Canary, record: Record | None = None, imagined: Objec
     target, primary = imagined or api.get(target_ref(canary)), api.get(primary_ref(canary))
     if target:
         marks.check(target, canary.name, 0)
+    if canary.target_kind not in targets.WORKLOADS:
+        return _look_at_service(api, canary, record, target, primary)
     selector = selector_of(target, canary.options.selector_labels) if target else selector_of_primary(primary) if primary else None
     replicasets = _history(api, canary, selector)
     if _before_the_first_write(record) and selector:
@@ -67,6 +72,27 @@ def look(api: Api, canary: Canary, record: Record | None = None, imagined: Objec
     )
 
 
+def _look_at_service(api: Api, canary: Canary, record: Record | None, target: Object | None, primary: Object | None) -> Observation:
+    """The same where the target is a Service: no Service is made the apex, since users may call the target itself."""
+    trial, slices = api.get(service_targets.canary_ref(canary)), _slices(api, canary)
+    differing, missing = service_targets.lost(canary, primary, trial)
+    seen = service_targets.seen_target(canary, target, primary, trial, slices)
+    serves = service_targets.seen_primary(canary, target, primary, trial, slices)
+    return Observation(
+        now=api.now(),
+        latest=api.now_at_latest(),
+        target=seen,
+        primary=serves,
+        same_as_primary=bool(seen and serves and seen.revision == serves.revision),
+        services=differing,
+        apex_on_primary=True,
+        route=read_route(api, canary) if canary.splits else _WITHOUT_APEX,
+        replicasets=(trial["metadata"]["name"],) if trial is not None else (),
+        missing=missing,
+        remains=_remains(api, canary, record, target, None, slices) if record and record.removing else None,
+    )
+
+
 def _remains(api: Api, canary: Canary, record: Record, target: Object | None, selector: Selector | None, slices: Sequence[Object]) -> Remains:
     return removal.remains(api, canary, record.inventory, target, selector, slices, routes.ref(canary) if canary.splits else None)
 
@@ -74,11 +100,13 @@ def _remains(api: Api, canary: Canary, record: Record, target: Object | None, se
 def target_revision(api: Api, canary: Canary) -> str:
     """The revision of the target's template as it is now, empty when there is no target."""
     target = api.get(target_ref(canary))
-    return revision_of(target["spec"]["template"]) if target else ""
+    return targets.revision(target, canary.target_kind) if target else ""
 
 
 def route_now(api: Api, canary: Canary) -> Route | None:
     """What splits the traffic, by one request."""
+    if not canary.splits and targets.by_kind(canary.target_kind).IS_APEX:
+        return _WITHOUT_APEX
     return read_route(api, canary) if canary.splits else _at_apex(canary, _slices(api, canary), None)
 
 
@@ -95,8 +123,9 @@ def newest_epoch(api: Api, canary: Canary) -> int:
 
 
 def _fenced(canary: Canary) -> tuple[refs.Ref, ...]:
-    return (*((routes.ref(canary),) if canary.splits else ()), primary_ref(canary), target_ref(canary),
-            *(refs.service(canary.namespace, services.name_of(canary, role)) for role in services.ROLES))
+    places = (*((routes.ref(canary),) if canary.splits else ()), primary_ref(canary), target_ref(canary),
+              *(refs.service(canary.namespace, services.name_of(canary, role)) for role in services.ROLES))
+    return tuple(dict.fromkeys(places))
 
 
 def _history(api: Api, canary: Canary, selector: Selector | None) -> Sequence[Object]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import document as documents_of, machine, marks, permissions
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states, removing, takeover, words
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states, removing, takeover, targets, words
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.credentials import withheld
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError, SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.frozen import freeze, thaw
@@ -21,7 +21,6 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.model 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.permissions import Rule
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.plan import Step, plan as plan_walk
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record, rfc3339
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import documents, look, refs, removal, routes
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import UNKNOWN_KIND, Api
@@ -217,7 +216,7 @@ def glance(api: Api, canary: Canary, stored: Stored, target: Mapping[str, Any] |
         return Glance(machine.UNCHANGED, removing.removed_why(record))
     if record is None or target is None or record.identity != canary.identity:
         return Glance()
-    revision = revision_of(target["spec"]["template"])
+    revision = targets.revision(target, canary.target_kind)
     seen = machine.glance(record, revision, stored.orders, api.now(), TICK_GRACE)
     if seen == machine.NOT_DUE:
         return Glance(seen, f"{record.due_why or 'gathering evidence'}; next tick due at {rfc3339(record.due)}") if mode == "tick" else Glance()

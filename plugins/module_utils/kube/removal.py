@@ -36,11 +36,13 @@ def remains(api: Api, canary: Canary, recorded: Sequence[str], target: Object | 
     routing = api.get(route) if route else None
     needed = needed_by(routing, canary)
     pods = endpoints.all_pods(slices, canary.service.name)
+    # The pods behind a Service that is itself the target are the user's, whoever else leads to them.
+    of_apex = targets.by_kind(canary.target_kind).IS_APEX
     known = inventory.to_dispose(canary, inventory.joined(recorded, made_besides(api, canary)))
     return Remains(
         objects=tuple(entry for entry in known if entry not in needed and _is_left(_read(api, canary, entry), canary)),
         apex=MISSING if apex is None else ORIGINAL if selector is None or services.is_original(apex, selector) else OURS,
-        apex_has_primary=bool(pods & endpoints.all_pods(slices, canary.service.primary_name)),
+        apex_has_primary=not of_apex and bool(pods & endpoints.all_pods(slices, canary.service.primary_name)),
         apex_ready=bool(endpoints.ready_pods(slices, canary.service.name)),
         route=MISSING if routing is None else OURS if router_for(canary).release(routing, canary) != routing else ORIGINAL,
         held=any(live is not None and marks.is_held(live, canary.name) for live in (target, apex, routing)),

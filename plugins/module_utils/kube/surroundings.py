@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import budgets, inventory, marks, permissions, primary as copies, services
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import budgets, inventory, marks, permissions, primary as copies, services, targets
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.findings import Findings
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError
@@ -114,7 +114,7 @@ def _lacking(canary: Canary, seen: Seen, recorded: bool, initialised: bool, unre
 
 
 def _of_budgets(canary: Canary, seen: Seen) -> tuple[Rule, ...]:
-    if seen.target is None:
+    if seen.target is None or canary.target_kind not in targets.WORKLOADS:
         return ()
     try:
         selector = copies.selector_of(seen.target, canary.options.selector_labels)

@@ -16,6 +16,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs imp
 _PLACES: Mapping[str, Callable[[str, str], Ref]] = {
     "Deployment": refs.deployment,
     "DaemonSet": refs.daemon_set,
+    "Service": refs.service,
     "ReplicaSet": refs.replica_set,
     "ControllerRevision": refs.controller_revision,
 }

@@ -16,7 +16,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.model 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.rollout import Rollout
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs, removal
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs, removal, service_targets
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.routes import ref as route_ref
@@ -47,6 +47,9 @@ class Work:
 def apply_workload(api: Api, canary: Canary, order: WorkloadOrder, epoch: int, check_mode: bool = False) -> Work:
     """Carry out the one order that is set. Raises CanaryError when what it names is gone (SAFETY 17), LostLock when somebody fenced it."""
     writer = Writer(api, canary.name, epoch, check_mode)
+    if order.dispose is None and canary.target_kind not in targets.WORKLOADS:
+        changes = service_targets.apply(writer, canary, order)
+        return Work(changes[-1].ref, changes[-1].before, changes[-1].after, changes)
     if order.create_primary is not None:
         return create_primary(writer, canary, order.create_primary)
     if order.scale_target is not None:
@@ -180,7 +183,7 @@ def promote_present(writer: Writer, canary: Canary) -> Work:
 def promote_kept(writer: Writer, canary: Canary, replicaset: str) -> Work:
     """The template of one of the target's ReplicaSets by its name, whatever its revision."""
     kept = writer.api.get(history_ref(canary, replicaset))
-    return promote(writer, canary, {"replicaset": replicaset, "revision": revision_of(targets.by_kind(canary.target_kind).kept(kept)) if kept else ""})
+    return promote(writer, canary, {"replicaset": replicaset, "revision": revision_of(targets.workload(canary.target_kind).kept(kept)) if kept else ""})
 
 
 def restore_kept(writer: Writer, canary: Canary, replicaset: str) -> Work:
@@ -240,10 +243,11 @@ def _summary(live: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Few words about a workload: what it is called, how many, which revision, which images."""
     if live is None:
         return None
-    template = live["spec"]["template"]
+    kind = live.get("kind") or targets.deployment.KIND
+    template = targets.by_kind(kind).template(live)
     return {
         "name": live["metadata"]["name"],
-        "replicas": _replicas(live),
+        "replicas": _replicas(live) if kind in targets.WORKLOADS else 1,
         "revision": revision_of(template),
         "promoted": marks.annotations_of(live).get(marks.PROMOTED, ""),
         "images": {container["name"]: container.get("image", "") for container in template["spec"].get("containers") or []},

@@ -10,7 +10,9 @@ what to do about it. When one becomes supported, its line goes.
 
 from __future__ import annotations
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import DAEMONSET, DEPLOYMENT, KUBERNETES
+from collections.abc import Mapping
+
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import DAEMONSET, DEPLOYMENT, KUBERNETES, SERVICE
 
 GROUP = "flagger.app"
 V1BETA1 = f"{GROUP}/v1beta1"
@@ -35,8 +37,9 @@ OTHER_PROVIDER_PREFIXES = ("gloo:", "smi:", "supergloo:")
 FLAGGER_DEFAULT_PROVIDER = "istio"
 
 # Kinds of targets, by the API group and version that they are of.
-TARGETS = {DEPLOYMENT: "apps/v1", DAEMONSET: "apps/v1"}
-OTHER_TARGET_KINDS = ("Service",)
+TARGETS: Mapping[str, tuple[str, ...]] = {DEPLOYMENT: ("apps/v1",), DAEMONSET: ("apps/v1",), SERVICE: ("v1", "core/v1")}
+# Of another Service than Kubernetes' own, by the beginning of its apiVersion.
+KNATIVE = "serving.knative.dev/"
 
 # Not Flagger's: its documents have no field for it.
 METRICS_FROM = "progressive.delivery/metrics-from"

@@ -11,8 +11,8 @@ what selects the target's pods and would not select the primary's. hands: who el
 from __future__ import annotations
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.findings import Findings
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings import bystanders, hands, ours, target
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import SERVICE, Canary
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings import bystanders, hands, ours, service_target, target
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.seen import Seen
 
 __all__ = ("Seen", "judge")
@@ -23,6 +23,10 @@ def judge(canary: Canary, seen: Seen, findings: Findings) -> None:
     if seen.target is None:
         findings.refuse("spec.targetRef.name", f"there is no {canary.target_kind} '{canary.target}' in namespace {canary.namespace}",
                         f"accepted: the name of a {canary.target_kind} that exists there")
+        return
+    if canary.target_kind == SERVICE:
+        service_target.judge(canary, seen, seen.target, findings)
+        hands.judge(canary, seen, findings)
         return
     selector = target.selector(canary, seen.target, findings)
     target.judge(canary, seen.target, findings)

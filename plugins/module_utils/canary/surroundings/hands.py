@@ -14,7 +14,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.gitops
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import DAEMONSET, DEPLOYMENT, Canary
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.seen import Seen
 
-# By the kind of a target, what takes it off its nodes between releases.
+# By the kind of a target, what takes it off its nodes between releases. Of a Service nothing is changed, it is its own apex.
 PARKS = {DEPLOYMENT: ("spec", "replicas"), DAEMONSET: ("spec", "template", "spec", "nodeSelector")}
 SELECTOR = ("spec", "selector")
 
@@ -34,9 +34,9 @@ def judge(canary: Canary, seen: Seen, findings: Findings) -> None:
 
 def _changed(canary: Canary, seen: Seen) -> Iterator[Field]:
     """What a walk changes of objects that are not ours, and of a route that is."""
-    if seen.target is not None:
+    if seen.target is not None and canary.target_kind in PARKS:
         yield Field(seen.target, PARKS[canary.target_kind])
-    apex = seen.services.get(canary.service.name)
+    apex = seen.services.get(canary.service.name) if canary.target_kind in PARKS else None
     if apex is not None and not marks.is_ours(apex, canary.name):
         yield Field(apex, SELECTOR)
     if seen.route is not None:

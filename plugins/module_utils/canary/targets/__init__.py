@@ -13,21 +13,34 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.rollout import Rollout
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.targets import daemonset, deployment
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.targets import daemonset, deployment, service
 
 
 class Target(Protocol):
-    """A kind of workload that can be a target: an object whose pods are of one template, and that keeps its former templates in objects of their own."""
+    """A kind of object that can be a target."""
 
     KIND: str
     API_VERSION: str
-    HISTORY: str                        # the kind of the objects that keep its templates
-    BESIDE: tuple[str, ...]             # of its spec, beside the template: copied with each promotion
+    HISTORY: str                        # the kind of the objects that keep what is promoted
     PAUSES: bool                        # an edit of its template can be kept from its pods
+    IS_APEX: bool                       # users may call it, so that no other Service leads them to it or to its primary
 
     def template(self, live: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The pod template that its revision is the meaning of."""
+        """What its revision is the meaning of: its pod template, or what stands in the place of one."""
+
+    def scaling(self, name: str, replicas: int) -> str:
+        """The order for so many replicas, in words."""
+
+    def making(self, name: str, replicas: int) -> str:
+        """The order for a primary of so many replicas, in words."""
+
+
+class Workload(Target, Protocol):
+    """A target with pods of one template, which keeps its former templates in objects of their own."""
+
+    BESIDE: tuple[str, ...]             # of its spec, beside the template: copied with each promotion
 
     def replicas(self, live: Mapping[str, Any]) -> int:
         """How many pods it is to have; of a kind that has no such number, 1 where it is to run and 0 where it is parked."""
@@ -56,16 +69,14 @@ class Target(Protocol):
     def answering(self, live: Mapping[str, Any], pods: frozenset[str], entry: str) -> int:
         """How many of these ready ``pods`` are surely of the template that the history's ``entry`` keeps; an empty name has none."""
 
-    def scaling(self, name: str, replicas: int) -> str:
-        """The order for so many replicas, in words."""
 
-    def making(self, name: str, replicas: int) -> str:
-        """The order for a primary of so many replicas, in words."""
-
-
-TARGETS: Mapping[str, Target] = {
+WORKLOADS: Mapping[str, Workload] = {
     deployment.KIND: deployment,
     daemonset.KIND: daemonset,
+}
+TARGETS: Mapping[str, Target] = {
+    **WORKLOADS,
+    service.KIND: service,
 }
 
 
@@ -74,6 +85,16 @@ def by_kind(kind: str) -> Target:
     return TARGETS[kind]
 
 
-def of(live: Mapping[str, Any]) -> Target:
+def workload(kind: str) -> Workload:
+    """The same, of one that has pods of its own."""
+    return WORKLOADS[kind]
+
+
+def of(live: Mapping[str, Any]) -> Workload:
     """By the object itself; entries of lists carry no kind, and of those only Deployments get here."""
-    return TARGETS[live.get("kind") or deployment.KIND]
+    return WORKLOADS[live.get("kind") or deployment.KIND]
+
+
+def revision(live: Mapping[str, Any], kind: str) -> str:
+    """The revision of a target of that kind, as it is now."""
+    return revision_of(by_kind(kind).template(live))

@@ -21,6 +21,7 @@ API_VERSION = "apps/v1"
 HISTORY = "ControllerRevision"
 BESIDE = ("minReadySeconds", "revisionHistoryLimit", "updateStrategy")
 PAUSES = False
+IS_APEX = False
 
 ON_DELETE = "OnDelete"
 

@@ -13,7 +13,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary import
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.rollout import rollout
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import DEPLOYMENT
 
-__all__ = ("API_VERSION", "BESIDE", "HISTORY", "KIND", "PAUSES", "answering", "available", "kept", "making", "newest_first", "nodes", "numbered", "replicas",
+__all__ = ("API_VERSION", "BESIDE", "HISTORY", "IS_APEX", "KIND", "PAUSES", "answering", "available", "kept", "making", "newest_first", "nodes", "numbered", "replicas",
            "rollout", "running", "scaling", "template")
 
 KIND = DEPLOYMENT
@@ -21,6 +21,7 @@ API_VERSION = "apps/v1"
 HISTORY = "ReplicaSet"
 BESIDE = ("progressDeadlineSeconds", "minReadySeconds", "revisionHistoryLimit", "strategy")
 PAUSES = True
+IS_APEX = False
 
 _REVISION = "deployment.kubernetes.io/revision"
 
