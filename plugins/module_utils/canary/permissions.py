@@ -106,8 +106,8 @@ def objects_in(name: str, document: Mapping[str, Any] | None, options: Mapping[s
     """The same of a document that nobody has parsed yet, or of one that cannot even be read (None)."""
     spec = _mapping(document, "spec")
     provider = str(spec.get("provider") or options.get("provider") or flagger.GATEWAYAPI)
-    target, kind = (_mapping(spec, "targetRef").get(key) for key in ("name", "kind"))
-    kind = kind if kind in _TARGETS else DEPLOYMENT
+    target, given = (_mapping(spec, "targetRef").get(key) for key in ("name", "kind"))
+    kind = given if isinstance(given, str) and given in _TARGETS else DEPLOYMENT
     adopted = options.get("route") == "adopted"
     if not target:
         return Objects(name, provider, adopted=adopted, kind=kind)

@@ -10,11 +10,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import endpoints, marks
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.rollout import rollout
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.rollout import Rollout, rollout as rolled_out
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import DEPLOYMENT
-
-__all__ = ("API_VERSION", "BESIDE", "HISTORY", "IS_APEX", "KIND", "PAUSES", "answering", "available", "kept", "making", "newest_first", "nodes", "numbered", "replicas",
-           "rollout", "running", "scaling", "template")
 
 KIND = DEPLOYMENT
 API_VERSION = "apps/v1"
@@ -49,6 +46,10 @@ def available(live: Mapping[str, Any]) -> int:
 
 def numbered(replicas: int) -> dict[str, Any]:
     return {"replicas": replicas}
+
+
+def rollout(live: Mapping[str, Any], threshold: int = 100) -> Rollout:
+    return rolled_out(live, threshold)
 
 
 def kept(entry: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -111,6 +111,13 @@ def test_what_a_daemonset_needs_differs_from_what_a_deployment_does_by_the_rules
     assert permissions.objects_in("podinfo", {"spec": {"targetRef": {"kind": "DaemonSet", "name": "podinfo"}}}, {}) == of_daemonset
 
 
+def test_a_service_target_needs_nothing_of_workloads() -> None:
+    objects = permissions.objects_of(canary(kind="Service"))
+    for rules in (permissions.walk(objects), permissions.create(objects), permissions.removal(objects)):
+        assert not [rule for rule in rules if rule.group == "apps"]
+    assert Rule("", "services", ("delete",), ("podinfo-primary", "podinfo-canary")) in permissions.removal(objects)
+
+
 def test_a_document_from_a_file_needs_nothing_of_flagger() -> None:
     assert not [rule for rule in permissions.needed(canary(), is_object=False)["test"] if rule.group == "flagger.app"]
 

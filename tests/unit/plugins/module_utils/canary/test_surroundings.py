@@ -97,6 +97,39 @@ def test_safety_23_a_tool_that_keeps_the_node_selector_of_a_daemonset_would_let_
     assert refusals(canary=DAEMONSET, target=daemonset(metadata={"managedFields": kept})) == []
 
 
+SERVICE = dataclasses.replace(CANARY, target_kind="Service", service=Service(name="podinfo", port=80))
+
+
+@pytest.mark.parametrize(("target", "words"), [
+    (None, "spec.targetRef.name: there is no Service 'podinfo' in namespace test (accepted: the name of a Service that exists there)"),
+    (service("podinfo", None), "Service test/podinfo: selects no pods (ClusterIP without a selector)"),
+    (service("podinfo", {"app": "v1"}, kind="ExternalName"), "Service test/podinfo: selects no pods (ExternalName without a selector)"),
+    (obj("Service", "podinfo", {"selector": {"app": "v1"}, "ports": [{"port": 9898}]}), "spec.service.port: Service test/podinfo has no TCP port 80 (accepted: 9898)"),
+    (service("podinfo", {"app": "v1"}, annotations={"progressive.delivery/canary": "other"}),
+     "spec.targetRef.name: Service test/podinfo belongs to the canary other"),
+])
+def test_a_service_that_cannot_be_a_target_is_refused(target: Any, words: str) -> None:
+    assert [text[:len(words)] for text in refusals(canary=SERVICE, target=target)] == [words]
+
+
+def test_safety_07_services_of_the_names_that_a_service_target_needs_are_refused_where_they_are_somebody_elses() -> None:
+    target = service("podinfo", {"app": "v1"})
+    others = [target, service("podinfo-primary", {"app": "v1"}), service("podinfo-canary", {"app": "v1"}, **OURS)]
+    assert [text.partition(" (")[0] for text in refusals(canary=SERVICE, target=target, services=others)] == [
+        "spec.targetRef.name: Service test/podinfo-primary exists and was not made for the canary podinfo"]
+
+
+def test_safety_23_whoever_keeps_the_selector_of_a_service_target_is_no_hand_on_a_walk() -> None:
+    kept = [{"manager": "argocd-controller", "fieldsV1": {"f:spec": {"f:selector": {}}}}]
+    assert found(canary=SERVICE, target=service("podinfo", {"app": "v1"}, managedFields=kept)) == Findings()
+
+
+def test_of_a_service_target_without_a_route_users_have_to_know_whom_to_call() -> None:
+    alone = dataclasses.replace(SERVICE, provider="kubernetes")
+    told = found(canary=alone, target=service("podinfo", {"app": "v1"})).warnings
+    assert len(told) == 1 and "users of podinfo have to call podinfo-primary" in told[0]
+
+
 def test_a_target_with_nothing_around_it_is_fine() -> None:
     assert found() == Findings()
 

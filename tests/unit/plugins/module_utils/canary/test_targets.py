@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from typing import Any
 
 import pytest
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import document, parking, primary, targets
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import document, parking, primary, releasing, targets
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.machine import decide
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import DAEMONSET, Analysis, Canary, Options, Service
@@ -140,6 +141,22 @@ DOCUMENT: dict[str, Any] = {
 def test_a_document_may_name_a_daemonset() -> None:
     parsed = document.parse(DOCUMENT)
     assert (parsed.target_kind, parsed.identity["target"]) == (DAEMONSET, "DaemonSet/podinfo")
+
+
+@pytest.mark.parametrize("version", ["v1", "core/v1"])
+def test_a_document_may_name_a_service_of_kubernetes(version: str) -> None:
+    changed = copy.deepcopy(DOCUMENT)
+    changed["spec"]["targetRef"].update(apiVersion=version, kind="Service")
+    changed["spec"]["service"].update(portDiscovery=True, targetPort=80)
+    parsed = document.parse(changed)
+    assert (parsed.target_kind, parsed.identity["target"]) == ("Service", "Service/podinfo")
+    assert [text for text in parsed.warnings if "says targetPort, portDiscovery, which means nothing where the target is a Service" in text]
+
+
+def test_a_service_has_no_pod_template_to_release() -> None:
+    with pytest.raises(SpecError, match="canary_release: .* the target is a Service, which has none"):
+        releasing.refuse_kind("Service", "canary_release")
+    releasing.refuse_kind("DaemonSet", "canary_release")
 
 
 def test_safety_22_a_daemonset_that_is_to_be_paused_is_refused() -> None:
