@@ -307,11 +307,11 @@ class Release:
         of_provider = self.roles(ROLES_OF[provider or self.routing.provider])
         if route:
             _adopt(of_provider, route)
-        of_kind, for_some = [], [role for file in FOR_SOME for role in self.roles(file)]
+        of_kind, for_some = self.roles(self.kind.lower()), [role for file in FOR_SOME for role in self.roles(file)]
         if self.kind != "Deployment":
-            of_kind = [role for role in self.roles(self.kind.lower()) if not role["metadata"]["name"].startswith(f"{self.name}-remove")]
-            for_some += [role for role in self.roles(self.kind.lower()) if role not in of_kind]
             _of_other_kind([*of_provider, *for_some])
+        for_some += [role for role in of_kind if role["metadata"]["name"].startswith(f"{self.name}-remove")]
+        of_kind = [role for role in of_kind if role not in for_some]
         walks = [*of_provider, *of_kind, *(role for file in FOR_WALKS for role in self.roles(file))]
         self.apply(*walks, *for_some, *(self._bound(role["metadata"]["name"]) for role in walks))
 
@@ -415,8 +415,9 @@ class Release:
         assert walk.rc == 0, walk.output[-4000:]
         assert self.record()["status"]["phase"] == "Initialized", walk.output[-4000:]
         self.forbid(f"{self.name}-initialise")
-        if self.kind != "Deployment":
-            self.forbid(f"{self.name}-initialise-{self.kind.lower()}")
+        for role in self.roles(self.kind.lower()):
+            if role["metadata"]["name"].startswith(f"{self.name}-initialise"):
+                self.forbid(role["metadata"]["name"])
 
     def record(self) -> dict[str, Any]:
         body = self.get("configmap", f"{self.name}-canary")

@@ -231,7 +231,8 @@ def _check_service_target(spec: Fields, canary: Canary) -> None:
     """What a document can say of workloads, and what a Service has no part in."""
     service = canary.service
     if service.name != canary.target and not spec.is_wrong("service.name"):
-        spec.refuse("service.name", f"{show(service.name)} is not the target's, which is a Service and keeps its name", f"accepted: {canary.target}, or nothing")
+        spec.refuse("service.name", f"{show(service.name)} is not the target's, which is a Service and keeps its name",
+                    f"accepted: {canary.target}, or nothing")
     said = {"targetPort": service.target_port, "appProtocol": service.app_protocol, "portDiscovery": service.port_discovery, "headless": service.headless,
             "trafficDistribution": service.traffic_distribution}
     names = [name for name, value in said.items() if value]

@@ -82,7 +82,8 @@ def test_a_daemonset_whose_primary_could_not_run_beside_it_is_refused(target: An
 
 @pytest.mark.parametrize(("target", "warned"), [
     (daemonset(), False), (daemonset(nodes=3, strategy={"type": "RollingUpdate"}), False), (daemonset(strategy={"type": "RollingUpdate"}), True),
-    (daemonset(nodes=3, strategy={"rollingUpdate": {"maxUnavailable": 3}}), True), (daemonset(nodes=3, strategy={"rollingUpdate": {"maxUnavailable": "100%"}}), True),
+    (daemonset(nodes=3, strategy={"rollingUpdate": {"maxUnavailable": 3}}), True),
+    (daemonset(nodes=3, strategy={"rollingUpdate": {"maxUnavailable": "100%"}}), True),
 ])
 def test_safety_16_a_daemonset_without_a_pod_to_spare_is_warned_of(target: Any, warned: bool) -> None:
     told = found(canary=DAEMONSET, target=target)
@@ -104,7 +105,8 @@ SERVICE = dataclasses.replace(CANARY, target_kind="Service", service=Service(nam
     (None, "spec.targetRef.name: there is no Service 'podinfo' in namespace test (accepted: the name of a Service that exists there)"),
     (service("podinfo", None), "Service test/podinfo: selects no pods (ClusterIP without a selector)"),
     (service("podinfo", {"app": "v1"}, kind="ExternalName"), "Service test/podinfo: selects no pods (ExternalName without a selector)"),
-    (obj("Service", "podinfo", {"selector": {"app": "v1"}, "ports": [{"port": 9898}]}), "spec.service.port: Service test/podinfo has no TCP port 80 (accepted: 9898)"),
+    (obj("Service", "podinfo", {"selector": {"app": "v1"}, "ports": [{"port": 9898}]}),
+     "spec.service.port: Service test/podinfo has no TCP port 80 (accepted: 9898)"),
     (service("podinfo", {"app": "v1"}, annotations={"progressive.delivery/canary": "other"}),
      "spec.targetRef.name: Service test/podinfo belongs to the canary other"),
 ])

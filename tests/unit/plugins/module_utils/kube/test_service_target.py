@@ -302,6 +302,7 @@ def test_safety_29_users_are_not_led_to_the_target_before_it_selects_what_was_pr
 def test_the_fields_that_are_each_ones_own_stay(weighted: Cluster) -> None:
     weighted.kept.change(at("podinfo"), lambda live: live["spec"].update(type="NodePort", ports=[{**live["spec"]["ports"][0], "nodePort": 30001}]))
     assert weighted.walk() == "unchanged", "a node port is no new revision"
-    made = service.leading(weighted.kept.get(at("podinfo")), {"spec": {"selector": {"version": "v7"}, "ports": [{"name": "http", "port": 9898, "targetPort": 1}]}})
+    wanted = {"spec": {"selector": {"version": "v7"}, "ports": [{"name": "http", "port": 9898, "targetPort": 1}]}}
+    made = service.leading(weighted.kept.get(at("podinfo")), wanted)
     assert made["spec"]["ports"][0]["nodePort"] == 30001 and made["spec"]["clusterIP"] == "10.0.0.1"
     assert json.dumps(made["spec"]["selector"]) == '{"version": "v7"}'
