@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import gitops, marks, record as states
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import gitops, marks, record as states, targets
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.gitops import Entry, Field
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record
@@ -104,7 +104,7 @@ def after_initialising(record: Record | None, live: Object) -> bool:
 
     Where no pod of the target is available it serves nobody, and what is released may be what mends it.
     """
-    return not states.is_initialised(record) and bool((live.get("status") or {}).get("availableReplicas"))
+    return not states.is_initialised(record) and targets.of(live).available(live) > 0
 
 
 def images_line(before: Object, after: Object) -> str:

@@ -153,6 +153,12 @@ def test_a_document_may_name_a_service_of_kubernetes(version: str) -> None:
     assert [text for text in parsed.warnings if "says targetPort, portDiscovery, which means nothing where the target is a Service" in text]
 
 
+def test_safety_28_a_daemonset_that_serves_gets_a_primary_before_its_first_release() -> None:
+    """Its status counts in words of its own: by those of a Deployment it would serve nobody, and the new version would roll to all users at once."""
+    assert releasing.after_initialising(None, live())
+    assert not releasing.after_initialising(None, live(numberAvailable=0))
+
+
 def test_a_service_has_no_pod_template_to_release() -> None:
     with pytest.raises(SpecError, match="canary_release: .* the target is a Service, which has none"):
         releasing.refuse_kind("Service", "canary_release")

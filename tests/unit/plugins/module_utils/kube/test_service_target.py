@@ -15,6 +15,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary import
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.machine import decide, read_back
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import FAIL, PASS, Observation, Orders, Outcome, Split, WorkloadOrder
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.plan import plan
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Holder, Record
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import KUBERNETES, SERVICE, Canary, Check
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.targets import service
@@ -159,6 +160,19 @@ def test_a_bad_release_is_rolled_back_and_nobody_is_led_to_it_any_more(cluster: 
     cluster.point("v2")
     cluster.verdict = PASS
     assert cluster.walk() == "promoted", "a later return is a new release"
+
+
+def test_a_plan_says_what_a_walk_does(weighted: Cluster) -> None:
+    weighted.point("v2")
+    planned = plan(weighted.canary, weighted.record, weighted.look())
+    assert planned[-1].phase == "Succeeded" and [step.weight for step in planned if step.phase == "Progressing"][-1] == 50
+    said: list[str] = []
+    while weighted.record.phase != "Succeeded":
+        weighted.step()
+        said.append(weighted.why)
+    for order in ("lead podinfo-canary to what podinfo selects", "lead podinfo-canary to what podinfo-primary selects", "promote podinfo-canary"):
+        assert any(order in text for text in said), order
+        assert any(order in step.what for step in planned) or order.startswith("promote"), [step.what for step in planned]
 
 
 def test_safety_16_nobody_is_led_to_pods_that_do_not_answer(weighted: Cluster) -> None:
