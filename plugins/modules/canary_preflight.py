@@ -263,7 +263,8 @@ from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils import manifests, third_party, walker
 from ansible_collections.progressive.delivery.plugins.module_utils.alerts import destination
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import document as documents, given as inputs, permissions, releasing, words
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import document as documents, given as inputs, permissions, releasing
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import targets, words
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.findings import Findings
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.flagger import FINALIZER
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError, RecordError, SpecError
@@ -271,11 +272,11 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.given 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import dump
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.outline import hooks_lines, plan_line
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import is_initialised
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import EVENT, GATES
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import DEPLOYMENT, EVENT, GATES
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import documents as in_cluster, preflight, record as store
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import releasing as releases, secrets, surroundings
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.preflight import Found, Glance
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.targets import target_ref
 from ansible_collections.progressive.delivery.plugins.module_utils.metrics import ready
 from ansible_collections.progressive.delivery.plugins.module_utils.verb import Call, Verb
 
@@ -432,7 +433,8 @@ def _target(call: Call, found: Found, stored: store.Stored) -> Target:
         release = releasing.read(call.params["release"], RELEASE) if call.params["release"] else None
         if live is None or release is None:
             return Target(live)
-        changed = releases.would_be(call.api, preflight.target_ref(found.canary), live, release, RELEASE)
+        releasing.refuse_kind(found.canary.target_kind, RELEASE)
+        changed = releases.would_be(call.api, target_ref(found.canary), live, release, RELEASE)
     except SpecError as error:
         return Target(live, refused=error)
     differs = changed["spec"]["template"] != live["spec"]["template"]
@@ -522,7 +524,7 @@ def _result(call: Call, found: Found, stored: store.Stored, target: Target, seen
 
 
 def _revision(target: Mapping[str, Any] | None) -> str:
-    return revision_of(target["spec"]["template"]) if target else ""
+    return targets.revision(target, target.get("kind") or DEPLOYMENT) if target else ""
 
 
 def _planned(call: Call, found: Found, stored: store.Stored, seen: Glance, target: Target) -> dict[str, Any]:

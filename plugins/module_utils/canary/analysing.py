@@ -68,7 +68,7 @@ def canary_gone(turn: Turn) -> Decision:
 def scaled_away(turn: Turn) -> Decision:
     replicas = max(1, turn.seen.primary.replicas if turn.seen.primary else 1)
     turn.set(ready_since=0.0, confirmed_at=0.0)     # what an iteration gathered was of pods that are gone
-    return turn.scale(replicas, f"{turn.canary.target} has no replicas: scale it to {replicas}")
+    return turn.scale(replicas, f"{turn.canary.target} has no replicas: ")
 
 
 def unready(turn: Turn) -> Decision:

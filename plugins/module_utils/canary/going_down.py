@@ -24,7 +24,7 @@ def go_down(turn: Turn) -> Decision:
     if turn.now < turn.record.drain_until:
         return turn.wait(CLOCK, f"the canary drains, {ending.why}", due=turn.record.drain_until)
     if turn.seen.target and turn.seen.target.replicas > 0:
-        return turn.scale(0, f"scale {turn.canary.target} to 0, {ending.why}")
+        return turn.scale(0, after=f", {ending.why}")
     return resume_target(turn) or _ended(turn, ending)
 
 
@@ -69,7 +69,7 @@ def promote(turn: Turn, why: str) -> Decision:
     """Copy exactly the analysed ReplicaSet's template to the primary (SAFETY 17)."""
     pinned, primary = turn.record.pinned, turn.seen.primary
     if _is_gone(turn):
-        turn.end("rolled_back", f"ReplicaSet {pinned.replicaset or 'of the analysed revision'} is gone, so what was analysed cannot be promoted")
+        turn.end("rolled_back", f"{turn.kind.HISTORY} {pinned.replicaset or 'of the analysed revision'} is gone, so what was analysed cannot be promoted")
         return go_down(turn)
     if turn.record.phase != states.PROMOTING:
         turn.enter(states.PROMOTING)
@@ -174,7 +174,7 @@ def finalising(turn: Turn) -> Decision:
     if turn.now < turn.record.drain_until:
         return turn.wait(CLOCK, "all traffic is on the primary; the canary drains", due=turn.record.drain_until)
     if target and target.replicas > 0 and target.revision == pinned.revision:
-        return turn.scale(0, f"scale {turn.canary.target} to 0: the primary serves the new revision")
+        return turn.scale(0, after=": the primary serves the new revision")
     resumed = resume_target(turn)
     if resumed:
         return resumed
@@ -192,7 +192,7 @@ def restoring(turn: Turn) -> Decision:
     """A promotion is taken back: the primary gets its previous template, and when it is ready the walk goes down (SAFETY 16, 30)."""
     why, previous, primary = turn.record.restoring, turn.record.previous, turn.seen.primary
     if primary is None or not previous.get("replicaset"):
-        unrestored = f"{turn.canary.primary} cannot be restored: its previous ReplicaSet is not known"
+        unrestored = f"{turn.canary.primary} cannot be restored: its previous {turn.kind.HISTORY} is not known"
         turn.warn(unrestored, once="not-restored", alert=unrestored)
         return turn.done("held", f"{why.why}; the previous template of {turn.canary.primary} is not known, {_who_serves(turn)}")
     if _serves_another(turn):
@@ -203,7 +203,7 @@ def restoring(turn: Turn) -> Decision:
         if primary.stuck or turn.now - why.at > 2 * turn.canary.progress_deadline:
             stuck = f"{turn.canary.primary} did not become ready after it was restored: {primary.why}"
             turn.warn(stuck, once="restore-stuck", alert=stuck)
-            if turn.weight and turn.seen.target and not turn.seen.target.paused:
+            if turn.weight and turn.seen.target and turn.kind.PAUSES and not turn.seen.target.paused:
                 turn.set(paused=True)
                 return turn.act(f"pause {turn.canary.target}: it is what serves", lowers=True, workload=WorkloadOrder(pause_target=True))
             return turn.done("held", f"{why.why}; the restored primary is not ready ({primary.why}), {_who_serves(turn)}")

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import targets
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Observation, TrafficOrder, WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 
 MOST = 100                              # entries that are kept; the newest ones
-DEPLOYMENT = "Deployment"
 SERVICE = "Service"
 ROUTE = "Route"                         # of whatever kind the provider's is: it stays, leading to the apex
 
@@ -28,7 +28,7 @@ def made_by(canary: Canary, seen: Observation, traffic: TrafficOrder | None = No
     """What carrying out these orders creates."""
     service, made = canary.service, []
     if workload and workload.create_primary is not None:
-        made.append(entry(DEPLOYMENT, canary.primary))
+        made.append(entry(canary.target_kind, canary.primary))
     if traffic and traffic.services:
         made += [entry(SERVICE, service.primary_name), entry(SERVICE, service.canary_name)]
     makes_apex = traffic and (traffic.apex or (traffic.split and not canary.splits))
@@ -56,11 +56,12 @@ def to_dispose(canary: Canary, inventory: Iterable[str]) -> tuple[str, ...]:
 def left_behind(canary: Canary, inventory: Iterable[str]) -> tuple[str, ...]:
     """What was made for an earlier document and has another name in this one: nobody leads users to it any more, nor away from it (weak spot 57)."""
     named = {item for items in _of_the_document(canary) for item in items}
-    return tuple(item for item in inventory if item not in named and item.partition("/")[0] in (DEPLOYMENT, SERVICE))
+    return tuple(item for item in inventory if item not in named and item.partition("/")[0] in (*targets.TARGETS, SERVICE))
 
 
 def _of_the_document(canary: Canary) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     """What every canary has, by the name that the document gives it: who routes, who serves, and what users call."""
-    service = canary.service
-    return ((entry(SERVICE, service.canary_name), entry(SERVICE, service.primary_name)), (entry(DEPLOYMENT, canary.primary),),
+    service, primary = canary.service, entry(canary.target_kind, canary.primary)
+    routes = (entry(SERVICE, service.canary_name), entry(SERVICE, service.primary_name))
+    return (tuple(item for item in routes if item != primary), (primary,),
             (entry(SERVICE, service.name), entry(ROUTE, service.route_name)))

@@ -41,7 +41,7 @@ def _suspended(turn: Turn) -> Decision:
 
 
 def _no_target(turn: Turn) -> Decision:
-    missing = f"Deployment {turn.target_label} does not exist"
+    missing = turn.target_gone
     if turn.record.phase not in states.IDLE:
         turn.end("rolled_back", missing)
         return going_down.go_down(turn)

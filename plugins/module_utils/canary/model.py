@@ -39,23 +39,29 @@ class Split:
 
 @dataclass(frozen=True)
 class Workload:
-    """One Deployment as the cluster shows it now."""
+    """A target or a primary as the cluster shows it now."""
 
     name: str
     uid: str
     resource_version: str
-    replicas: int                       # spec.replicas
-    running: int                        # status.replicas: pods that exist
-    available: int                      # status.availableReplicas
+    replicas: int                       # spec.replicas; of a kind without that number, 1 where it is to run and 0 where it is parked
+    running: int                        # pods that exist
+    available: int                      # pods that are available
     ready: bool                         # rolled out (observedGeneration current, enough available), and at least one replica
     why: str                            # why it is not ready, in words; "" when it is
-    stuck: bool                         # past the Deployment's own progress deadline
+    stuck: bool                         # past a progress deadline of its own
     revision: str                       # revision.py's hash of spec.template
-    replicaset: str = ""                # the ReplicaSet of exactly this template, "" when there is none yet
+    replicaset: str = ""                # the ReplicaSet (of a DaemonSet the ControllerRevision) of exactly this template, "" when there is none yet
     replicaset_uid: str = ""
     endpoints: int = 0                  # ready addresses in the EndpointSlices of the Service that routes to it
     promoted: str = ""                  # primary only: annotation progressive.delivery/promoted, the revision it runs by our hand
     paused: bool = False                # spec.paused: an edit of its template does not reach its pods
+    nodes: int = 0                      # of a DaemonSet: how many it is to run on
+
+    @property
+    def wanted(self) -> int:
+        """How many pods it is to have."""
+        return self.nodes if self.nodes and self.replicas else self.replicas
 
 
 @dataclass(frozen=True)
@@ -118,7 +124,7 @@ class Observation:
     suspended: bool = False             # the document says so (spec.suspend)
     latest: float = 0.0                 # of the same clock, never earlier than it; 0: now
     rejected: bool = False              # the status of the Canary object says that the target's present template failed
-    replicasets: tuple[str, ...] = ()   # names of the target's ReplicaSets, to know whether the pinned one still exists
+    replicasets: tuple[str, ...] = ()   # names of the target's ReplicaSets (ControllerRevisions), to know whether the pinned one still exists
     missing: tuple[str, ...] = ()       # of services: those that do not exist at all
     remains: Remains | None = None      # only while the canary is removed
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.primary import SUFFIX
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import AlertProvider, Canary, MetricProvider
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import DAEMONSET, DEPLOYMENT, SERVICE, AlertProvider, Canary, MetricProvider
 
 GATEWAY = "gateway.networking.k8s.io"
 CONTOUR = "projectcontour.io"
@@ -44,10 +44,11 @@ class Objects:
 
     canary: str
     provider: str = flagger.GATEWAYAPI
-    deployments: tuple[str, ...] = (ANY,)
+    targets: tuple[str, ...] = (ANY,)   # target and primary
     services: tuple[str, ...] = (ANY,)
     route: str = ANY
     adopted: bool = False
+    kind: str = DEPLOYMENT
 
     @property
     def record(self) -> str:
@@ -56,10 +57,15 @@ class Objects:
 
 RECORD = "configmaps"
 SERVICES = "services"
-DEPLOYMENTS = "deployments"
 BUDGETS = "poddisruptionbudgets"
 
 _POLICY = "policy"
+
+# Of each kind of target, its resource and that of what keeps its templates.
+_TARGETS: Mapping[str, tuple[str, str]] = {DEPLOYMENT: ("deployments", "replicasets"), DAEMONSET: ("daemonsets", "controllerrevisions"),
+                                             SERVICE: ("services", "")}
+# The kinds that are scaled by their subresource.
+_SCALED = (DEPLOYMENT,)
 
 # The routing object of a provider: group, resource, and what a walk does to the one of the canary. Of Traefik nobody waits for an answer.
 _ROUTES: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
@@ -88,20 +94,27 @@ LOOKS = (
 def objects_of(canary: Canary) -> Objects:
     service = canary.service
     return Objects(canary.name, canary.provider, (canary.target, canary.primary), (service.name, service.primary_name, service.canary_name),
-                   service.route_name, canary.adopted)
+                   service.route_name, canary.adopted, canary.target_kind)
+
+
+def resource_of(kind: str) -> str:
+    """What targets of a kind are called in a URL."""
+    return _TARGETS[kind][0]
 
 
 def objects_in(name: str, document: Mapping[str, Any] | None, options: Mapping[str, Any]) -> Objects:
     """The same of a document that nobody has parsed yet, or of one that cannot even be read (None)."""
     spec = _mapping(document, "spec")
     provider = str(spec.get("provider") or options.get("provider") or flagger.GATEWAYAPI)
-    target = _mapping(spec, "targetRef").get("name")
+    target, given = (_mapping(spec, "targetRef").get(key) for key in ("name", "kind"))
+    kind = given if isinstance(given, str) and given in _TARGETS else DEPLOYMENT
     adopted = options.get("route") == "adopted"
     if not target:
-        return Objects(name, provider, adopted=adopted)
+        return Objects(name, provider, adopted=adopted, kind=kind)
     service = _mapping(spec, "service").get("name") or target
     route = (options.get("route_name") if adopted else "") or service
-    return Objects(name, provider, (f"{target}", f"{target}{SUFFIX}"), (f"{service}", f"{service}-primary", f"{service}-canary"), f"{route}", adopted)
+    return Objects(name, provider, (f"{target}", f"{target}{SUFFIX}"), (f"{service}", f"{service}-primary", f"{service}-canary"), f"{route}", adopted,
+                   kind)
 
 
 def walk(objects: Objects) -> tuple[Rule, ...]:
@@ -109,13 +122,20 @@ def walk(objects: Objects) -> tuple[Rule, ...]:
     return (
         Rule("", RECORD, ("get", "patch", "watch"), (objects.record,)),
         Rule("", SERVICES, CHANGE, objects.services),
-        Rule("apps", DEPLOYMENTS, CHANGE, objects.deployments),
-        Rule("apps", f"{DEPLOYMENTS}/scale", ("patch",), objects.deployments),
-        Rule("apps", "replicasets", ("get", "list")),
+        *of_target(objects),
         Rule("discovery.k8s.io", "endpointslices", ("list",)),
         Rule(_POLICY, BUDGETS, ("list",)),
         *(Rule(group, resource, verbs, (objects.route,)) for group, resource, verbs in _route(objects)),
     )
+
+
+def of_target(objects: Objects) -> tuple[Rule, ...]:
+    """The part of ``walk`` that goes by the kind of the target."""
+    if objects.kind == SERVICE:
+        return ()                       # it is one of the Services
+    resource, history = _TARGETS[objects.kind]
+    scaled = (Rule("apps", f"{resource}/scale", ("patch",), objects.targets),) if objects.kind in _SCALED else ()
+    return (Rule("apps", resource, CHANGE, objects.targets), *scaled, Rule("apps", history, ("get", "list")))
 
 
 def create(objects: Objects) -> tuple[Rule, ...]:
@@ -123,7 +143,7 @@ def create(objects: Objects) -> tuple[Rule, ...]:
     return (
         Rule("", RECORD, CREATE),
         Rule("", SERVICES, CREATE),
-        Rule("apps", DEPLOYMENTS, CREATE),
+        *(() if objects.kind == SERVICE else (Rule("apps", resource_of(objects.kind), CREATE),)),
         *(Rule(group, resource, CREATE) for group, resource, _verbs in _route(objects) if not objects.adopted),
     )
 
@@ -140,7 +160,7 @@ def removal(objects: Objects, copies: Iterable[str] = ()) -> tuple[Rule, ...]:
     names = tuple(copies)
     return (
         Rule("", SERVICES, ("delete",), objects.services[1:] or (ANY,)),
-        Rule("apps", DEPLOYMENTS, ("delete",), objects.deployments[1:] or (ANY,)),
+        *(() if objects.kind == SERVICE else (Rule("apps", resource_of(objects.kind), ("delete",), objects.targets[1:] or (ANY,)),)),
         *((Rule(_POLICY, BUDGETS, ("delete",), names),) if names else ()),
     )
 

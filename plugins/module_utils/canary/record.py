@@ -77,7 +77,7 @@ class Intent:
 
 @dataclass(frozen=True)
 class Pinned:
-    """The revision under analysis: what is promoted is exactly this ReplicaSet's template (SAFETY 17)."""
+    """The revision under analysis: what is promoted is exactly the template of this ReplicaSet, or ControllerRevision (SAFETY 17)."""
 
     revision: str
     replicaset: str = ""
@@ -188,15 +188,15 @@ def rfc3339(seconds: float) -> str:
 
 
 _CONDITIONS = {
-    INITIALIZING: ("Unknown", "New Deployment detected, starting initialization."),
-    INITIALIZED: ("True", "Deployment initialization completed."),
+    INITIALIZING: ("Unknown", "New {kind} detected, starting initialization."),
+    INITIALIZED: ("True", "{kind} initialization completed."),
     WAITING: ("Unknown", "Waiting for approval."),
     WAITING_PROMOTION: ("Unknown", "Waiting for approval."),
     PROGRESSING: ("Unknown", "New revision detected, progressing canary analysis."),
     PROMOTING: ("Unknown", "Canary analysis completed, starting primary rolling update."),
     FINALISING: ("Unknown", "Canary analysis completed, routing all traffic to primary."),
     SUCCEEDED: ("True", "Canary analysis completed successfully, promotion finished."),
-    FAILED: ("False", "Canary analysis failed, Deployment scaled to zero."),
+    FAILED: ("False", "Canary analysis failed, {kind} scaled to zero."),
     TERMINATING: ("Unknown", "The target takes over again."),
     TERMINATED: ("Unknown", "The canary was removed, the target serves by itself."),
 }
@@ -219,8 +219,9 @@ def flagger_status(record: Record) -> dict[str, Any]:
         status["lastTransitionTime"] = rfc3339(record.last_transition)
     if record.phase:
         state, message = _CONDITIONS[record.phase]
+        kind = record.identity.get("target", "").partition("/")[0] or "Deployment"
         status["conditions"] = [{
-            "type": "Promoted", "status": state, "reason": record.phase, "message": message,
+            "type": "Promoted", "status": state, "reason": record.phase, "message": message.format(kind=kind),
             "lastUpdateTime": rfc3339(record.last_transition), "lastTransitionTime": rfc3339(record.condition_since or record.last_transition),
         }]
     return status

@@ -34,6 +34,11 @@ TRAEFIK = "traefik"
 METRICS_FROM = (APP, ENVOY, TRAEFIK)
 KUBERNETES = "kubernetes"               # the provider that has Services alone
 
+# Kinds of targets.
+DEPLOYMENT = "Deployment"
+DAEMONSET = "DaemonSet"
+SERVICE = "Service"
+
 # Of alerts, from the least.
 INFO = "info"
 WARN = "warn"
@@ -239,7 +244,7 @@ class Canary:
     name: str
     namespace: str
     provider: str                       # "gatewayapi:v1" ...
-    target: str                         # name of the Deployment
+    target: str                         # its name
     target_kind: str
     service: Service
     analysis: Analysis

@@ -31,10 +31,10 @@ def initialise(turn: Turn) -> Decision:
     if seen.halted:
         return turn.next_interval(PERSON, "suspended before the initialisation")
     if seen.target is None:
-        return turn.wait(KUBERNETES, f"Deployment {turn.target_label} does not exist")
+        return turn.wait(KUBERNETES, turn.target_gone)
     if seen.primary is None:
         replicas = max(1, seen.target.replicas)
-        return _step(turn, f"create {turn.canary.primary} with {replicas} replicas", lowers=False, workload=WorkloadOrder(create_primary=replicas))
+        return _step(turn, turn.kind.making(turn.canary.primary, replicas), lowers=False, workload=WorkloadOrder(create_primary=replicas))
     service = turn.canary.service
     if service.primary_name in seen.services or service.canary_name in seen.services:
         return _step(turn, f"create the Services {service.primary_name} and {service.canary_name}", lowers=False, traffic=TrafficOrder(services=True))
@@ -78,7 +78,7 @@ def _step(turn: Turn, why: str, lowers: bool, **order: Any) -> Decision:
 
 def _as_available_as_target(turn: Turn) -> bool:
     primary, target = turn.seen.primary, turn.seen.target
-    return primary.ready and primary.endpoints >= max(1, min(target.available, primary.replicas))
+    return primary.ready and primary.endpoints >= max(1, min(target.available, primary.wanted))
 
 
 def _serves_nobody_and_is_outdated(turn: Turn) -> bool:
@@ -109,7 +109,7 @@ def settle_target(turn: Turn) -> Decision:
         return turn.wait(ACT, "initialised")
     if turn.now < turn.record.drain_until:
         return turn.wait(CLOCK, "initialised; the target drains", due=turn.record.drain_until)
-    return turn.scale(0, f"scale {turn.canary.target} to 0: the primary serves")
+    return turn.scale(0, after=": the primary serves")
 
 
 def post_rollout(turn: Turn) -> Decision:
@@ -164,5 +164,5 @@ def new_revision(turn: Turn) -> Decision:
     turn.tell(f"New revision detected! Scaling up {turn.target_label}", alert="New revision detected, progressing canary analysis.")
     replicas = max(1, primary.replicas)
     if target.replicas == 0:
-        return turn.scale(replicas, f"new revision: scale {turn.canary.target} to {replicas}")
+        return turn.scale(replicas, "new revision: ")
     return turn.wait(ACT, "new revision: analysis begins")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import inventory, record as states
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import inventory, record as states, targets
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import (
     ALLOWED,
     NO_ANSWER,
@@ -36,6 +36,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec i
     Canary,
 )
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.stage import approved
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.targets import Target
 
 # What a decision waits for: a walker polls, sleeps until the due, or ends.
 ACT = "act"                 # nothing: do the orders, then look at once
@@ -104,6 +105,15 @@ class Turn:
     def target_label(self) -> str:
         return f"{self.canary.target}.{self.canary.namespace}"
 
+    @property
+    def target_gone(self) -> str:
+        return f"{self.canary.target_kind} {self.target_label} does not exist"
+
+    @property
+    def kind(self) -> Target:
+        """What the target's kind makes different."""
+        return targets.by_kind(self.canary.target_kind)
+
     # -- the record --
 
     def set(self, **changes: Any) -> None:
@@ -167,7 +177,9 @@ class Turn:
     def raise_to(self, weight: int, why: str) -> Decision:
         return self.act(why, lowers=False, traffic=TrafficOrder(split=Split(100 - weight, weight), raised_from=self.weight))
 
-    def scale(self, replicas: int, why: str) -> Decision:
+    def scale(self, replicas: int, before: str = "", after: str = "") -> Decision:
+        """The target's replicas; what stands ``before`` and ``after`` the order's words says why."""
+        why = f"{before}{self.kind.scaling(self.canary.target, replicas)}{after}"
         return self.act(why, lowers=replicas == 0, workload=WorkloadOrder(scale_target=replicas))
 
     def wait(self, what: str, why: str, due: float | None = None) -> Decision:

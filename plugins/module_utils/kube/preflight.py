@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import document as documents_of, machine, marks, permissions
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states, removing, takeover, words
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states, removing, takeover, targets, words
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.credentials import withheld
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError, SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.frozen import freeze, thaw
@@ -21,12 +21,12 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.model 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.permissions import Rule
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.plan import Step, plan as plan_walk
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record, rfc3339
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import documents, look, refs, removal, routes
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import UNKNOWN_KIND, Api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.record import Stored
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.services import has_endpoints
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.targets import primary_ref, target_ref
 from ansible_collections.progressive.delivery.plugins.module_utils.routers import refuse
 
 Place = tuple[str, str]     # namespace and name
@@ -160,10 +160,6 @@ def _options(document: Document, options: Mapping[str, Any], stored: Stored) -> 
     return options, (f"as in the run before, since they were left at their default: {names}",) if kept else ()
 
 
-def target_ref(canary: Canary) -> refs.Ref:
-    return refs.deployment(canary.namespace, canary.target)
-
-
 def target_of(api: Api, canary: Canary) -> dict[str, Any] | None:
     return api.get(target_ref(canary))
 
@@ -176,7 +172,7 @@ def begins_anew(given: Given, found: Found, stored: Stored, mode: str) -> bool:
 def glance_at_removal(api: Api, canary: Canary, stored: Stored) -> Glance:
     """Whether there is nothing to remove. Raises CanaryError where something is and no record says what, or a route of the user's own needs it."""
     if stored.record is None:
-        primary = api.get(refs.deployment(canary.namespace, canary.primary))
+        primary = api.get(primary_ref(canary))
         if primary is not None and marks.is_ours(primary, canary.name):
             raise CanaryError(f"canary_state: {canary.primary} is there, but the record ConfigMap {canary.name}-canary is lost; walk the canary once, which "
                               "finds out where it stands, and remove it then")
@@ -220,7 +216,7 @@ def glance(api: Api, canary: Canary, stored: Stored, target: Mapping[str, Any] |
         return Glance(machine.UNCHANGED, removing.removed_why(record))
     if record is None or target is None or record.identity != canary.identity:
         return Glance()
-    revision = revision_of(target["spec"]["template"])
+    revision = targets.revision(target, canary.target_kind)
     seen = machine.glance(record, revision, stored.orders, api.now(), TICK_GRACE)
     if seen == machine.NOT_DUE:
         return Glance(seen, f"{record.due_why or 'gathering evidence'}; next tick due at {rfc3339(record.due)}") if mode == "tick" else Glance()

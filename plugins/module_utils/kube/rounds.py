@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils import walker
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import absence, record as states, stage as stages, takeover, words
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import absence, record as states, stage as stages, takeover, targets, words
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import LostLock, RecordError, SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.machine import Asks, ReadBack, asks, every, is_due, read_back
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Observation, Orders, dump
@@ -369,7 +369,8 @@ class Round:
         if self.canary_object:
             return {"apiVersion": "flagger.app/v1beta1", "kind": "Canary", "name": self.canary.name, "namespace": self.canary.namespace,
                     "uid": self.canary_object["metadata"]["uid"]}
-        return {"apiVersion": "apps/v1", "kind": self.canary.target_kind, "name": self.canary.target, "namespace": self.canary.namespace,
+        kind = targets.by_kind(self.canary.target_kind)
+        return {"apiVersion": kind.API_VERSION, "kind": kind.KIND, "name": self.canary.target, "namespace": self.canary.namespace,
                 "uid": self.record.target_uid}
 
     def _project(self) -> None:

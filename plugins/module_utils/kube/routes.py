@@ -18,8 +18,9 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.primar
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import removal, writing
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
-from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref, deployment
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.services import ensure_services, has_endpoints
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.targets import target_ref
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.waits import existing, until
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import Change, Writer, change, ensure, shown
 from ansible_collections.progressive.delivery.plugins.module_utils.routers import router_for
@@ -218,7 +219,7 @@ def _give_apex_back(writer: Writer, canary: Canary, traffic: Traffic) -> None:
         traffic.accepted = False
         traffic.why = f"not pointed at {canary.target}: Service {canary.namespace}/{canary.service.canary_name} has no ready endpoints"
         return
-    target = existing(writer.api, deployment(canary.namespace, canary.target))
+    target = existing(writer.api, target_ref(canary))
     traffic.changes.append(removal.apex_back(writer, canary, selector_of(target, canary.options.selector_labels)))
 
 

@@ -10,7 +10,9 @@ what to do about it. When one becomes supported, its line goes.
 
 from __future__ import annotations
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import KUBERNETES
+from collections.abc import Mapping
+
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import DAEMONSET, DEPLOYMENT, KUBERNETES, SERVICE
 
 GROUP = "flagger.app"
 # What Flagger puts on a Canary with revertOnDeletion, and we too: without it, one that Flagger left there would never go.
@@ -36,9 +38,10 @@ OTHER_PROVIDER_PREFIXES = ("gloo:", "smi:", "supergloo:")
 # Where Flagger's controller goes without spec.provider and without a flag of its own.
 FLAGGER_DEFAULT_PROVIDER = "istio"
 
-TARGET_KIND = "Deployment"
-TARGET_API_VERSION = "apps/v1"
-OTHER_TARGET_KINDS = ("DaemonSet", "Service")
+# Kinds of targets, by the API group and version that they are of.
+TARGETS: Mapping[str, tuple[str, ...]] = {DEPLOYMENT: ("apps/v1",), DAEMONSET: ("apps/v1",), SERVICE: ("v1", "core/v1")}
+# Of another Service than Kubernetes' own, by the beginning of its apiVersion.
+KNATIVE = "serving.knative.dev/"
 
 # Not Flagger's: its documents have no field for it.
 METRICS_FROM = "progressive.delivery/metrics-from"

@@ -4,15 +4,15 @@
 
 """What stands around a canary before its first write, and what of it is in the way.
 
-seen: the objects that were read. findings: what was found. target: the Deployment. ours: objects of the names that we need. bystanders:
+seen: the objects that were read. findings: what was found. target: the user's workload. ours: objects of the names that we need. bystanders:
 what selects the target's pods and would not select the primary's. hands: who else writes the fields that a walk changes.
 """
 
 from __future__ import annotations
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.findings import Findings
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings import bystanders, hands, ours, target
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import SERVICE, Canary
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings import bystanders, hands, ours, service_target, target
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.seen import Seen
 
 __all__ = ("Seen", "judge")
@@ -21,8 +21,12 @@ __all__ = ("Seen", "judge")
 def judge(canary: Canary, seen: Seen, findings: Findings) -> None:
     """Enter into ``findings`` all that forbids a walk, and all that people should know before one."""
     if seen.target is None:
-        findings.refuse("spec.targetRef.name", f"there is no Deployment '{canary.target}' in namespace {canary.namespace}",
-                        "accepted: the name of a Deployment that exists there")
+        findings.refuse("spec.targetRef.name", f"there is no {canary.target_kind} '{canary.target}' in namespace {canary.namespace}",
+                        f"accepted: the name of a {canary.target_kind} that exists there")
+        return
+    if canary.target_kind == SERVICE:
+        service_target.judge(canary, seen, seen.target, findings)
+        hands.judge(canary, seen, findings)
         return
     selector = target.selector(canary, seen.target, findings)
     target.judge(canary, seen.target, findings)

@@ -37,7 +37,7 @@ def judge(canary: Canary, seen: Seen, selector: Selector, findings: Findings) ->
     _services(canary, seen, before, after, also, findings)
     for scaler in seen.autoscalers:
         reference = scaler["spec"].get("scaleTargetRef") or {}
-        if reference.get("kind") == "Deployment" and reference.get("name") == canary.target:
+        if reference.get("kind") == canary.target_kind and reference.get("name") == canary.target:
             findings.warn(marks.name_of(scaler), f"scales {canary.target}, not {canary.primary}, which serves users with a fixed number of pods from now on: "
                                                  "autoscalers are not supported yet")
 

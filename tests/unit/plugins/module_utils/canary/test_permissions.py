@@ -29,8 +29,8 @@ PROVIDERS = {"gatewayapi": flagger.GATEWAYAPI, "contour": flagger.CONTOUR, "trae
 COPY = "podinfo-primary"                # of a PodDisruptionBudget podinfo
 
 
-def canary(*checks: Check, provider: str = flagger.GATEWAYAPI) -> Canary:
-    return Canary(name="podinfo", namespace="test", provider=provider, target="podinfo", target_kind="Deployment",
+def canary(*checks: Check, provider: str = flagger.GATEWAYAPI, kind: str = "Deployment") -> Canary:
+    return Canary(name="podinfo", namespace="test", provider=provider, target="podinfo", target_kind=kind,
                   service=Service(name="podinfo", port=80), analysis=Analysis(interval=10, threshold=1, checks=checks))
 
 
@@ -41,8 +41,12 @@ def roles() -> dict[str, tuple[Rule, ...]]:
         objects = permissions.objects_of(canary(provider=provider))
         found[f"initialise-{name}/podinfo-initialise"] = permissions.create(objects) + permissions.budgets([COPY])[1:]
         found[f"walk-{name}/podinfo-walk"] = permissions.walk(objects) + permissions.EVENTS + permissions.budgets([COPY], [COPY])
+    daemonset = permissions.objects_of(canary(kind="DaemonSet"))
     return {
         **found,
+        "walk-daemonset/podinfo-walk-daemonset": permissions.of_target(daemonset),
+        "initialise-daemonset/podinfo-initialise-daemonset": _of_daemonsets(permissions.create(daemonset)),
+        "remove-daemonset/podinfo-remove-daemonset": _of_daemonsets(permissions.removal(daemonset)),
         "remove/podinfo-remove": permissions.removal(permissions.objects_of(canary()), [COPY]),
         "watchdog/canary-watchdog": permissions.WATCHDOG,
         "canary-object/podinfo-canary-object": permissions.canary_object("podinfo"),
@@ -53,6 +57,10 @@ def roles() -> dict[str, tuple[Rule, ...]]:
         "preflight/canary-preflight": permissions.LOOKS,
         "gateways/canary-gateways": permissions.gateways(["public"]),
     }
+
+
+def _of_daemonsets(rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    return tuple(rule for rule in rules if rule.resource == "daemonsets")
 
 
 def shipped() -> dict[str, list[Rule]]:
@@ -80,18 +88,35 @@ def test_there_is_no_other_role() -> None:
 
 
 def test_only_a_removal_may_delete_and_nobody_may_do_everything() -> None:
-    granted = [entry for name, rules in shipped().items() if not name.startswith("remove/") for entry in singly(rules)]
+    granted = [entry for name, rules in shipped().items() if not name.startswith("remove") for entry in singly(rules)]
     assert not [entry for entry in granted if "*" in entry or entry[2] in ("delete", "deletecollection", "escalate", "bind", "impersonate", "update")]
 
 
 def test_the_examples_name_every_object_whose_name_is_known() -> None:
     unnamed = {(resource, verb) for rules in shipped().values() for _group, resource, verb, name in singly(rules) if not name}
-    assert {(resource, verb) for resource, verb in unnamed if verb not in ("create", "list")} == {("replicasets", "get")}
+    assert {(resource, verb) for resource, verb in unnamed if verb not in ("create", "list")} == {("replicasets", "get"), ("controllerrevisions", "get")}
 
 
 def test_a_walk_over_services_alone_needs_nothing_of_a_gateway() -> None:
     objects = permissions.objects_of(canary(provider=flagger.KUBERNETES))
     assert {rule.group for rule in permissions.walk(objects) + permissions.create(objects)} == {"", "apps", "discovery.k8s.io", "policy"}
+
+
+def test_what_a_daemonset_needs_differs_from_what_a_deployment_does_by_the_rules_of_its_kind_alone() -> None:
+    """So that the examples have one file for it, beside those of every provider."""
+    of_deployment, of_daemonset = (permissions.objects_of(canary(kind=kind)) for kind in ("Deployment", "DaemonSet"))
+    for rules in (permissions.walk, permissions.create, permissions.removal):
+        apart = [{rule for rule in rules(objects) if rule not in permissions.of_target(objects) and rule.resource not in ("deployments", "daemonsets")}
+                 for objects in (of_deployment, of_daemonset)]
+        assert apart[0] == apart[1]
+    assert permissions.objects_in("podinfo", {"spec": {"targetRef": {"kind": "DaemonSet", "name": "podinfo"}}}, {}) == of_daemonset
+
+
+def test_a_service_target_needs_nothing_of_workloads() -> None:
+    objects = permissions.objects_of(canary(kind="Service"))
+    for rules in (permissions.walk(objects), permissions.create(objects), permissions.removal(objects)):
+        assert not [rule for rule in rules if rule.group == "apps"]
+    assert Rule("", "services", ("delete",), ("podinfo-primary", "podinfo-canary")) in permissions.removal(objects)
 
 
 def test_a_document_from_a_file_needs_nothing_of_flagger() -> None:
