@@ -281,7 +281,7 @@ def _void_raising(record: Record, intent: Intent, seen: Observation) -> str:
     live = _live(seen)
     if raised and (live is None or live.canary not in (record.canary_weight, raised.canary)):
         return "somebody changed the weight"
-    if raised and live and live.mirror not in (record.mirror, raised.mirror):
+    if raised and live and (live.canary, live.mirror) not in ((record.canary_weight, record.mirror), (raised.canary, raised.mirror)):
         return "somebody changed how many requests are copied"
     sides = [seen.primary] if raised or (intent.traffic and intent.traffic.apex) else []
     sides += [seen.target, seen.primary] if raised or (intent.workload and intent.workload.promote) else []

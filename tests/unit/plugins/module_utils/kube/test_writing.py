@@ -114,6 +114,29 @@ def test_safety_16_nothing_is_routed_to_a_service_without_endpoints(server: Any,
     assert (kept.written, weight(kept)) == ([], 10)
 
 
+def test_safety_16_no_copies_are_sent_to_a_service_without_endpoints(server: Any, kept: Objects) -> None:
+    by_hand(kept, 0)
+    kept.change(refs.endpoint_slice("test", "podinfo-canary"), lambda live: live.update(endpoints=[]))
+    done = apply_traffic(server.api(), CANARY, TrafficOrder(split=Split(100, 0, 40)), 3, wait=0)
+    assert done.why == "not raised to 0%, and copies of 40%: Service test/podinfo-canary has no ready endpoints"
+    assert (kept.written, gatewayapi.read(kept.get(ROUTE) or {}, CANARY)) == ([], Split(100, 0))
+
+
+def test_safety_14_a_hand_that_stopped_the_copies_since_the_raise_was_decided_wins(server: Any, kept: Objects) -> None:
+    by_hand(kept, 0)
+    done = apply_traffic(server.api(), CANARY, TrafficOrder(split=Split(80, 20), raised_from=0, mirrored_from=100), 3, wait=0)
+    assert not done.accepted and done.why == "not raised to 20%: somebody lowered the copies of requests from 100% to 0%"
+    assert (kept.written, weight(kept)) == ([], 0)
+
+
+def test_what_a_task_tells_of_a_split_is_two_weights_and_what_else_there_is(server: Any, kept: Objects) -> None:
+    by_hand(kept, 0)
+    told = apply_traffic(server.api(), CANARY, TrafficOrder(split=Split(100, 0, 40)), 3, wait=0).result()
+    assert (told["before"], told["after"]) == ({"primary": 100, "canary": 0}, {"primary": 100, "canary": 0, "mirror": 40})
+    told = apply_traffic(server.api(), CANARY, TrafficOrder(split=Split(80, 20), mirrored_from=40), 3, wait=0).result()
+    assert (told["before"], told["after"]) == ({"primary": 100, "canary": 0, "mirror": 40}, {"primary": 80, "canary": 20})
+
+
 def test_safety_16_users_are_not_given_back_to_a_target_that_does_not_answer(server: Any, kept: Objects) -> None:
     apex = refs.service("test", "podinfo")
     before = kept.get(apex)
