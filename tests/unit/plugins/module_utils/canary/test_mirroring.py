@@ -122,7 +122,7 @@ def test_safety_12_copies_are_judged_for_an_interval_of_their_own_before_anybody
 
 
 @BOTH
-def test_safety_12_copies_that_a_person_took_away_gather_their_evidence_anew(document: Any) -> None:
+def test_safety_12_14_copies_that_a_person_took_away_gather_their_evidence_anew(document: Any) -> None:
     world = copied(document())
     world.pass_time(8)
     world.set_copies(0)
