@@ -122,7 +122,7 @@ def test_safety_12_copies_are_judged_for_an_interval_of_their_own_before_anybody
 
 
 @BOTH
-def test_safety_12_14_copies_that_a_person_took_away_gather_their_evidence_anew(document: Any) -> None:
+def test_safety_14_copies_that_a_person_took_away_gather_their_evidence_anew(document: Any) -> None:
     world = copied(document())
     world.pass_time(8)
     world.set_copies(0)
@@ -151,7 +151,7 @@ def test_a_bad_release_is_rolled_back_without_a_user_having_met_it(document: Any
 
 @BOTH
 @pytest.mark.parametrize("end", ["abort", "remove", "set back"])
-def test_safety_11_29_30_copies_end_and_drain_before_the_pods_go(document: Any, end: str) -> None:
+def test_safety_11_copies_end_and_drain_before_the_pods_go(document: Any, end: str) -> None:
     world = copied(document())
     world.done.clear()
     if end == "set back":
