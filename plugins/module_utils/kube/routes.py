@@ -181,6 +181,11 @@ def _set_weights(writer: Writer, canary: Canary, order: TrafficOrder, split: Spl
     else:
         done = change(writer, place, make, live=live, still_right=_still_right(canary, split), claim=True)
     _record(traffic, canary, done)
+    if traffic.after and traffic.after.mirror > split.mirror:
+        # A cluster whose API does not know the share drops it, and without one all requests are copied.
+        change(writer, place, _with_weights(canary, Split(split.primary, split.canary)))
+        raise CanaryError(f"{place}: the API server does not keep the share of a copied request, so all would be copied in place of {split.mirror}%; "
+                          "leave mirrorWeight out, or upgrade the CRDs of the Gateway API to 1.3 or newer")
     return True
 
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from typing import Any
@@ -15,6 +16,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary import
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError, LostLock
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Split, TrafficOrder, WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Affinity
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import look, refs, routes
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.routes import apply_traffic
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.workloads import apply_workload
@@ -127,6 +129,39 @@ def test_safety_14_a_hand_that_stopped_the_copies_since_the_raise_was_decided_wi
     done = apply_traffic(server.api(), CANARY, TrafficOrder(split=Split(80, 20), raised_from=0, mirrored_from=100), 3, wait=0)
     assert not done.accepted and done.why == "not raised to 20%: somebody lowered the copies of requests from 100% to 0%"
     assert (kept.written, weight(kept)) == ([], 0)
+
+
+def test_a_cluster_that_drops_the_share_of_copies_is_told_and_copies_nothing(server: Any, kept: Objects) -> None:
+    """The CRDs of the Gateway API before 1.3."""
+    def prune(obj: dict[str, Any]) -> None:
+        for one in [entry for rule in obj.get("spec", {}).get("rules", []) for entry in rule.get("filters", [])]:
+            one["requestMirror"].pop("percent", None)
+
+    by_hand(kept, 0)
+    kept.prune = prune
+    with pytest.raises(CanaryError, match="all would be copied in place of 40%"):
+        apply_traffic(server.api(), CANARY, TrafficOrder(split=Split(100, 0, 40)), 3, wait=0)
+    assert gatewayapi.read(kept.get(ROUTE) or {}, CANARY) == Split(100, 0)
+    apply_traffic(server.api(), CANARY, TrafficOrder(split=Split(100, 0, 100)), 3, wait=0)
+    assert gatewayapi.read(kept.get(ROUTE) or {}, CANARY) == Split(100, 0, 100)
+
+
+def test_safety_07_a_route_of_flaggers_with_rules_for_cookies_is_freed_and_taken_back_by_one_order(server: Any, kept: Objects) -> None:
+    keeping = dataclasses.replace(CANARY, analysis=dataclasses.replace(CANARY.analysis, affinity=Affinity("stays")))
+
+    def as_flagger_left_it(live: dict[str, Any]) -> None:
+        everybody = live["spec"]["rules"][0]
+        header = {"name": "Cookie", "type": "RegularExpression", "value": ".*stays.*abcdefghij.*"}
+        live["spec"]["rules"].insert(0, {**everybody, "matches": [{**everybody["matches"][0], "headers": [header]}],
+                                         "backendRefs": [{**entry, "weight": 0 if index == 0 else 100} for index, entry in enumerate(everybody["backendRefs"])]})
+        live["metadata"].update(labels={}, ownerReferences=[{"apiVersion": "flagger.app/v1beta1", "kind": "Canary", "name": "podinfo", "uid": "u"}])
+
+    kept.change(ROUTE, as_flagger_left_it)
+    assert gatewayapi.read(kept.get(ROUTE) or {}, keeping) is None
+    apply_traffic(server.api(), keeping, TrafficOrder(split=Split(100, 0, previous_cookie="stays=abcdefghij")), 3, wait=0)
+    route = kept.get(ROUTE)
+    assert route and gatewayapi.read(route, keeping) == Split(100, 0, previous_cookie="stays=abcdefghij")
+    assert not route["metadata"].get("ownerReferences")
 
 
 def test_what_a_task_tells_of_a_split_is_two_weights_and_what_else_there_is(server: Any, kept: Objects) -> None:
