@@ -65,8 +65,8 @@ class Routing:
 
 
 def _route_weights(route: Object) -> dict[str, int]:
-    """Those of the last rule that names a Service: rules for who shows a cookie stand before the one for everybody."""
-    return {ref["name"]: ref.get("weight", 1) for rule in route["spec"]["rules"] for ref in rule.get("backendRefs", [])}
+    """Those of the first rule that names a Service: rules for who shows a cookie stand behind the one for everybody."""
+    return {ref["name"]: ref.get("weight", 1) for rule in reversed(route["spec"]["rules"]) for ref in rule.get("backendRefs", [])}
 
 
 def _route_settled(route: Object) -> bool:

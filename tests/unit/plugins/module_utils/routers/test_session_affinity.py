@@ -48,28 +48,28 @@ def rules(obj: Mapping[str, Any]) -> list[tuple[str, dict[str, tuple[int, str]]]
 
 def test_during_a_walk_both_sides_set_their_cookie_and_who_shows_one_stays() -> None:
     assert rules(gatewayapi.desired(document(), WALKING)) == [
+        ("", {PRIMARY: (90, f"{RESTS}; Max-Age=10; HttpOnly; Path=/"), CANARY: (10, f"{STAYS}; Max-Age=600; HttpOnly; Path=/")}),
         (STAYS, {CANARY: (100, "")}),
         (RESTS, {PRIMARY: (100, "")}),
-        ("", {PRIMARY: (90, f"{RESTS}; Max-Age=10; HttpOnly; Path=/"), CANARY: (10, f"{STAYS}; Max-Age=600; HttpOnly; Path=/")}),
     ]
 
 
 def test_afterwards_who_shows_the_cookie_is_served_by_the_primary_and_told_to_forget_it() -> None:
     """By the domain and path that it was set with, without which a browser keeps it."""
     assert rules(gatewayapi.write(gatewayapi.desired(document(), WALKING), document(), OVER)) == [
-        (STAYS, {PRIMARY: (100, f"{STAYS}; Max-Age=-1; HttpOnly; Path=/")}),
         ("", {PRIMARY: (100, ""), CANARY: (0, "")}),
+        (STAYS, {PRIMARY: (100, f"{STAYS}; Max-Age=-1; HttpOnly; Path=/")}),
     ]
 
 
 def test_without_a_primary_cookie_only_the_canary_keeps_its_users() -> None:
     made = rules(gatewayapi.desired(document(affinity=Affinity("stays")), Split(90, 10, cookie=STAYS)))
-    assert made == [(STAYS, {CANARY: (100, "")}), ("", {PRIMARY: (90, ""), CANARY: (10, f"{STAYS}; Max-Age=86400")})]
+    assert made == [("", {PRIMARY: (90, ""), CANARY: (10, f"{STAYS}; Max-Age=86400")}), (STAYS, {CANARY: (100, "")})]
 
 
 def test_who_stays_is_asked_for_all_that_the_service_asks_for_as_well() -> None:
     canary = document(match=({"uri": {"prefix": "/api"}, "headers": {"x-tenant": {"exact": "t"}}}, {"uri": {"exact": "/"}}), timeout="15s")
-    staying, resting, everybody = gatewayapi.desired(canary, WALKING)["spec"]["rules"]
+    everybody, staying, resting = gatewayapi.desired(canary, WALKING)["spec"]["rules"]
     for rule in (staying, resting):
         assert [{**match, "headers": [header for header in match["headers"] if header["name"] != "Cookie"]} for match in rule["matches"]] \
             == [{"headers": [], **match} for match in everybody["matches"]]
@@ -98,23 +98,23 @@ def test_what_users_add_to_the_rule_for_everybody_holds_for_who_stays_too() -> N
     obj = gatewayapi.desired(canary, WALKING)
     theirs = {"type": "ExtensionRef", "extensionRef": {"group": "a", "kind": "Auth", "name": "c"}}
     extra = {"type": "ResponseHeaderModifier", "responseHeaderModifier": {"add": [{"name": "x", "value": "y"}]}}
-    obj["spec"]["rules"][2].update(filters=[theirs], name="main")
-    obj["spec"]["rules"][2]["backendRefs"][0]["filters"].insert(0, {"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": []}})
+    obj["spec"]["rules"][0].update(filters=[theirs], name="main")
+    obj["spec"]["rules"][0]["backendRefs"][0]["filters"].insert(0, {"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": []}})
     obj["spec"]["rules"].append({"backendRefs": [{"name": "other", "port": 1}]})
     after = gatewayapi.write(obj, canary, Split(70, 30, cookie=STAYS, primary_cookie=RESTS))
     assert [rule.get("filters") for rule in after["spec"]["rules"]] == [[theirs], [theirs], [theirs], None]
-    assert [rule.get("name") for rule in after["spec"]["rules"]] == [None, None, "main", None]
-    assert after["spec"]["rules"][2]["backendRefs"][0]["filters"][0]["type"] == "RequestHeaderModifier"
-    obj["spec"]["rules"][2]["backendRefs"][0]["filters"] = [extra]
+    assert [rule.get("name") for rule in after["spec"]["rules"]] == ["main", None, None, None]
+    assert after["spec"]["rules"][0]["backendRefs"][0]["filters"][0]["type"] == "RequestHeaderModifier"
+    obj["spec"]["rules"][0]["backendRefs"][0]["filters"] = [extra]
     kept = gatewayapi.write(obj, canary, OVER)
-    assert kept["spec"]["rules"][1]["backendRefs"][0]["filters"] == [extra], "their own header stays when the cookie goes"
+    assert kept["spec"]["rules"][0]["backendRefs"][0]["filters"] == [extra], "their own header stays when the cookie goes"
 
 
 def test_weak_spot_27_whatever_somebody_did_to_the_rules_of_those_who_stay_is_drift_and_put_right() -> None:
     canary = document()
     obj = gatewayapi.desired(canary, WALKING)
-    for harm in (lambda rules: rules[0]["backendRefs"].append({"name": "other", "port": 1}), lambda rules: rules[0].update(timeouts={"request": "1s"}),
-                 lambda rules: rules[2]["backendRefs"][1].pop("filters")):
+    for harm in (lambda rules: rules[1]["backendRefs"].append({"name": "other", "port": 1}), lambda rules: rules[1].update(timeouts={"request": "1s"}),
+                 lambda rules: rules[0]["backendRefs"][1].pop("filters")):
         harmed = copy.deepcopy(obj)
         harm(harmed["spec"]["rules"])
         assert gatewayapi.differs(harmed, canary)
