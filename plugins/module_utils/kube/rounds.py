@@ -171,7 +171,7 @@ class Round:
             route = look.route_now(self.api, self.canary)
         rescued = rescue(self.canary, problem, route, has_endpoints(self.api, self.canary.namespace, self.canary.service.primary_name))
         if route and route.split:
-            self.record = dataclasses.replace(self.record, canary_weight=route.split.canary, epoch=epoch)
+            self.record = dataclasses.replace(self.record, canary_weight=route.split.canary, mirror=route.split.mirror, epoch=epoch)
         if rescued.traffic is None:
             return self._end("held", rescued.why)
         self.say(words.line(self.record, self.api.now(), rescued.why))

@@ -23,6 +23,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.kube.services
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.waits import existing, until
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import Change, Writer, change, ensure, shown
 from ansible_collections.progressive.delivery.plugins.module_utils.routers import router_for
+from ansible_collections.progressive.delivery.plugins.module_utils.routers.around import AROUND
 
 
 PROXY_LEARNS = 1.0          # seconds in which a proxy gets to know who answers behind a Service that a route has begun to name
@@ -170,6 +171,8 @@ def _set_weights(writer: Writer, canary: Canary, order: TrafficOrder, split: Spl
         return False
     if live is None and canary.adopted:
         raise CanaryError(f"{place} does not exist; it is yours (canary_route: adopted), so put it back")
+    if split.mirror > (before.mirror if before else 0):
+        _check_copies(canary, live)
     weigh = _with_weights(canary, split)
 
     def make(now: dict[str, Any]) -> dict[str, Any]:
@@ -187,6 +190,13 @@ def _set_weights(writer: Writer, canary: Canary, order: TrafficOrder, split: Spl
         raise CanaryError(f"{place}: the API server does not keep the share of a copied request, so all would be copied in place of {split.mirror}%; "
                           "leave mirrorWeight out, or upgrade the CRDs of the Gateway API to 1.3 or newer")
     return True
+
+
+def _check_copies(canary: Canary, live: dict[str, Any] | None) -> None:
+    """Copies may be an edit of the document in mid-walk, which no preflight has looked at: what holds against them is asked again (SAFETY 16)."""
+    objections = AROUND[canary.provider].standing(canary, live, walks=True)
+    if objections:
+        raise objections[0]
 
 
 def _record(traffic: Traffic, canary: Canary, done: Change) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError, LostLock
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError, LostLock, SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Split, TrafficOrder, WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Affinity
@@ -129,6 +129,16 @@ def test_safety_14_a_hand_that_stopped_the_copies_since_the_raise_was_decided_wi
     done = apply_traffic(server.api(), CANARY, TrafficOrder(split=Split(80, 20), raised_from=0, mirrored_from=100), 3, wait=0)
     assert not done.accepted and done.why == "not raised to 20%: somebody lowered the copies of requests from 100% to 0%"
     assert (kept.written, weight(kept)) == ([], 0)
+
+
+def test_safety_16_copies_that_traefik_would_answer_500_to_are_not_begun_in_mid_walk_either(server: Any, kept: Objects) -> None:
+    mirroring = dataclasses.replace(CANARY, analysis=dataclasses.replace(CANARY.analysis, mirror=100))
+    by_hand(kept, 0)
+    kept.change(ROUTE, lambda live: live["status"]["parents"][0].update(controllerName="traefik.io/gateway-controller"))
+    with pytest.raises(SpecError, match="answers 500 to everybody"):
+        apply_traffic(server.api(), mirroring, TrafficOrder(split=Split(100, 0, 100)), 3, wait=0)
+    assert (kept.written, gatewayapi.read(kept.get(ROUTE) or {}, mirroring)) == ([], Split(100, 0))
+    apply_traffic(server.api(), mirroring, weights(0), 3, wait=0)
 
 
 def test_a_cluster_that_drops_the_share_of_copies_is_told_and_copies_nothing(server: Any, kept: Objects) -> None:
