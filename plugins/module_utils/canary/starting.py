@@ -45,7 +45,7 @@ def initialise(turn: Turn) -> Decision:
         if seen.primary.stuck or late > turn.canary.progress_deadline:
             return turn.done("held", f"{turn.canary.primary} did not become ready: {why}; {turn.canary.target} serves as before")
         return turn.wait(KUBERNETES, f"{turn.canary.primary} is not ready: {why}")
-    if turn.live is None or turn.live.reaches_canary or seen.route.flaggers:
+    if seen.route is None or turn.live is None or turn.live.reaches_canary or seen.route.flaggers:
         what = "route all traffic to the primary" if turn.canary.splits else f"point Service {service.name} at the primary"
         return _step(turn, what, lowers=True, traffic=TrafficOrder(split=turn.all_to_primary()))
     if not seen.route.accepted:

@@ -145,7 +145,8 @@ def read(obj: Mapping[str, Any], canary: Canary) -> Split | None:
     if split is None or not owned(obj, canary):
         return split
     rules = obj["spec"]["rules"]
-    return dataclasses.replace(split, mirror=_mirror(rules, canary), **(_cookies(rules, canary) if _keeps_cookies(obj, canary) else {}))
+    split = dataclasses.replace(split, mirror=_mirror(rules, canary))
+    return _with_cookies(split, rules, canary) if _keeps_cookies(obj, canary) else split
 
 
 def accepted(obj: Mapping[str, Any], canary: Canary) -> tuple[bool, str]:
@@ -349,27 +350,30 @@ def _keeps_cookies(obj: Mapping[str, Any], canary: Canary) -> bool:
 
 def _cookie_asked_by(rule: Mapping[str, Any], canary: Canary) -> str:
     """The cookie of one of our rules for those who stay; empty for every other rule."""
-    if not _rules_of([rule], canary):
-        return ""
-    asked = {cookies.of_pattern(str(header.get("value", ""))) if header.get("type") == "RegularExpression" else ""
-             for match in rule.get("matches") or () for header in match.get("headers") or () if str(header.get("name", "")).lower() == _COOKIE}
-    every = all(any(str(header.get("name", "")).lower() == _COOKIE for header in match.get("headers") or ()) for match in rule.get("matches") or ())
-    return asked.pop() if every and len(asked) == 1 else ""
+    ours_are_named = {_backend_name(entry, canary) for entry in rule.get("backendRefs") or ()} & {canary.service.primary_name, canary.service.canary_name}
+    asked = {_cookie_of(match) for match in rule.get("matches") or ()} if ours_are_named else set()
+    return asked.pop() if len(asked) == 1 else ""
 
 
-def _cookies(rules: Iterable[Mapping[str, Any]], canary: Canary) -> dict[str, str]:
-    """The cookies of a split, by the side that each rule leads to; one of an analysis that is over leads to the primary, and is taken away there."""
-    found: dict[str, str] = {}
+def _cookie_of(match: Mapping[str, Any]) -> str:
+    """The cookie that a match asks for; empty where it asks for none, or for one of somebody else's."""
+    patterns = [str(header.get("value", "")) for header in match.get("headers") or ()
+                if str(header.get("name", "")).lower() == _COOKIE and header.get("type") == "RegularExpression"]
+    return cookies.of_pattern(patterns[0]) if patterns else ""
+
+
+def _with_cookies(split: Split, rules: Iterable[Mapping[str, Any]], canary: Canary) -> Split:
+    """The cookies by the side that each rule leads to; one of an analysis that is over leads to the primary, and is taken away there."""
     for rule in rules:
         cookie = _cookie_asked_by(rule, canary)
         served = {_backend_name(entry, canary) for entry in rule.get("backendRefs") or () if entry.get("weight") != 0} if cookie else set()
         if canary.service.canary_name in served:
-            found["cookie"] = cookie
+            split = dataclasses.replace(split, cookie=cookie)
         elif served and any(_set_cookie_of(entry) for entry in rule["backendRefs"]):
-            found["previous_cookie"] = cookie
+            split = dataclasses.replace(split, previous_cookie=cookie)
         elif served:
-            found["primary_cookie"] = cookie
-    return found
+            split = dataclasses.replace(split, primary_cookie=cookie)
+    return split
 
 
 def _set_cookies(rules: list[dict[str, Any]], canary: Canary, split: Split) -> None:
@@ -401,7 +405,8 @@ def _staying(rule: Mapping[str, Any], canary: Canary, cookie: str, service: str,
     filters = _documented(rule, canary)
     backend = _backend(canary, service, _ALL)
     _give(backend, given)
-    matches = [{**copy.deepcopy(match), "headers": [*(match.get("headers") or ()), asked]} for match in rule.get("matches") or ({},)]
+    everything: Mapping[str, Any] = {}
+    matches = [{**copy.deepcopy(dict(match)), "headers": [*(match.get("headers") or ()), asked]} for match in rule.get("matches") or (everything,)]
     return {"matches": matches, **made, **({"filters": copy.deepcopy(filters)} if filters else {}), "backendRefs": [backend]}
 
 
