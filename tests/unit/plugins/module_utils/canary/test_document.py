@@ -191,6 +191,7 @@ def test_cookies_are_read_with_all_their_attributes_and_frozen_during_a_walk() -
             "partitioned": True, "sameSite": "Lax"}
     canary = parsed({"spec.analysis.sessionAffinity": said})
     assert canary.analysis.affinity == Affinity("stays", 60, "rests", ".example.com", "/", "Lax", True, True, True)
+    assert load(Canary, json.loads(json.dumps(dump(canary)))) == canary
     assert canary.identity["cookies"] == "stays/rests" and "cookies" not in parsed().identity
     assert parsed({"spec.analysis.sessionAffinity": {"cookieName": "stays", "maxAge": 0}}).analysis.affinity == Affinity("stays", 86400)
 

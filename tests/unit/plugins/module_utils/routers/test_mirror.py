@@ -154,3 +154,16 @@ def test_traefik_which_answers_500_to_a_route_that_copies_is_refused_by_its_own_
     problem, = around.standing(canary, reported, walks=True)
     assert problem.path == "spec.analysis.mirror" and "500" in problem.problem
     assert around.standing(document(percent=0), reported, walks=True) == []
+
+
+@pytest.mark.parametrize("status", [{}, {"currentStatus": "valid"}])
+def test_contour_which_serves_nobody_by_a_route_with_two_mirrors_is_refused_the_second(status: dict[str, Any]) -> None:
+    canary = document("contour")
+    around = AROUND["contour"]
+    route = {**router_for(canary).desired(canary, Split(100, 0, 100)), "status": status}
+    assert around.standing(canary, None, walks=True) == around.standing(canary, route, walks=True) == []
+    theirs = copy.deepcopy(route)
+    theirs["spec"]["routes"][0]["services"].append({"name": "shadow", "port": 80, "mirror": True})
+    problem, = around.standing(canary, theirs, walks=True)
+    assert problem.path == "spec.analysis.mirror" and "shadow" in problem.problem
+    assert around.standing(document("contour", 0), theirs, walks=True) == []
