@@ -196,7 +196,7 @@ def execute(call: Call) -> dict[str, Any]:
     call.say(words.line(record, now, _told(record, now, orphaned, ended), record.due))
     return {
         "changed": False, "exists": True, "phase": record.phase, "walking": _walking(record), "weight": record.canary_weight, "mirror": record.mirror,
-        "cookies": {key: value for key, value in (("canary", record.cookie), ("primary", record.primary_cookie), ("previous", record.previous_cookie)) if value},
+        "cookies": _cookies(record),
         "iteration": min(record.iterations, record.iterations_wanted), "iterations": record.iterations_wanted,
         "failed_checks": record.failed_checks, "outcome": record.outcome, "outcome_why": record.outcome_why,
         "outcome_revision": record.outcome_revision, "revision": record.pinned.revision if record.pinned else record.last_applied,
@@ -206,6 +206,11 @@ def execute(call: Call) -> dict[str, Any]:
         "held_by": store.held_by(record) if record.holder else "", "orphaned_since": orphaned,
         "evidence": [{**entry, "at": rfc3339(entry["at"])} for entry in record.evidence], "status": flagger_status(record),
     }
+
+
+def _cookies(record: Record) -> dict[str, str]:
+    named = {"canary": record.cookie, "primary": record.primary_cookie, "previous": record.previous_cookie}
+    return {name: cookie for name, cookie in named.items() if cookie}
 
 
 def _all(call: Call, namespace: str) -> dict[str, Any]:

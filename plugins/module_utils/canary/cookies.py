@@ -19,7 +19,8 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec i
 _LETTERS = 10
 _MARKS = re.compile(r"\\([^0-9A-Za-z])")
 # What pattern() says, and what Flagger says of the same.
-_PATTERNS = (re.compile(r"\^\(\.\*; \?\)\?(?P<name>[^=]+)=(?P<value>[A-Za-z]{10})\(;\.\*\)\?\$"), re.compile(r"\.\*(?P<name>.+)\.\*(?P<value>[A-Za-z]{10})\.\*"))
+_PATTERNS = (re.compile(r"\^\(\.\*; \?\)\?(?P<name>[^=]+)=(?P<value>[A-Za-z]{10})\(;\.\*\)\?\$"),
+             re.compile(r"\.\*(?P<name>.+)\.\*(?P<value>[A-Za-z]{10})\.\*"))
 
 
 def of_canary(canary: Canary, run: str) -> str:

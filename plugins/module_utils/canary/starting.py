@@ -90,8 +90,8 @@ def _initialised(turn: Turn) -> Decision:
     revision, target = _promoted(turn), turn.seen.target
     rejected = turn.record.last_applied == target.revision and not turn.seen.same_as_primary
     turn.enter(states.FAILED if rejected else states.INITIALIZED)
-    turn.set(last_applied=target.revision if rejected else revision, last_promoted=revision, canary_weight=0, mirror=0, failed_checks=0, pinned=None, settled=False,
-             outcome="rolled_back" if rejected else "promoted",
+    turn.set(last_applied=target.revision if rejected else revision, last_promoted=revision, canary_weight=0, mirror=0, failed_checks=0, pinned=None,
+             settled=False, outcome="rolled_back" if rejected else "promoted",
              outcome_why="the status of the Canary object says that this template failed before" if rejected else "initialised: the primary serves",
              outcome_revision=target.revision if rejected else revision, outcome_at=turn.now,
              drain_until=max(turn.record.drain_until, turn.seen.after(turn.canary.options.drain)))

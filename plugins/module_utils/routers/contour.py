@@ -5,9 +5,10 @@
 """Contour: an HTTPProxy whose route splits between two Services by weight.
 
 Weights are proportions. In a route where any is set, one that is not given is 0; where none is set, or all are 0, requests are spread evenly.
-An entry with ``mirror: true`` gets copies of requests and has no part in the split; one for the canary is ours in an object that we made, any other is
-the user's. As Flagger makes it, the object has no virtualhost: a root HTTPProxy of the user's includes it, and until then Contour calls it orphaned. In one that we made, the prefix, the two
-entries and the policies that the document asks for are ours; all else, in one of the user's everything but two weights, stays byte for byte.
+An entry with ``mirror: true`` gets copies of requests and has no part in the split; one for the canary is ours in an object that we made, any other
+is the user's. As Flagger makes it, the object has no virtualhost: a root HTTPProxy of the user's includes it, and until then Contour calls it
+orphaned. In one that we made, the prefix, the two entries and the policies that the document asks for are ours; all else, in one of the user's
+everything but two weights, stays byte for byte.
 """
 
 from __future__ import annotations

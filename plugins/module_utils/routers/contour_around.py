@@ -60,8 +60,9 @@ def _second_mirror(canary: Canary, route: Object) -> list[SpecError]:
                      for entry in one.get("services") or () if entry.get("mirror") and entry.get("name") != canary.service.canary_name})
     if not canary.analysis.mirror or not copied:
         return []
-    return [SpecError("spec.analysis.mirror", f"{marks.name_of(route)} sends copies to {', '.join(copied)} already, and with a second one Contour serves nobody by "
-                                              "it", "accepted: false, or an HTTPProxy of the canary's without mirrors of your own")]
+    where = f"{marks.name_of(route)} sends copies to {', '.join(copied)} already"
+    return [SpecError("spec.analysis.mirror", f"{where}, and with a second mirror Contour serves nobody by it",
+                      f"accepted: false, or an {KIND} of the canary's without mirrors of your own")]
 
 
 def backends(route: Object) -> Iterator[str]:

@@ -133,8 +133,9 @@ def _mirror(analysis: Fields, iterations: int, a_b: bool) -> int:
 def _affinity(analysis: Fields, iterations: int) -> Affinity | None:
     affinity = read_affinity(analysis)
     if affinity is not None and iterations:
-        analysis.refuse("sessionAffinity", "stands beside iterations", "by them all users, or all who match, are on one side at a time, and there is nothing to "
-                                                                       "stay with; accepted: stepWeight, stepWeights, or no sessionAffinity")
+        analysis.refuse("sessionAffinity", "stands beside iterations",
+                        "by them all users, or all who match, are on one side at a time, and there is nothing to stay with; accepted: stepWeight, stepWeights, "
+                        "or no sessionAffinity")
     return affinity
 
 

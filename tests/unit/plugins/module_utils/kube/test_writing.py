@@ -162,8 +162,8 @@ def test_safety_07_a_route_of_flaggers_with_rules_for_cookies_is_freed_and_taken
     def as_flagger_left_it(live: dict[str, Any]) -> None:
         everybody = live["spec"]["rules"][0]
         header = {"name": "Cookie", "type": "RegularExpression", "value": ".*stays.*abcdefghij.*"}
-        live["spec"]["rules"].insert(0, {**everybody, "matches": [{**everybody["matches"][0], "headers": [header]}],
-                                         "backendRefs": [{**entry, "weight": 0 if index == 0 else 100} for index, entry in enumerate(everybody["backendRefs"])]})
+        backends = [{**entry, "weight": weight} for entry, weight in zip(everybody["backendRefs"], (0, 100), strict=True)]
+        live["spec"]["rules"].insert(0, {**everybody, "matches": [{**everybody["matches"][0], "headers": [header]}], "backendRefs": backends})
         live["metadata"].update(labels={}, ownerReferences=[{"apiVersion": "flagger.app/v1beta1", "kind": "Canary", "name": "podinfo", "uid": "u"}])
 
     kept.change(ROUTE, as_flagger_left_it)
