@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states, stage as stages
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import TrafficOrder, WorkloadOrder
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Split, TrafficOrder, WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Ending, order_key
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import CONFIRM_PROMOTION, POST_ROLLOUT
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.steps import next_promotion
@@ -19,7 +19,7 @@ def go_down(turn: Turn) -> Decision:
     ending = turn.record.ending
     if turn.weight > 0 and stages.primary_shrank(turn.record, turn.seen):
         return hold_capacity(turn)
-    if turn.weight > 0 or turn.record.canary_weight > 0:
+    if turn.reaches_canary:
         return turn.lower(f"{ending.outcome.replace('_', ' ')}: all traffic to the primary, {ending.why}")
     if turn.now < turn.record.drain_until:
         return turn.wait(CLOCK, f"the canary drains, {ending.why}", due=turn.record.drain_until)
@@ -59,7 +59,7 @@ def _ended(turn: Turn, ending: Ending) -> Decision:
 
 
 def _finish(turn: Turn, outcome: str, why: str, revision: str) -> None:
-    turn.set(ending=None, restoring=None, canary_weight=0, failed_checks=0 if outcome != "rolled_back" else turn.record.failed_checks,
+    turn.set(ending=None, restoring=None, canary_weight=0, mirror=0, failed_checks=0 if outcome != "rolled_back" else turn.record.failed_checks,
              iterations=0, due=0.0, due_why="", ready_since=0.0, hold_since=0.0, settled=True,
              post_rollout=bool(turn.canary.analysis.of_type(POST_ROLLOUT)),
              outcome=outcome, outcome_why=why, outcome_revision=revision, outcome_at=turn.now)
@@ -116,7 +116,7 @@ def promoting(turn: Turn) -> Decision:
     unready = _primary_unready(turn)
     if unready:
         return unready
-    if turn.weight > 0 or turn.record.canary_weight > 0:
+    if turn.reaches_canary:
         return _return_traffic(turn)
     turn.enter(states.FINALISING)
     return finalising(turn)
@@ -166,7 +166,7 @@ def _return_traffic(turn: Turn) -> Decision:
 def finalising(turn: Turn) -> Decision:
     """All traffic is on the new primary: drain the canary, scale it down, done."""
     target, pinned = turn.seen.target, turn.record.pinned
-    if turn.weight > 0 or turn.record.canary_weight > 0:
+    if turn.reaches_canary:
         return turn.lower("all traffic to the primary")
     unready = _primary_unready(turn) if turn.seen.primary else None
     if unready:
@@ -285,8 +285,14 @@ def repair_route(turn: Turn) -> Decision:
 
 
 def stray_weight(turn: Turn) -> Decision:
-    """The live object gives the canary more than was confirmed: lower it back (SAFETY 14)."""
+    """The live object gives the canary more than was confirmed, of the traffic or of copies: lower it back (SAFETY 14)."""
     answers = turn.seen.target is not None and turn.seen.target.endpoints > 0
     confirmed = turn.record.canary_weight if turn.record.phase in states.ANALYSING and answers else 0
+    live, allowed = turn.live or Split(100, 0), min(turn.record.mirror, turn.canary.analysis.mirror)
+    if live.canary <= confirmed and live.mirror > allowed:
+        turn.warn(f"{turn.label} canary got copies of {live.mirror}% of the requests, not of {allowed}%", once=f"stray-mirror-{live.mirror}")
+        return turn.lower(f"copies of {live.mirror}% of the requests to the canary are more than the {allowed}% that are wanted: stop them", canary=confirmed)
+    if live.canary <= confirmed:
+        return turn.lower("a cookie leads users to the canary, which has no weight: all traffic to the primary", canary=confirmed)
     turn.warn(f"{turn.label} canary weight was {turn.weight}, not the confirmed {confirmed}", once=f"stray-{turn.weight}")
     return turn.lower(f"the live canary weight {turn.weight}% is above the confirmed {confirmed}%: lower it back", canary=confirmed)

@@ -31,10 +31,23 @@ NO_ANSWER = "no_answer"
 
 @dataclass(frozen=True)
 class Split:
-    """Percent of the traffic to each side; the two add up to 100."""
+    """Percent of the traffic to each side; the two add up to 100. Beside them what else a route of ours says of both; cookies are name=value."""
 
     primary: int
     canary: int
+    mirror: int = 0                     # percent of the requests of which the canary gets a copy; its answers to them reach nobody
+    cookie: str = ""                    # whoever shows it stays with the canary
+    primary_cookie: str = ""            # whoever shows it stays with the primary
+    previous_cookie: str = ""           # of an analysis that is over: whoever shows it is told to forget it
+
+    @property
+    def reaches_canary(self) -> bool:
+        """Whether requests, or copies of them, get to the canary; a cookie leads there whatever the weight is."""
+        return self.canary > 0 or self.mirror > 0 or bool(self.cookie)
+
+    def exceeds(self, other: Split) -> bool:
+        """Whether the canary would get more than by the other one, of the traffic or of copies."""
+        return self.canary > other.canary or self.mirror > other.mirror
 
 
 @dataclass(frozen=True)
@@ -176,6 +189,7 @@ class TrafficOrder:
     apex_back: bool = False             # the apex Service, selecting what it selected before us
     route_back: bool = False            # the route, leading to the apex alone
     raised_from: int | None = None      # of a raise: the canary's weight that it rests on; less by now = somebody lowered it (SAFETY 14)
+    mirrored_from: int = 0              # of a raise: the percent of copies that it rests on; less by now = somebody stopped them
 
 
 @dataclass(frozen=True)

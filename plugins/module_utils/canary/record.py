@@ -121,6 +121,10 @@ class Record:
     # Flagger's status
     phase: str = ""
     canary_weight: int = 0              # confirmed by the router's controller, never merely ordered
+    mirror: int = 0                     # percent of the requests of which the canary gets copies, confirmed likewise
+    cookie: str = ""                    # name=value by which users stay with the canary, confirmed likewise; "" while it has no weight
+    primary_cookie: str = ""            # the same for the primary, another one with each weight
+    previous_cookie: str = ""           # that of the last analysis, which browsers are told to forget
     failed_checks: int = 0
     iterations: int = 0
     last_applied: str = ""
@@ -168,8 +172,13 @@ class Record:
 
     @property
     def gathers(self) -> bool:
-        """Whether evidence is gathered: at a weight, or in an iteration without one."""
-        return self.canary_weight > 0 or self.iterations > 0
+        """Whether evidence is gathered: at a weight, by copies of requests, or in an iteration without either."""
+        return self.reaches_canary or self.iterations > 0
+
+    @property
+    def reaches_canary(self) -> bool:
+        """Whether the canary was seen to get requests, or copies of them."""
+        return self.canary_weight > 0 or self.mirror > 0
 
 
 _STATUS_FIELDS = {
@@ -179,6 +188,13 @@ _STATUS_FIELDS = {
     "iterations": "iterations",
     "lastAppliedSpec": "last_applied",
     "lastPromotedSpec": "last_promoted",
+}
+
+
+_COOKIE_FIELDS = {
+    "sessionAffinityCookie": "cookie",
+    "primarySessionAffinityCookie": "primary_cookie",
+    "previousSessionAffinityCookie": "previous_cookie",
 }
 
 
@@ -215,6 +231,9 @@ def is_initialised(record: Record | None) -> bool:
 def flagger_status(record: Record) -> dict[str, Any]:
     """The record as the ``.status`` of a Canary object, with the one condition that ``kubectl wait`` reads."""
     status: dict[str, Any] = {key: getattr(record, attribute) for key, attribute in _STATUS_FIELDS.items()}
+    if any(getattr(record, attribute) for attribute in _COOKIE_FIELDS.values()):
+        # All three, since what is left out of a projection stays as it was.
+        status.update({key: getattr(record, attribute) for key, attribute in _COOKIE_FIELDS.items()})
     if record.last_transition:
         status["lastTransitionTime"] = rfc3339(record.last_transition)
     if record.phase:
@@ -230,7 +249,7 @@ def flagger_status(record: Record) -> dict[str, Any]:
 def dumps(record: Record) -> str:
     """The stored text. Keys are sorted, so that equal records are equal texts."""
     body = _clean(dump(record))
-    for attribute in _STATUS_FIELDS.values():
+    for attribute in (*_STATUS_FIELDS.values(), *_COOKIE_FIELDS.values()):
         del body[attribute]
     return json.dumps({"schema": SCHEMA, "status": flagger_status(record), "walk": body}, sort_keys=True, allow_nan=False, separators=(",", ":"))
 
@@ -256,6 +275,7 @@ def loads(text: str) -> Record:
     try:
         fields = dict(body["walk"])
         fields.update({attribute: body["status"][key] for key, attribute in _STATUS_FIELDS.items()})
+        fields.update({attribute: body["status"][key] for key, attribute in _COOKIE_FIELDS.items() if key in body["status"]})
         record = load(Record, fields)
         if record.phase not in ("", *PHASES):
             raise ValueError(f"phase {record.phase!r} is unknown")

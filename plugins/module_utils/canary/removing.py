@@ -40,7 +40,7 @@ def remove(turn: Turn) -> Decision:
     if record.phase not in ("", states.INITIALIZING, *states.IDLE, states.TERMINATING, states.TERMINATED):
         return take_back(turn, "aborted", turn.record.removing.why)
     # Without a route, a weight is the apex leading elsewhere than to the primary: where a removal leads it.
-    if turn.weight > 0 and turn.canary.splits and not _only_target_answers(turn):
+    if turn.reaches_canary and turn.canary.splits and not _only_target_answers(turn):
         return turn.lower(f"{turn.record.removing.why}: all traffic to the primary")
     turn.enter(states.TERMINATING)
     if turn.seen.remains is None:

@@ -212,6 +212,21 @@ class Service:
 
 
 @dataclass(frozen=True)
+class Affinity:
+    """``analysis.sessionAffinity``: the cookies by which users stay on the side that they met first, and their attributes."""
+
+    cookie_name: str
+    max_age: int = 86400                # seconds for which a browser keeps the canary's
+    primary_cookie_name: str = ""       # "" = nobody stays with the primary; kept for one interval, until a step draws anew
+    domain: str = ""
+    path: str = ""
+    same_site: str = ""                 # Strict | Lax | None
+    http_only: bool = False
+    partitioned: bool = False
+    secure: bool = False
+
+
+@dataclass(frozen=True)
 class Analysis:
     interval: float                     # as it is used: the document's, raised to Options.min_interval
     threshold: int
@@ -221,6 +236,8 @@ class Analysis:
     step_weight_promotion: int = 0
     iterations: int = 0                 # more than 0: blue/green, judged so often before users meet it, or, where something has to match, A/B
     match: tuple[Mapping[str, Any], ...] = ()   # one of these is enough: headers and queryParams, in the document's shape
+    mirror: int = 0                     # percent of users' requests of which the canary gets copies, before it gets any of them
+    affinity: Affinity | None = None
     primary_ready_threshold: int = 100
     canary_ready_threshold: int = 100
     checks: tuple[Check, ...] = ()
@@ -284,4 +301,7 @@ class Canary:
         place = {"route": "/".join(filter(None, (self.service.route_name, self.service.route_rule)))} if self.adopted else {}
         # With all that match on the canary, other matches would bring other users to it at once.
         audience = {"match": json.dumps(self.analysis.match, sort_keys=True)} if self.analysis.match else {}
-        return {"provider": self.provider, "target": f"{self.target_kind}/{self.target}", "service": self.service.name, **place, **audience}
+        # By other names, whoever stayed with a side would be drawn anew.
+        affinity = self.analysis.affinity
+        cookies = {"cookies": "/".join(filter(None, (affinity.cookie_name, affinity.primary_cookie_name)))} if affinity else {}
+        return {"provider": self.provider, "target": f"{self.target_kind}/{self.target}", "service": self.service.name, **place, **audience, **cookies}

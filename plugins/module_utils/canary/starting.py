@@ -10,11 +10,9 @@ from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.going_down import go_down
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import ALLOWED, Split, TrafficOrder, WorkloadOrder
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import ALLOWED, TrafficOrder, WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import CONFIRM_ROLLOUT
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn import ACT, CLOCK, KUBERNETES, PERSON, Decision, Turn
-
-ALL_TO_PRIMARY = Split(100, 0)
 
 
 def initialise(turn: Turn) -> Decision:
@@ -47,9 +45,9 @@ def initialise(turn: Turn) -> Decision:
         if seen.primary.stuck or late > turn.canary.progress_deadline:
             return turn.done("held", f"{turn.canary.primary} did not become ready: {why}; {turn.canary.target} serves as before")
         return turn.wait(KUBERNETES, f"{turn.canary.primary} is not ready: {why}")
-    if seen.route is None or seen.route.split != ALL_TO_PRIMARY or seen.route.flaggers:
+    if seen.route is None or turn.live is None or turn.live.reaches_canary or seen.route.flaggers:
         what = "route all traffic to the primary" if turn.canary.splits else f"point Service {service.name} at the primary"
-        return _step(turn, what, lowers=True, traffic=TrafficOrder(split=ALL_TO_PRIMARY))
+        return _step(turn, what, lowers=True, traffic=TrafficOrder(split=turn.all_to_primary()))
     if not seen.route.accepted:
         if late > turn.canary.options.max_time_to_accept + turn.canary.analysis.interval:
             return turn.done("held", f"the gateway's controller has not accepted the route: {seen.route.why}; {turn.canary.target} serves as before")
@@ -92,8 +90,8 @@ def _initialised(turn: Turn) -> Decision:
     revision, target = _promoted(turn), turn.seen.target
     rejected = turn.record.last_applied == target.revision and not turn.seen.same_as_primary
     turn.enter(states.FAILED if rejected else states.INITIALIZED)
-    turn.set(last_applied=target.revision if rejected else revision, last_promoted=revision, canary_weight=0, failed_checks=0, pinned=None, settled=False,
-             outcome="rolled_back" if rejected else "promoted",
+    turn.set(last_applied=target.revision if rejected else revision, last_promoted=revision, canary_weight=0, mirror=0, failed_checks=0, pinned=None,
+             settled=False, outcome="rolled_back" if rejected else "promoted",
              outcome_why="the status of the Canary object says that this template failed before" if rejected else "initialised: the primary serves",
              outcome_revision=target.revision if rejected else revision, outcome_at=turn.now,
              drain_until=max(turn.record.drain_until, turn.seen.after(turn.canary.options.drain)))

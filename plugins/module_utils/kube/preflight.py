@@ -263,7 +263,8 @@ def _unchanged(record: Record, revision: str, mode: str) -> Glance:
 def _at_rest(api: Api, canary: Canary) -> bool:
     """Whether nothing is to be put right either: the route leads to the primary, and somebody answers there."""
     route = look.route_now(api, canary)
-    return bool(route and route.split and route.split.canary == 0 and not route.held) and has_endpoints(api, canary.namespace, canary.service.primary_name)
+    at_rest = bool(route and route.split and not route.split.reaches_canary and not route.held)
+    return at_rest and has_endpoints(api, canary.namespace, canary.service.primary_name)
 
 
 def _canary_object(api: Api, given: Given, stored: Stored) -> dict[str, Any] | None:

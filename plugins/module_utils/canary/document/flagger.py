@@ -81,10 +81,4 @@ MATCH_NOT_YET = {
     for key in ("scheme", "authority", "port", "sourceLabels", "gateways", "ignoreUriCase", "withoutHeaders", "sourceNamespace")
 }
 CORS_NOT_YET = {"allowOrigins": "gatewayapi:v1 knows no patterns of origins; accepted: allowOrigin, a list of texts"}
-ANALYSIS_NOT_YET = {
-    "mirror": "no provider here can mirror a weighted canary (in Flagger it stays at weight 0 for ever), and a blue/green one is not mirrored to yet; "
-              "accepted: false, or nothing",
-    "mirrorWeight": "it is for the provider istio; accepted: 0, or nothing",
-    "sessionAffinity": "accepted: no sessionAffinity",
-}
 TEMPLATE_PROVIDER_NOT_YET = {"region": "it is for the provider type cloudwatch"}

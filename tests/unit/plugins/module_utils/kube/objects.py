@@ -39,7 +39,9 @@ MISSING = (404, {"kind": "Status", "reason": "NotFound", "message": "not found",
 
 
 class Objects:
-    """``meanwhile`` happens once, just before the next write arrives, ``in_a_watch`` once a watch has begun: somebody else's change."""
+    """``meanwhile`` happens once, just before the next write arrives, ``in_a_watch`` once a watch has begun: somebody else's change.
+    ``prune`` takes away what this server's kinds do not know of an object that is written.
+    """
 
     def __init__(self, server: Any) -> None:
         self._server = server
@@ -48,6 +50,7 @@ class Objects:
         self._changed = threading.Condition()
         self.meanwhile: Callable[[], None] | None = None
         self.in_a_watch: Callable[[], None] | None = None
+        self.prune: Callable[[Object], None] = lambda obj: None
         server.says(self)
 
     # -- as everybody else changes them --
@@ -126,6 +129,7 @@ class Objects:
     def _keep(self, path: str, obj: Object) -> Object:
         with self._changed:
             obj = copy.deepcopy(obj)
+            self.prune(obj)
             obj["metadata"]["resourceVersion"] = str(next(self._versions))
             self._kept[path] = obj
             self._changed.notify_all()
