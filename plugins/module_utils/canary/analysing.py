@@ -66,6 +66,11 @@ def canary_gone(turn: Turn) -> Decision:
 
 
 def scaled_away(turn: Turn) -> Decision:
+    if turn.kind.IS_APEX and turn.live and turn.live.mirror:
+        return turn.lower(f"{turn.canary.service.canary_name} was led elsewhere: no copies of requests until it is back")
+    if turn.kind.IS_APEX and turn.now < turn.record.drain_until:
+        # Its Service is led elsewhere at once, and whoever has not learned of the last weight yet would follow (SAFETY 11).
+        return turn.wait(CLOCK, f"{turn.canary.service.canary_name} drains, before it leads elsewhere", due=turn.record.drain_until)
     replicas = max(1, turn.seen.primary.replicas if turn.seen.primary else 1)
     turn.set(ready_since=0.0, confirmed_at=0.0)     # what an iteration gathered was of pods that are gone
     return turn.scale(replicas, f"{turn.canary.target} has no replicas: ")

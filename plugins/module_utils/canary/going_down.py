@@ -275,7 +275,11 @@ def repair_services(turn: Turn) -> Decision:
     if turn.record.confirmed_at and turn.record.phase in states.ANALYSING:
         # What was gathered meanwhile says nothing of the canary (SAFETY 12).
         turn.set(confirmed_at=turn.seen.after(0), due=max(turn.record.due, turn.seen.after(turn.canary.analysis.interval)))
-    return turn.act(f"{names} {'is gone: make it again' if gone else 'leads elsewhere: put it right'}", lowers=False, traffic=TrafficOrder(services=True))
+    what = f"{names} {'is gone: make it again' if gone else 'leads elsewhere: put it right'}"
+    if turn.kind.IS_APEX and turn.live and turn.live.mirror and turn.seen.primary and turn.seen.primary.endpoints:
+        # It comes back leading where the primary does, who would get users' requests twice, for as long as nobody walks.
+        return turn.act(f"{what}, without copies of requests", lowers=True, traffic=TrafficOrder(services=True, split=turn.all_to_primary()))
+    return turn.act(what, lowers=False, traffic=TrafficOrder(services=True))
 
 
 def repair_route(turn: Turn) -> Decision:

@@ -15,7 +15,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary import
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.machine import decide
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import DAEMONSET, Analysis, Canary, Options, Service
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import DAEMONSET, Affinity, Analysis, Canary, Options, Service
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.targets import daemonset
 from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.canary import rules
 from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.canary.world import A, B, Run, World, canary, fresh, released, until
@@ -193,6 +193,30 @@ def test_a_daemonset_is_walked_as_a_deployment_is() -> None:
     scaled = [one.workload.scale_target for one in world.done if one.workload and one.workload.scale_target is not None]
     assert set(scaled) == {0, 1}, "it is on its nodes or on none"
     assert any("take podinfo off its nodes: the primary serves the new revision" in decision.why for _at, _where, decision in world.decisions)
+
+
+TRAFFIC = pytest.mark.parametrize("analysis", [
+    {"step_weight": 25, "mirror": 100}, {"iterations": 2, "step_weight": 0, "max_weight": 100, "mirror": 100},
+    {"step_weight": 25, "affinity": Affinity("stays", primary_cookie_name="rests")},
+], ids=["copies, then weights", "copies, then all", "cookies"])
+
+
+@TRAFFIC
+@pytest.mark.parametrize("end", ["promoted", "aborted", "superseded", "removed"])
+def test_safety_11_a_daemonset_leaves_its_nodes_when_copies_and_cookies_have_ended_and_drained(analysis: dict[str, Any], end: str) -> None:
+    world = on_nodes(walked(analysis=analysis))
+    until(world, lambda now: now.record.reaches_canary and now.record.intent is None)
+    assert world.split.reaches_canary
+    if end == "superseded":
+        world.release(A)
+    elif end != "promoted":
+        world.order({"aborted": "abort", "removed": "remove"}[end])
+    world.done.clear()
+    assert Run(world).walk().outcome == end
+    stopped = next(one.at for one in world.done if one.traffic and one.traffic.split and not one.traffic.split.reaches_canary)
+    gone = [one.at for one in world.done if one.workload and one.workload.scale_target == 0]
+    assert all(at - stopped >= world.canary.options.drain for at in gone) and (gone or end == "removed")
+    rules.hold(world)
 
 
 def test_weak_spot_10_a_daemonset_that_never_gets_ready_is_rolled_back_at_the_documents_deadline() -> None:
