@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.cookiejar
 import json
+import urllib.error
 import urllib.request
 
 import pytest
@@ -29,9 +30,13 @@ class Browser:
         self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(self.jar))
 
     def get(self) -> str:
-        """The version that answered."""
+        """The version that answered, be it with an error."""
         url, headers = self.request
-        with self.opener.open(urllib.request.Request(url, headers=headers), timeout=5) as answer:
+        try:
+            answer = self.opener.open(urllib.request.Request(url, headers=headers), timeout=5)
+        except urllib.error.HTTPError as error:
+            answer = error
+        with answer:
             return str(json.loads(answer.read())["version"])
 
     @property

@@ -326,7 +326,7 @@ def _percent(mirror: Mapping[str, Any]) -> int:
 
 def _set_mirror(rules: Sequence[dict[str, Any]], canary: Canary, percent: int) -> None:
     """Copies to the canary by our rule alone, so many and no others."""
-    if _mirror(rules, canary) == percent:
+    if percent and _mirror(rules, canary) == percent:
         return
     split = _our_rule(rules, canary)
     backend = {"group": "", "kind": "Service", "name": canary.service.canary_name, "port": canary.service.port}

@@ -96,6 +96,16 @@ def test_a_share_that_somebody_wrote_as_a_fraction_is_understood() -> None:
         assert router.read(obj, canary) == Split(100, 0, percent)
 
 
+def test_a_filter_that_copies_nothing_goes_too_since_it_names_a_service_that_will() -> None:
+    canary = document()
+    router = router_for(canary)
+    obj = router.desired(canary, Split(100, 0, 20))
+    obj["spec"]["rules"][0]["filters"][0]["requestMirror"]["percent"] = 0
+    assert router.read(obj, canary) == Split(100, 0) and router.differs(obj, canary)
+    assert router.write(obj, canary, Split(100, 0)) == router.desired(canary, Split(100, 0))
+    assert router.release(obj, canary) == router.release(router.desired(canary, Split(100, 0)), canary)
+
+
 def test_contour_takes_a_weight_of_0_for_all_requests_and_so_do_we() -> None:
     canary = document("contour")
     router = router_for(canary)
