@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import FAIL, Split
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import FAIL, Orders, Split
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.plan import plan
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Affinity, Canary
@@ -90,14 +90,17 @@ def test_safety_11_a_good_release_moves_the_canarys_service_before_anything_goes
     assert cluster.moved_while_it_was_reached() == []
 
 
-@pytest.mark.parametrize("end", ["fails", "set back", "another revision"])
-def test_safety_11_copies_and_cookies_end_and_drain_before_the_canarys_service_leads_elsewhere(cluster: Watched, end: str) -> None:
+@pytest.mark.parametrize(("end", "outcome", "led_to"), [
+    ("fails", "rolled_back", "v1"), ("set back", "superseded", "v1"), ("another revision", "promoted", "v3"), ("abort", "aborted", "v1"), ("remove", "removed", ""),
+])
+def test_safety_11_copies_and_cookies_end_and_drain_before_the_canarys_service_leads_elsewhere(
+        cluster: Watched, end: str, outcome: str, led_to: str) -> None:
     cluster.release("v2")
     cluster.verdict = FAIL if end == "fails" else cluster.verdict
-    if end != "fails":
+    if end in ("set back", "another revision"):
         cluster.point("v1" if end == "set back" else "v3")
-    assert cluster.walk() == {"fails": "rolled_back", "set back": "superseded", "another revision": "promoted"}[end], cluster.why
-    assert cluster.leads("podinfo-canary") == cluster.leads("podinfo-primary") == ("v3" if end == "another revision" else "v1")
+    assert cluster.walk(**({"orders": Orders(**{end: "yes"})} if end in ("abort", "remove") else {})) == outcome, cluster.why
+    assert cluster.leads("podinfo-canary") == cluster.leads("podinfo-primary") == led_to
     assert cluster.moved_while_it_was_reached() == [] and not cluster.split.reaches_canary
 
 
