@@ -83,6 +83,18 @@ weight:
   type: int
   returned: when it exists
   sample: 20
+mirror:
+  description: Percent of users' requests of which the canary gets copies, as far as it is confirmed; 0 when it gets none.
+  type: int
+  returned: when it exists
+  sample: 0
+cookies:
+  description:
+    - The cookies of session affinity, each as name and value. C(canary) and C(primary) are those by which users stay with a side now, C(previous) is the
+      canary's of the last analysis, which browsers are told to forget. What there is none of is left out.
+  type: dict
+  returned: when it exists
+  sample: {"canary": "stays=QweRtzuiop"}
 failed_checks:
   description: Failed checks of this analysis.
   type: int
@@ -157,7 +169,7 @@ orphaned_since:
   returned: when it exists
   sample: ""
 evidence:
-  description: What the last ticks found; time, weight, iteration, checks and hooks of each.
+  description: What the last ticks found; time, weight, iteration, checks and hooks of each, and while requests were copied how many of them.
   type: list
   elements: dict
   returned: when it exists
@@ -196,7 +208,8 @@ def execute(call: Call) -> dict[str, Any]:
     ended = record.outcome.replace("_", " ") + (f": {record.outcome_why}" if record.outcome_why else "")
     call.say(words.line(record, now, _told(record, now, orphaned, ended), record.due))
     return {
-        "changed": False, "exists": True, "phase": record.phase, "walking": _walking(record), "weight": record.canary_weight,
+        "changed": False, "exists": True, "phase": record.phase, "walking": _walking(record), "weight": record.canary_weight, "mirror": record.mirror,
+        "cookies": _cookies(record),
         "iteration": min(record.iterations, record.iterations_wanted), "iterations": record.iterations_wanted,
         "failed_checks": record.failed_checks, "outcome": record.outcome, "outcome_why": record.outcome_why,
         "outcome_revision": record.outcome_revision, "revision": record.pinned.revision if record.pinned else record.last_applied,
@@ -206,6 +219,11 @@ def execute(call: Call) -> dict[str, Any]:
         "held_by": store.held_by(record) if record.holder else "", "orphaned_since": orphaned,
         "evidence": [{**entry, "at": rfc3339(entry["at"])} for entry in record.evidence], "status": flagger_status(record),
     }
+
+
+def _cookies(record: Record) -> dict[str, str]:
+    named = {"canary": record.cookie, "primary": record.primary_cookie, "previous": record.previous_cookie}
+    return {name: cookie for name, cookie in named.items() if cookie}
 
 
 def _all(call: Call, namespace: str) -> dict[str, Any]:
@@ -245,8 +263,8 @@ def _told(record: Record, now: float, orphaned: str, ended: str) -> str:
     """What a walk waits for and who walks it, or how the last one ended: its outcome says nothing of a walk that is under way."""
     if not _walking(record):
         return record.due_why or ended
-    gathers = record.phase in states.ANALYSING and record.canary_weight and record.confirmed_at
-    why = f"orphaned since {orphaned}" if orphaned else record.due_why or (f"gathering evidence at {record.canary_weight}%" if gathers else "under way")
+    gathers = record.phase in states.ANALYSING and record.reaches_canary and record.confirmed_at
+    why = f"orphaned since {orphaned}" if orphaned else record.due_why or (words.gathering(record) if gathers else "under way")
     return f"{why} | {_held(record, now)}"
 
 

@@ -275,7 +275,8 @@ from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils import manifests, third_party, walker
 from ansible_collections.progressive.delivery.plugins.module_utils.alerts import destination
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import document as documents, given as inputs, permissions, releasing, words
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import document as documents, given as inputs, permissions, releasing
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import targets, words
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.configs import NONE, Configs
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.findings import Findings
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.flagger import FINALIZER
@@ -285,11 +286,11 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.model 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.outline import hooks_lines, plan_line
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import is_initialised
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.removing import DELETED
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import EVENT, GATES
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import configs, documents as in_cluster, look, preflight, record as store
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import releasing as releases, secrets, surroundings
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.preflight import Found, Glance
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.targets import target_ref
 from ansible_collections.progressive.delivery.plugins.module_utils.metrics import ready
 from ansible_collections.progressive.delivery.plugins.module_utils.verb import Call, Verb
 
@@ -456,7 +457,7 @@ def _with_revision(call: Call, found: Found, target: Target) -> Target:
     if target.obj is None:
         return target
     read = configs.of_target(call.api, found.canary, target.obj)
-    return dataclasses.replace(target, configs=read, revision="" if read.unreadable else revision_of(target.obj["spec"]["template"], read.digests))
+    return dataclasses.replace(target, configs=read, revision="" if read.unreadable else targets.revision(target.obj, found.canary.target_kind, read.digests))
 
 
 def _released_target(call: Call, found: Found, stored: store.Stored) -> Target:
@@ -465,7 +466,8 @@ def _released_target(call: Call, found: Found, stored: store.Stored) -> Target:
         release = releasing.read(call.params["release"], RELEASE) if call.params["release"] else None
         if live is None or release is None:
             return Target(live)
-        changed = releases.would_be(call.api, preflight.target_ref(found.canary), live, release, RELEASE)
+        releasing.refuse_kind(found.canary.target_kind, RELEASE)
+        changed = releases.would_be(call.api, target_ref(found.canary), live, release, RELEASE)
     except SpecError as error:
         return Target(live, refused=error)
     differs = changed["spec"]["template"] != live["spec"]["template"]

@@ -11,8 +11,8 @@ short_description: Give the target of a canary a new version
 version_added: 0.1.0
 author: The progressive.delivery authors (@progressive-delivery)
 description:
-  - Sets images in the pod template of a Deployment, or patches the template, and changes nothing else. The walk that follows brings the new version
-    to its users, or back.
+  - Sets images in the pod template of a Deployment or DaemonSet, or patches the template, and changes nothing else. The walk that follows brings the
+    new version to its users, or back.
   - The role P(progressive.delivery.canary#role) does this by its variable C(canary_release), after all checks and before the walk; alone, this module
     is for playbooks that release and walk at different times.
   - It refuses, and changes nothing, where a GitOps tool owns the fields that would change, since that tool would put them back.
@@ -21,8 +21,13 @@ description:
   - Every change rests on the resourceVersion that was read for it. What would change is asked of the API server by a dry run, also outside check mode.
 options:
   target:
-    description: Name of the Deployment.
+    description: Name of the workload.
     type: str
+  kind:
+    description: Kind of O(target). Of no meaning with O(document), which names it.
+    type: str
+    choices: [Deployment, DaemonSet]
+    default: Deployment
   namespace:
     description: Namespace of O(target).
     type: str
@@ -31,7 +36,7 @@ options:
     type: dict
   patch:
     description:
-      - A strategic merge patch of the pod template, as it stands under C(spec.template) of a Deployment - C(metadata) with labels and annotations, and
+      - A strategic merge patch of the pod template, as it stands under C(spec.template) of the workload - C(metadata) with labels and annotations, and
         C(spec). Containers and volumes are merged by their names.
       - Fields that the API server does not know are refused.
     type: dict
@@ -82,17 +87,17 @@ EXAMPLES = r"""
 
 RETURN = r"""
 before:
-  description: The Deployment before the task.
+  description: The workload before the task.
   type: dict
   returned: always
-  contains: &deployment
+  contains: &workload
     name:
       description: Its name.
       type: str
       returned: always
       sample: podinfo
     replicas:
-      description: The replicas it should have.
+      description: The replicas it should have; of a DaemonSet 1, or 0 where no node runs it.
       type: int
       returned: always
       sample: 0
@@ -112,10 +117,10 @@ before:
       returned: always
       sample: {"podinfo": "ghcr.io/stefanprodan/podinfo:6.14.1"}
 after:
-  description: The same Deployment after the task; in check mode as it would be.
+  description: The same workload after the task; in check mode as it would be.
   type: dict
   returned: always
-  contains: *deployment
+  contains: *workload
 restarts:
   description: What the new version does to the walk that is under way, in words; empty where there is none.
   type: str
@@ -130,15 +135,17 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.frozen import thaw
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.releasing import Release
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import short
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import DAEMONSET, DEPLOYMENT, Canary
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import look, record as store, refs, releasing as releases
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.record import Stored
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.targets import place as place_of_target, target_ref
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.workloads import Work
 from ansible_collections.progressive.delivery.plugins.module_utils.verb import Call, Verb
 
 OPTIONS = {
     "target": {"type": "str"},
+    "kind": {"type": "str", "choices": [DEPLOYMENT, DAEMONSET], "default": DEPLOYMENT},
     "namespace": {"type": "str"},
     "images": {"type": "dict"},
     "patch": {"type": "dict"},
@@ -155,12 +162,13 @@ def execute(call: Call) -> dict[str, Any]:
 def _in_role(call: Call) -> dict[str, Any]:
     canary = thaw(call.params["document"])
     call.subject = f"{canary.namespace}/{canary.name}"
-    return _released(call, refs.deployment(canary.namespace, canary.target), canary.name, "canary_release", canary)
+    releasing.refuse_kind(canary.target_kind, "canary_release")
+    return _released(call, target_ref(canary), canary.name, "canary_release", canary)
 
 
 def _alone(call: Call) -> dict[str, Any]:
     call.subject = f"{call.params['namespace']}/{call.params['target']}"
-    return _released(call, refs.deployment(call.params["namespace"], call.params["target"]), "", "")
+    return _released(call, place_of_target(call.params["kind"], call.params["namespace"], call.params["target"]), "", "")
 
 
 def _released(call: Call, place: Ref, name: str, option: str, canary: Canary | None = None) -> dict[str, Any]:
@@ -168,7 +176,7 @@ def _released(call: Call, place: Ref, name: str, option: str, canary: Canary | N
     live = call.api.get(place)
     if live is None:
         raise SpecError("spec.targetRef.name" if option else "target", f"there is no {place.kind} '{place.name}' in namespace {place.namespace}",
-                        "accepted: the name of a Deployment that exists there")
+                        f"accepted: the name of a {place.kind} that exists there")
     owner = name or marks.annotations_of(live).get(marks.CANARY, "")
     stored = store.read(call.api, place.namespace, owner) if owner else Stored(place.namespace, owner)
     work = _put(call, place, live, release, stored, option)

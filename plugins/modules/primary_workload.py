@@ -7,11 +7,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: primary_workload
-short_description: Make, promote or restore the primary of a Deployment, or scale its target
+short_description: Make, promote or restore the primary of a Deployment or DaemonSet, or scale its target
 version_added: 0.1.0
 author: The progressive.delivery authors (@progressive-delivery)
 description:
-  - The primary is a second Deployment, called like the target with C(-primary) after it, that serves users while the target is tried out. This
+  - The primary is a second workload of the same kind, called like the target with C(-primary) after it, that serves users while the target is tried out. This
     module makes it as a copy of the target, and later gives it a template of the target, or one that it had before.
   - The copy selects its pods by one label, whose value is the target's with C(-primary) after it. Anti-affinity and topology spread of the pods among
     themselves follow it. Labels and annotations by which other tools would adopt or prune the copy are left out.
@@ -21,8 +21,13 @@ description:
   - Every change rests on the resourceVersion that was read for it.
 options:
   target:
-    description: Name of the Deployment that gets the new versions.
+    description: Name of the workload that gets the new versions.
     type: str
+  kind:
+    description: Kind of O(target). Of no meaning with O(document), which names it.
+    type: str
+    choices: [Deployment, DaemonSet]
+    default: Deployment
   namespace:
     description: Namespace of O(target).
     type: str
@@ -31,17 +36,18 @@ options:
       - V(present) makes the primary from the target as it is, with O(replicas) replicas, unless it is there.
       - V(promoted) gives the primary the template that the target has now, or the one of the target's O(replicaset).
       - V(restored) gives the primary the template that it had when O(replicaset), one of its own, was made.
-      - V(scaled) gives the target O(replicas) replicas, through the scale subresource.
+      - V(scaled) gives the target O(replicas) replicas, through the scale subresource. A DaemonSet, which has no such number, is taken off all nodes by 0,
+        by a node selector that no node fulfils (C(flagger.app/scale-to-zero), as Flagger does it), and let on its nodes again by any other number.
     type: str
     choices: [present, promoted, restored, scaled]
     default: present
   replicas:
     description:
       - Replicas of the target with O(state=scaled), where it is required.
-      - Replicas of a primary to be made with O(state=present). Left out, as many as the target has, at least 1.
+      - Replicas of a primary to be made with O(state=present). Left out, as many as the target has, at least 1. A DaemonSet has none.
     type: int
   replicaset:
-    description: Name of a ReplicaSet whose template is wanted. Required with O(state=restored).
+    description: Name of a ReplicaSet, of a DaemonSet of a ControllerRevision, whose template is wanted. Required with O(state=restored).
     type: str
   selector_labels:
     description: Labels that tell target and primary apart. The first one that the target's selector requires is used.
@@ -56,7 +62,7 @@ options:
     elements: str
     default: []
   wait:
-    description: Whether to wait until the Deployment is rolled out, and to fail when it is not in time. Only without O(document).
+    description: Whether to wait until the workload is rolled out, and to fail when it is not in time. Only without O(document).
     type: bool
     default: false
   wait_timeout:
@@ -109,17 +115,17 @@ EXAMPLES = r"""
 
 RETURN = r"""
 before:
-  description: The Deployment that the task is about, before it. Null where there was none.
+  description: The workload that the task is about, before it. Null where there was none.
   type: dict
   returned: always
-  contains: &deployment
+  contains: &workload
     name:
       description: Its name.
       type: str
       returned: always
       sample: podinfo-primary
     replicas:
-      description: The replicas it should have.
+      description: The replicas it should have; of a DaemonSet 1, or 0 where no node runs it.
       type: int
       returned: always
       sample: 2
@@ -139,10 +145,10 @@ before:
       returned: always
       sample: {"podinfo": "ghcr.io/stefanprodan/podinfo:6.14.1"}
 after:
-  description: The same Deployment after the task; in check mode as it would be.
+  description: The same workload after the task; in check mode as it would be.
   type: dict
   returned: always
-  contains: *deployment
+  contains: *workload
 ready:
   description: Whether it was rolled out when the task ended, or had gone where no replicas were asked for.
   type: bool
@@ -156,14 +162,16 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary import
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.frozen import thaw
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import WorkloadOrder, load
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Analysis, Canary, Options, Service
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import DAEMONSET, DEPLOYMENT, Analysis, Canary, Options, Service
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import waits, workloads
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.targets import target_ref
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.workloads import Work
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import Writer
 from ansible_collections.progressive.delivery.plugins.module_utils.verb import Call, Verb
 
 OPTIONS = {
     "target": {"type": "str"},
+    "kind": {"type": "str", "choices": [DEPLOYMENT, DAEMONSET], "default": DEPLOYMENT},
     "namespace": {"type": "str"},
     "state": {"type": "str", "choices": ["present", "promoted", "restored", "scaled"], "default": "present"},
     "replicas": {"type": "int"},
@@ -219,7 +227,7 @@ def _work(call: Call, canary: Canary) -> Work:
     writer = Writer(call.api, canary.name, 0, call.check_mode)
     state, replicaset, replicas = call.params["state"], call.params["replicaset"], call.params["replicas"]
     if state == "scaled":
-        return workloads.scale(writer, workloads.target_ref(canary), replicas)
+        return workloads.scale(writer, target_ref(canary), replicas)
     if state == "promoted":
         return workloads.promote_kept(writer, canary, replicaset) if replicaset else workloads.promote_present(writer, canary)
     if state == "restored":
@@ -230,7 +238,7 @@ def _work(call: Call, canary: Canary) -> Work:
 def _canary(params: dict[str, Any]) -> Canary:
     """As much of a document as a workload needs."""
     options = Options(selector_labels=tuple(params["selector_labels"]), label_prefixes=tuple(params["label_prefixes"]), config_tracking=False)
-    return Canary(name="", namespace=params["namespace"], provider="", target=params["target"], target_kind="Deployment",
+    return Canary(name="", namespace=params["namespace"], provider="", target=params["target"], target_kind=params["kind"],
                   service=Service(name=params["target"], port=0), analysis=Analysis(interval=0, threshold=1), options=options)
 
 

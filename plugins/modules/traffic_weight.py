@@ -101,7 +101,9 @@ before:
   returned: always
   sample: {"primary": 100, "canary": 0}
 after:
-  description: The same after the task; in check mode what it would be.
+  description:
+    - The same after the task; in check mode what it would be. With O(document) also what else the route says of the two sides, where there is any of it;
+      percent of the requests that are copied to the canary as C(mirror), and the cookies of session affinity.
   type: dict
   returned: always
   sample: {"primary": 90, "canary": 10}

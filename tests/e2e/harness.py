@@ -38,14 +38,22 @@ EXAMPLES = REPOSITORY / "examples" / "rbac"
 ROLES_OF = {"gatewayapi:v1": "gatewayapi", "contour": "contour", "traefik": "traefik", "kubernetes": "kubernetes"}
 FOR_WALKS = ("canary-object", "metric-templates", "alert-providers", "secrets", "preflight")
 FOR_SOME = ("configs", "remove", "remove-configs", "watchdog", "revert-on-deletion", "autoscaler")
+OF_DEPLOYMENTS = {"deployments", "deployments/scale", "replicasets"}
 ROUTES = {"httproutes", "httpproxies", "traefikservices"}
 RESOURCES = {       # by kubectl's name for one of them
     "configmap": ("v1", "ConfigMap"), "secret": ("v1", "Secret"), "service": ("v1", "Service"), "deployment": ("apps/v1", "Deployment"),
+    "daemonset": ("apps/v1", "DaemonSet"),
     "canary": ("flagger.app/v1beta1", "Canary"),
     "httproute": ("gateway.networking.k8s.io/v1", "HTTPRoute"), "httpproxy": ("projectcontour.io/v1", "HTTPProxy"),
     "autoscaler": ("autoscaling/v2", "HorizontalPodAutoscaler"),
     "traefikservice": ("traefik.io/v1alpha1", "TraefikService"),
 }
+
+
+def _of_other_kind(roles: list[dict[str, Any]]) -> None:
+    """As the examples say what to change for a target that is no Deployment; what it needs in its place are Roles of their own."""
+    for role in roles:
+        role["rules"] = [rule for rule in role["rules"] if not OF_DEPLOYMENTS.intersection(rule["resources"])]
 
 
 def _adopt(roles: list[dict[str, Any]], route: str) -> None:
@@ -232,6 +240,7 @@ class Release:
     image: str = "lab.local/testapp:1"
     replicas: int = 2
     name: str = "podinfo"
+    kind: str = "Deployment"    # of the target
     routing: Routing = TRAEFIK
     scraped: bool = True        # whether Prometheus reads the metrics of the app itself
     unready_after: int = 1      # probes of a pod, one a second, that fail in a row
@@ -269,9 +278,13 @@ class Release:
             "readinessProbe": {"httpGet": {"path": "/readyz", "port": PORT}, "periodSeconds": 1, "failureThreshold": self.unready_after},
         }
         annotations = {"prometheus.io/scrape": str(self.scraped).lower(), "prometheus.io/port": str(PORT)}
+        numbered: dict[str, Any] = {"replicas": self.replicas}
+        if self.kind == "DaemonSet":
+            # The lab has one node: with none to spare, nobody would answer while a pod is replaced.
+            numbered = {"updateStrategy": {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}}
         return {
-            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": self.name, "namespace": self.namespace, "labels": labels},
-            "spec": {"replicas": self.replicas, "selector": {"matchLabels": labels},
+            "apiVersion": "apps/v1", "kind": self.kind, "metadata": {"name": self.name, "namespace": self.namespace, "labels": labels},
+            "spec": {**numbered, "selector": {"matchLabels": labels},
                      "template": {"metadata": {"labels": labels, "annotations": annotations}, "spec": {"containers": [container]}}},
         }
 
@@ -279,7 +292,7 @@ class Release:
         self.kubectl("create", "namespace", self.namespace)
         self.make_walker()
         self.apply(self.deployment(**environment), *self.routing.root(self.namespace, self.name, self.host))
-        self.kubectl("rollout", "status", f"deployment/{self.name}", "--timeout=60s")
+        self.kubectl("rollout", "status", f"{self.kind.lower()}/{self.name}", "--timeout=60s")
 
     def make_walker(self) -> None:
         """A ServiceAccount with the Roles of the examples and nothing else: every playbook of a test runs as it, never as an admin."""
@@ -296,8 +309,13 @@ class Release:
         of_provider = self.roles(ROLES_OF[provider or self.routing.provider])
         if route:
             _adopt(of_provider, route)
-        walks = [*of_provider, *(role for file in FOR_WALKS for role in self.roles(file))]
-        self.apply(*walks, *(role for file in FOR_SOME for role in self.roles(file)), *(self._bound(role["metadata"]["name"]) for role in walks))
+        of_kind, for_some = self.roles(self.kind.lower()), [role for file in FOR_SOME for role in self.roles(file)]
+        if self.kind != "Deployment":
+            _of_other_kind([*of_provider, *for_some])
+        for_some += [role for role in of_kind if role["metadata"]["name"].startswith(f"{self.name}-remove")]
+        of_kind = [role for role in of_kind if role not in for_some]
+        walks = [*of_provider, *of_kind, *(role for file in FOR_WALKS for role in self.roles(file))]
+        self.apply(*walks, *for_some, *(self._bound(role["metadata"]["name"]) for role in walks))
 
     def roles(self, file: str) -> list[dict[str, Any]]:
         """The Role of one file of the examples, for this canary; of a provider two, to initialise and to walk."""
@@ -336,7 +354,7 @@ class Release:
         """A new revision of the app, as a user would apply it: the template alone, not the replicas."""
         container = self.deployment(image, **environment)["spec"]["template"]["spec"]["containers"][0]
         patch = [{"op": "replace", "path": "/spec/template/spec/containers/0", "value": container}]
-        self.kubectl("patch", "deployment", self.name, "--type=json", "-p", json.dumps(patch))
+        self.kubectl("patch", self.kind.lower(), self.name, "--type=json", "-p", json.dumps(patch))
 
     # -- the canary --
 
@@ -351,7 +369,7 @@ class Release:
         }
         spec: dict[str, Any] = {
             "provider": self.routing.provider, "metricsServer": os.environ["PROMETHEUS_URL"], "progressDeadlineSeconds": 60,
-            "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": self.name},
+            "targetRef": {"apiVersion": "apps/v1", "kind": self.kind, "name": self.name},
             "service": {"port": 80, "targetPort": PORT, **self.routing.service(self.host)},
             "analysis": analysis,
         }
@@ -399,6 +417,9 @@ class Release:
         assert walk.rc == 0, walk.output[-4000:]
         assert self.record()["status"]["phase"] == "Initialized", walk.output[-4000:]
         self.forbid(f"{self.name}-initialise")
+        for role in self.roles(self.kind.lower()):
+            if role["metadata"]["name"].startswith(f"{self.name}-initialise"):
+                self.forbid(role["metadata"]["name"])
 
     def record(self) -> dict[str, Any]:
         body = self.get("configmap", f"{self.name}-canary")
@@ -423,10 +444,10 @@ class Release:
         self.kubectl("patch", "httproute", self.name, "--type=json", "-p", json.dumps(steps))
 
     def primary_template(self) -> dict[str, Any]:
-        return self.get("deployment", f"{self.name}-primary")["spec"]["template"]
+        return self.get(self.kind.lower(), f"{self.name}-primary")["spec"]["template"]
 
     def images(self) -> dict[str, str]:
-        found = {name: self.get("deployment", name)["spec"]["template"]["spec"]["containers"][0] for name in (self.name, f"{self.name}-primary")}
+        found = {name: self.get(self.kind.lower(), name)["spec"]["template"]["spec"]["containers"][0] for name in (self.name, f"{self.name}-primary")}
         return {name: cluster.known_as(container["image"]) for name, container in found.items()}
 
     # -- traffic --

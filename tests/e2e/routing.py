@@ -65,7 +65,8 @@ class Routing:
 
 
 def _route_weights(route: Object) -> dict[str, int]:
-    return {ref["name"]: ref.get("weight", 1) for rule in route["spec"]["rules"] for ref in rule.get("backendRefs", [])}
+    """Those of the first rule that names a Service: rules for who shows a cookie stand behind the one for everybody."""
+    return {ref["name"]: ref.get("weight", 1) for rule in reversed(route["spec"]["rules"]) for ref in rule.get("backendRefs", [])}
 
 
 def _route_settled(route: Object) -> bool:
@@ -74,7 +75,8 @@ def _route_settled(route: Object) -> bool:
 
 
 def _proxy_weights(proxy: Object) -> dict[str, int]:
-    return {service["name"]: service.get("weight", 0) for route in proxy["spec"].get("routes", []) for service in route.get("services", [])}
+    return {service["name"]: service.get("weight", 0) for route in proxy["spec"].get("routes", []) for service in route.get("services", [])
+            if not service.get("mirror")}
 
 
 def _proxy_settled(proxy: Object) -> bool:

@@ -44,6 +44,38 @@ def test_one_command_of_kubectl_takes_all_traffic_back_and_a_walk_respects_it(re
     assert release.lost(load.stop()) == []
 
 
+def test_two_commands_of_kubectl_take_back_those_too_who_stay_with_the_canary_by_a_cookie(release: Release) -> None:
+    release.start_app(VERSION="1")
+    release.initialise(maxWeight=40, stepWeight=20, sessionAffinity={"cookieName": "stays", "primaryCookieName": "rests", "path": "/"})
+    load = release.load()
+    release.set_template("lab.local/testapp:2", VERSION="2")
+    walk = release.walk()
+    wait_for("it has traffic", lambda: release.weight() == 20)
+    _typed(release, "# gatewayapi:")
+    _typed(release, "# cookies, gatewayapi:")
+    wait_for("the walk waits for a person", lambda: "somebody lowered the canary to 0%" in walk.output)
+    rule, = release.get("httproute", "podinfo")["spec"]["rules"]
+    assert [(entry["name"], entry["weight"]) for entry in rule["backendRefs"]] == [("podinfo-primary", 100), ("podinfo-canary", 0)]
+    assert release.playbook("abort").wait().rc == 0
+    walk.wait()
+    assert (release.phase(), release.lost(load.stop())) == ("Failed", [])
+
+
+@pytest.mark.parametrize("routing", [PROXY, pytest.param(CONTOUR, marks=pytest.mark.wide)], ids=str)
+def test_one_command_of_kubectl_stops_the_copies_and_a_walk_respects_it(release: Release, routing: Routing) -> None:
+    release.start_app(VERSION="1")
+    release.initialise(maxWeight=40, stepWeight=20, mirror=True, interval="8s")
+    load = release.load()
+    release.set_template("lab.local/testapp:2", VERSION="2")
+    walk = release.walk(canary_metrics_from="app")
+    wait_for("requests are copied", lambda: release.record()["walk"].get("mirror") == 100)
+    _typed(release, f"# copies, {PARTS[routing]}:")
+    wait_for("the walk waits for a person", lambda: "somebody lowered the copies of requests to 0%" in walk.output)
+    assert release.playbook("abort").wait().rc == 0
+    walk.wait()
+    assert (release.phase(), release.lost(load.stop())) == ("Failed", [])
+
+
 def test_safety_04_a_halt_by_kubectl_holds_a_walk_within_two_seconds_and_lets_it_go_on(release: Release) -> None:
     release.start_app(VERSION="1")
     release.initialise(maxWeight=20, stepWeight=20, interval="8s")

@@ -7,15 +7,21 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
+import pytest
 import yaml
 
 import cluster
 from harness import PORT, RATE, Load, Receiver, Release, Walk, wait_for
+from routing import CONTOUR, PROXY
 
 STEPS = {"stepWeight": None, "maxWeight": None}
 SERVICES_ALONE = {"spec__provider": "kubernetes", "spec__service": {"port": 80, "targetPort": PORT}}
+
+mirrored = pytest.mark.parametrize("routing", [PROXY, pytest.param(CONTOUR, marks=pytest.mark.wide)], ids=str)
+"""Those that can copy requests: Traefik cannot."""
 
 
 def _address(release: Release, service: str) -> str:
@@ -79,6 +85,61 @@ def test_a_bad_release_is_rolled_back_without_a_user_having_seen_it(release: Rel
     assert counted["failed"] == 0 and list(counted["versions"]) == ["1"], counted
     assert release.get("deployment", "podinfo")["spec"]["replicas"] == 0
     assert release.images()["podinfo-primary"] == "lab.local/testapp:1"
+
+
+def _answered(release: Release, label: str) -> int:
+    """How many requests, copies or not, reached the pods with this ``app`` label so far."""
+    pods = release.kubectl("get", "pods", "-l", f"app={label}", "-o", "name").split()
+    path = f"/api/v1/namespaces/{release.namespace}/pods/{{}}:{PORT}/proxy/__requests"
+    return sum(json.loads(release.kubectl("get", "--raw", path.format(pod.removeprefix("pod/"))))["total"] for pod in pods)
+
+
+@mirrored
+def test_a_good_release_gets_copies_of_all_requests_in_its_iterations_then_the_requests(release: Release) -> None:
+    release.start_app(VERSION="1", ON_TERM="drain")
+    release.initialise(iterations=3, mirror=True, **STEPS)
+    watch, users = release.watch_route(), release.load()
+    release.set_template("lab.local/testapp:2", VERSION="2", ON_TERM="drain")
+    walk = release.walk(canary_metrics_from="app")
+    wait_for("iteration 2", lambda: release.record()["status"].get("iterations") == 2)
+    assert release.record()["walk"]["mirror"] == 100 and release.weight() == 0
+    before, early = _answered(release, "podinfo"), release.load(10)
+    time.sleep(2)
+    assert list(early.stop()["versions"]) == ["1"], "what the canary answers to copies reaches nobody"
+    assert _answered(release, "podinfo") - before >= 1.5 * RATE, "the canary gets a copy of each request"
+    walk.wait()
+    counted, weights = users.stop(), watch.stop()
+    assert (walk.rc, walk.result["outcome"]) == (0, "promoted"), walk.output[-4000:]
+    assert weights == [0, 100, 0] and walk.lines("mirror 100% iteration 2/3") and walk.lines("iteration 3/3")
+    assert release.lost(counted) == []
+    assert "irror" not in json.dumps(release.get(release.routing.resource, "podinfo")["spec"])
+
+
+@mirrored
+def test_a_bad_release_that_gets_copies_is_rolled_back_without_a_user_having_seen_it(release: Release) -> None:
+    release.start_app(VERSION="1")
+    release.initialise(iterations=4, mirror=True, **STEPS)
+    watch, users = release.watch_route(), release.load()
+    release.set_template("lab.local/testapp:2", VERSION="2", ERROR_SHARE="0.2")
+    walk = release.walk(canary_metrics_from="app").wait()
+    counted = users.stop()
+    assert (walk.rc, walk.result["outcome"]) == (2, "rolled_back"), walk.output[-4000:]
+    assert "request-success-rate" in walk.result["why"], walk.result["why"]
+    assert watch.stop() == [0]
+    assert counted["failed"] == 0 and list(counted["versions"]) == ["1"], counted
+    assert release.get("deployment", "podinfo")["spec"]["replicas"] == 0
+    assert "irror" not in json.dumps(release.get(release.routing.resource, "podinfo")["spec"])
+
+
+def test_safety_16_traefik_which_answers_500_to_a_route_that_copies_is_refused_before_a_release(release: Release) -> None:
+    release.start_app(VERSION="1")
+    release.initialise(iterations=3, mirror=True, **STEPS)
+    users = release.load()
+    release.set_template("lab.local/testapp:2", VERSION="2")
+    refused = release.walk().wait()
+    assert refused.rc == 2 and "spec.analysis.mirror" in refused.output and "500" in refused.output, refused.output[-4000:]
+    counted = users.stop()
+    assert counted["failed"] == 0 and list(counted["versions"]) == ["1"], counted
 
 
 def test_a_good_release_over_services_alone_loses_no_request_and_needs_no_route(release: Release) -> None:

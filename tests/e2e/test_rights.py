@@ -70,3 +70,18 @@ def test_a_walk_needs_all_of_its_roles_and_nothing_else(release: Release, routin
     assert _granted(release, provider, "podinfo-walk") - _used(release, walked) == set()
     assert _refused(release, began) <= OPTIONAL
     assert {verb for verb, _resource_ in _used(release, walked)} & {"update", "delete", "deletecollection"} == set()
+
+
+def test_a_walk_of_a_daemonset_needs_all_of_the_roles_of_its_kind_and_nothing_of_deployments(release: Release) -> None:
+    release.kind = "DaemonSet"
+    release.start_app(VERSION="1")
+    began = time.time()
+    release.initialise(interval="2s", maxWeight=40, stepWeight=20, metrics=[])
+    assert _granted(release, "daemonset", "podinfo-initialise-daemonset") - _used(release, began) == set()
+    release.set_template("lab.local/testapp:2", VERSION="2")
+    walked = time.time()
+    walk = release.walk(**QUICK).wait()
+    assert (walk.rc, walk.result["outcome"]) == (0, "promoted"), walk.output[-4000:]
+    assert _granted(release, "daemonset", "podinfo-walk-daemonset") - _used(release, walked) == set()
+    assert _refused(release, began) <= OPTIONAL
+    assert not {resource for _verb, resource in _used(release, began)} & {"deployments", "deployments/scale", "replicasets"}

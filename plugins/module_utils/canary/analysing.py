@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The analysis: readiness, gates, checks, and the way up."""
+"""The analysis: readiness, gates, checks, and the way up, which may begin with copies of requests in place of a weight."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def restarted(turn: Turn) -> Decision:
     """Another revision came: it starts from the beginning, and no traffic reaches it before that (SAFETY 9)."""
     if turn.weight > 0 and primary_shrank(turn.record, turn.seen):
         return hold_capacity(turn)
-    if turn.weight > 0 or turn.record.canary_weight > 0:
+    if turn.reaches_canary:
         # The old revision stays pinned until then: what comes next begins at 0, whenever the primary can take the traffic.
         return turn.lower("a new revision arrived: all traffic to the primary, the analysis starts again")
     resumed = resume_target(turn)
@@ -81,9 +81,14 @@ def canary_gone(turn: Turn) -> Decision:
 
 
 def scaled_away(turn: Turn) -> Decision:
+    if turn.kind.IS_APEX and turn.live and turn.live.mirror:
+        return turn.lower(f"{turn.canary.service.canary_name} was led elsewhere: no copies of requests until it is back")
+    if turn.kind.IS_APEX and turn.now < turn.record.drain_until:
+        # Its Service is led elsewhere at once, and whoever has not learned of the last weight yet would follow (SAFETY 11).
+        return turn.wait(CLOCK, f"{turn.canary.service.canary_name} drains, before it leads elsewhere", due=turn.record.drain_until)
     replicas = max(1, turn.seen.primary.replicas if turn.seen.primary else 1)
     turn.set(ready_since=0.0, confirmed_at=0.0)     # what an iteration gathered was of pods that are gone
-    return turn.scale(replicas, f"{turn.canary.target} has no replicas: scale it to {replicas}")
+    return turn.scale(replicas, f"{turn.canary.target} has no replicas: ")
 
 
 def unready(turn: Turn) -> Decision:
@@ -205,6 +210,7 @@ def _long_absence(turn: Turn) -> float:
 def _keep_evidence(turn: Turn) -> None:
     entry = {
         "at": turn.now, "weight": turn.record.canary_weight, "iteration": turn.record.iterations,
+        **({"mirror": turn.record.mirror} if turn.record.mirror else {}),
         "checks": [{"name": o.name, "outcome": o.outcome, "value": o.value, "why": o.why} for o in turn.outcomes],
         "hooks": [{"name": a.name, "type": a.type, "outcome": a.outcome, "status": a.status} for a in turn.answers],
     }
@@ -265,11 +271,16 @@ def _hold(turn: Turn, why: str) -> Decision:
 def _raise(turn: Turn, why: str) -> Decision:
     is_open, closed = turn.gate(CONFIRM_TRAFFIC_INCREASE)
     weight = next_weight(turn.canary.analysis, turn.record.canary_weight)
+    copied = turn.canary.analysis.mirror
+    mirrors = turn.record.canary_weight == 0 and turn.record.mirror < copied
     if not is_open:
-        turn.halt_for(CONFIRM_TRAFFIC_INCREASE, closed, once=f"increase-{weight}")
+        turn.halt_for(CONFIRM_TRAFFIC_INCREASE, closed, once="increase-mirror" if mirrors else f"increase-{weight}")
         return turn.next_interval(PERSON, closed, gate=CONFIRM_TRAFFIC_INCREASE)
     if turn.record.phase == states.WAITING_PROMOTION:
         turn.enter(states.PROGRESSING)
+    if mirrors:
+        turn.tell(f"Advance {turn.label} canary mirror {copied}", once=f"advance-mirror-{copied}")
+        return turn.mirror(f"{why}: copies of {copied}% of the requests to the canary")
     turn.tell(f"Advance {turn.label} canary weight {weight}", once=f"advance-{weight}")
     return turn.raise_to(weight, f"{why}: canary to {weight}%")
 
@@ -293,9 +304,14 @@ def lowered_by_hand(turn: Turn) -> Decision:
     live = turn.weight
     if turn.seen.orders.resume:
         turn.obeyed.append(order_key("resume"))
-        drain_until = turn.record.drain_until if live else turn.seen.after(turn.canary.options.drain)
-        turn.set(canary_weight=live, confirmed_at=turn.seen.after(0), due=turn.seen.after(turn.canary.analysis.interval), drain_until=drain_until)
+        drain_until = turn.record.drain_until if turn.live and turn.live.reaches_canary else turn.seen.after(turn.canary.options.drain)
+        turn.set(canary_weight=live, mirror=turn.live.mirror if turn.live else 0, confirmed_at=turn.seen.after(0),
+                 due=turn.seen.after(turn.canary.analysis.interval), drain_until=drain_until)
         return turn.wait(ACT, f"resumed at {live}%")
     turn.set(confirmed_at=0.0)          # put back by hand, the weight gathers its evidence anew
+    if turn.live and live == turn.record.canary_weight:
+        copied = turn.live.mirror
+        turn.warn(f"{turn.label} canary gets copies of {copied}% of the requests since somebody's edit, waiting for resume", once=f"lowered-mirror-{copied}")
+        return turn.next_interval(PERSON, f"somebody lowered the copies of requests to {copied}%: waiting for progressive.delivery.resume")
     turn.warn(f"{turn.label} canary weight was lowered to {live} by somebody, waiting for resume", once=f"lowered-{live}")
     return turn.next_interval(PERSON, f"somebody lowered the canary to {live}%: waiting for progressive.delivery.resume")

@@ -6,7 +6,8 @@
 
 Each iteration is an interval of evidence of its own, from load that hooks make, or from what the canary does by itself. After the last
 one both gates are asked, once; then all traffic goes to the canary, is judged for one more interval, and the primary is promoted. A
-provider without weights goes from the last iteration to the promotion.
+provider without weights goes from the last iteration to the promotion. Where the document mirrors, the canary gets copies of users'
+requests in every iteration, until they get to it themselves.
 """
 
 from __future__ import annotations
@@ -23,19 +24,33 @@ GATES_BEFORE_USERS = (CONFIRM_PROMOTION, CONFIRM_TRAFFIC_INCREASE)
 
 
 def begin(turn: Turn) -> Decision:
-    """The canary is ready and the pre-rollout hooks passed: the first iteration starts to count."""
-    return iteration(turn, 1, "ready")
+    """The canary is ready and the pre-rollout hooks passed: the first iteration starts to count, with the copies from when they are accepted."""
+    if not _lacks_copies(turn.canary, turn.record):
+        return iteration(turn, 1, "ready")
+    wanted, copied = turn.canary.analysis.iterations, turn.canary.analysis.mirror
+    if turn.record.phase == states.WAITING_PROMOTION:
+        turn.enter(states.PROGRESSING)
+    turn.set(iterations=1, iterations_wanted=wanted)
+    turn.tell(f"Advance {turn.label} canary iteration 1/{wanted}", once="iteration-1")
+    return turn.mirror(f"ready: iteration 1 of {wanted}, with copies of {copied}% of the requests")
+
+
+def _lacks_copies(canary: Canary, record: Record) -> bool:
+    """Whether fewer requests are copied than the document asks for, which is nothing once users meet the canary themselves."""
+    return record.canary_weight == 0 and record.mirror < canary.analysis.mirror
 
 
 def gates_ahead(canary: Canary, record: Record) -> tuple[str, ...]:
     """The gates that keep the step after the present iteration."""
-    last = record.iterations >= canary.analysis.iterations and record.canary_weight < FULL
+    last = record.iterations >= canary.analysis.iterations and record.canary_weight < FULL and not _lacks_copies(canary, record)
     return GATES_BEFORE_USERS if last else ()
 
 
 def advance(turn: Turn) -> Decision:
-    """Everything passed: the next iteration, or users meet the canary, or the primary is promoted."""
+    """Everything passed: the next iteration, or users meet the canary, or the primary is promoted. Iterations with too few copies do not count."""
     wanted = turn.canary.analysis.iterations
+    if _lacks_copies(turn.canary, turn.record):
+        return begin(turn)
     if turn.record.iterations < wanted:
         if turn.record.canary_weight:
             return turn.lower(f"the document asks for {wanted} iterations without traffic now: all of it to the primary")
@@ -50,7 +65,7 @@ def advance(turn: Turn) -> Decision:
     if turn.record.phase == states.WAITING_PROMOTION:
         turn.enter(states.PROGRESSING)
     turn.set(iterations=wanted + 1)
-    turn.tell("Routing all traffic to canary", once="all-to-canary")
+    turn.tell("Stop traffic mirroring and route all traffic to canary" if turn.record.mirror else "Routing all traffic to canary", once="all-to-canary")
     return turn.raise_to(FULL, f"all checks passed in {wanted} iterations: all traffic to the canary")
 
 

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states, stage as stages
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Scaler, TrafficOrder, WorkloadOrder
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Scaler, Split, TrafficOrder, WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Ending, order_key
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import CONFIRM_PROMOTION, POST_ROLLOUT
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.steps import next_promotion
@@ -22,12 +22,12 @@ def go_down(turn: Turn) -> Decision:
     ending = turn.record.ending
     if turn.weight > 0 and stages.primary_shrank(turn.record, turn.seen):
         return hold_capacity(turn)
-    if turn.weight > 0 or turn.record.canary_weight > 0:
+    if turn.reaches_canary:
         return turn.lower(f"{ending.outcome.replace('_', ' ')}: all traffic to the primary, {ending.why}")
     if turn.now < turn.record.drain_until:
         return turn.wait(CLOCK, f"the canary drains, {ending.why}", due=turn.record.drain_until)
     if turn.seen.target and turn.seen.target.replicas > 0:
-        return turn.scale(0, f"scale {turn.canary.target} to 0, {ending.why}")
+        return turn.scale(0, after=f", {ending.why}")
     return resume_target(turn) or release_minimum(turn) or _ended(turn, ending)
 
 
@@ -101,7 +101,7 @@ def _ended(turn: Turn, ending: Ending) -> Decision:
 
 
 def _finish(turn: Turn, outcome: str, why: str, revision: str) -> None:
-    turn.set(ending=None, restoring=None, canary_weight=0, failed_checks=0 if outcome != "rolled_back" else turn.record.failed_checks,
+    turn.set(ending=None, restoring=None, canary_weight=0, mirror=0, failed_checks=0 if outcome != "rolled_back" else turn.record.failed_checks,
              iterations=0, due=0.0, due_why="", ready_since=0.0, hold_since=0.0, settled=True,
              post_rollout=bool(turn.canary.analysis.of_type(POST_ROLLOUT)),
              outcome=outcome, outcome_why=why, outcome_revision=revision, outcome_at=turn.now)
@@ -111,7 +111,7 @@ def promote(turn: Turn, why: str) -> Decision:
     """Copy exactly the analysed ReplicaSet's template to the primary (SAFETY 17)."""
     pinned, primary = turn.record.pinned, turn.seen.primary
     if _is_gone(turn):
-        turn.end("rolled_back", f"ReplicaSet {pinned.replicaset or 'of the analysed revision'} is gone, so what was analysed cannot be promoted")
+        turn.end("rolled_back", f"{turn.kind.HISTORY} {pinned.replicaset or 'of the analysed revision'} is gone, so what was analysed cannot be promoted")
         return go_down(turn)
     if turn.record.phase != states.PROMOTING:
         turn.enter(states.PROMOTING)
@@ -159,7 +159,7 @@ def promoting(turn: Turn) -> Decision:
     unready = _primary_unready(turn)
     if unready:
         return unready
-    if turn.weight > 0 or turn.record.canary_weight > 0:
+    if turn.reaches_canary:
         return _return_traffic(turn)
     turn.enter(states.FINALISING)
     return finalising(turn)
@@ -209,7 +209,7 @@ def _return_traffic(turn: Turn) -> Decision:
 def finalising(turn: Turn) -> Decision:
     """All traffic is on the new primary: drain the canary, scale it down, done."""
     target, pinned = turn.seen.target, turn.record.pinned
-    if turn.weight > 0 or turn.record.canary_weight > 0:
+    if turn.reaches_canary:
         return turn.lower("all traffic to the primary")
     unready = _primary_unready(turn) if turn.seen.primary else None
     if unready:
@@ -217,7 +217,7 @@ def finalising(turn: Turn) -> Decision:
     if turn.now < turn.record.drain_until:
         return turn.wait(CLOCK, "all traffic is on the primary; the canary drains", due=turn.record.drain_until)
     if target and target.replicas > 0 and target.revision == pinned.revision:
-        return turn.scale(0, f"scale {turn.canary.target} to 0: the primary serves the new revision")
+        return turn.scale(0, after=": the primary serves the new revision")
     held = resume_target(turn) or release_minimum(turn)
     if held:
         return held
@@ -235,7 +235,7 @@ def restoring(turn: Turn) -> Decision:
     """A promotion is taken back: the primary gets its previous template, and when it is ready the walk goes down (SAFETY 16, 30)."""
     why, previous, primary = turn.record.restoring, turn.record.previous, turn.seen.primary
     if primary is None or not previous.get("replicaset"):
-        unrestored = f"{turn.canary.primary} cannot be restored: its previous ReplicaSet is not known"
+        unrestored = f"{turn.canary.primary} cannot be restored: its previous {turn.kind.HISTORY} is not known"
         turn.warn(unrestored, once="not-restored", alert=unrestored)
         return turn.done("held", f"{why.why}; the previous template of {turn.canary.primary} is not known, {_who_serves(turn)}")
     if _serves_another(turn):
@@ -246,7 +246,7 @@ def restoring(turn: Turn) -> Decision:
         if primary.stuck or turn.now - why.at > 2 * turn.canary.progress_deadline:
             stuck = f"{turn.canary.primary} did not become ready after it was restored: {primary.why}"
             turn.warn(stuck, once="restore-stuck", alert=stuck)
-            if turn.weight and turn.seen.target and not turn.seen.target.paused:
+            if turn.weight and turn.seen.target and turn.kind.PAUSES and not turn.seen.target.paused:
                 turn.set(paused=True)
                 return turn.act(f"pause {turn.canary.target}: it is what serves", lowers=True, workload=WorkloadOrder(pause_target=True))
             return turn.done("held", f"{why.why}; the restored primary is not ready ({primary.why}), {_who_serves(turn)}")
@@ -318,7 +318,11 @@ def repair_services(turn: Turn) -> Decision:
     if turn.record.confirmed_at and turn.record.phase in states.ANALYSING:
         # What was gathered meanwhile says nothing of the canary (SAFETY 12).
         turn.set(confirmed_at=turn.seen.after(0), due=max(turn.record.due, turn.seen.after(turn.canary.analysis.interval)))
-    return turn.act(f"{names} {'is gone: make it again' if gone else 'leads elsewhere: put it right'}", lowers=False, traffic=TrafficOrder(services=True))
+    what = f"{names} {'is gone: make it again' if gone else 'leads elsewhere: put it right'}"
+    if turn.kind.IS_APEX and turn.live and turn.live.mirror and turn.seen.primary and turn.seen.primary.endpoints:
+        # It comes back leading where the primary does, who would get users' requests twice, for as long as nobody walks.
+        return turn.act(f"{what}, without copies of requests", lowers=True, traffic=TrafficOrder(services=True, split=turn.all_to_primary()))
+    return turn.act(what, lowers=False, traffic=TrafficOrder(services=True))
 
 
 def repair_route(turn: Turn) -> Decision:
@@ -328,8 +332,14 @@ def repair_route(turn: Turn) -> Decision:
 
 
 def stray_weight(turn: Turn) -> Decision:
-    """The live object gives the canary more than was confirmed: lower it back (SAFETY 14)."""
+    """The live object gives the canary more than was confirmed, of the traffic or of copies: lower it back (SAFETY 14)."""
     answers = turn.seen.target is not None and turn.seen.target.endpoints > 0
     confirmed = turn.record.canary_weight if turn.record.phase in states.ANALYSING and answers else 0
+    live, allowed = turn.live or Split(100, 0), min(turn.record.mirror, turn.canary.analysis.mirror)
+    if live.canary <= confirmed and live.mirror > allowed:
+        turn.warn(f"{turn.label} canary got copies of {live.mirror}% of the requests, not of {allowed}%", once=f"stray-mirror-{live.mirror}")
+        return turn.lower(f"copies of {live.mirror}% of the requests to the canary are more than the {allowed}% that are wanted: stop them", canary=confirmed)
+    if live.canary <= confirmed:
+        return turn.lower("a cookie leads users to the canary, which has no weight: all traffic to the primary", canary=confirmed)
     turn.warn(f"{turn.label} canary weight was {turn.weight}, not the confirmed {confirmed}", once=f"stray-{turn.weight}")
     return turn.lower(f"the live canary weight {turn.weight}% is above the confirmed {confirmed}%: lower it back", canary=confirmed)

@@ -11,13 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import configs
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import configs, targets
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Observation, TrafficOrder, WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import HPA, SCALED_OBJECT, Canary
 
 MOST = 700                              # entries that are kept; the newest ones: a primary keeps eleven ReplicaSets, each with copies of its own
 AT_ONCE = 2500                          # characters of names that travel between two tasks (ANSIBLE 10)
-DEPLOYMENT = "Deployment"
 SERVICE = "Service"
 ROUTE = "Route"                         # of whatever kind the provider's is: it stays, leading to the apex
 
@@ -34,7 +33,7 @@ def made_by(canary: Canary, seen: Observation, traffic: TrafficOrder | None = No
     if workload and (workload.create_primary is not None or workload.promote is not None):
         made += configs.copies_of(canary.name, tracked or {})
     if workload and workload.create_primary is not None:
-        made.append(entry(DEPLOYMENT, canary.primary))
+        made.append(entry(canary.target_kind, canary.primary))
     if workload and workload.scaler is not None and canary.autoscaler and seen.scaler is None:
         made.append(entry(canary.autoscaler.kind, canary.autoscaler.primary))
     if traffic and traffic.services:
@@ -82,12 +81,13 @@ def at_once(entries: Iterable[str]) -> tuple[str, ...]:
 def left_behind(canary: Canary, inventory: Iterable[str]) -> tuple[str, ...]:
     """What was made for an earlier document and has another name in this one: nobody leads users to it any more, nor away from it (weak spot 57)."""
     named = {item for items in _of_the_document(canary) for item in items}
-    return tuple(item for item in inventory if item not in named and item.partition("/")[0] in (DEPLOYMENT, SERVICE, HPA, SCALED_OBJECT))
+    return tuple(item for item in inventory if item not in named and item.partition("/")[0] in (*targets.TARGETS, SERVICE, HPA, SCALED_OBJECT))
 
 
 def _of_the_document(canary: Canary) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     """What every canary has, by the name that the document gives it: who routes, who scales and serves, and what users call."""
-    service = canary.service
+    service, primary = canary.service, entry(canary.target_kind, canary.primary)
     scaler = (entry(canary.autoscaler.kind, canary.autoscaler.primary),) if canary.autoscaler else ()
-    return ((entry(SERVICE, service.canary_name), entry(SERVICE, service.primary_name)), (*scaler, entry(DEPLOYMENT, canary.primary)),
+    routes = (entry(SERVICE, service.canary_name), entry(SERVICE, service.primary_name))
+    return (tuple(item for item in routes if item != primary), (*scaler, primary),
             (entry(SERVICE, service.name), entry(ROUTE, service.route_name)))

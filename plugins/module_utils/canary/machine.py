@@ -15,8 +15,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import analysing, going_down, record as states
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import removing, stage as stages, starting
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Answer, Observation, Orders, Outcome, TrafficOrder, WorkloadOrder
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import removing, stage as stages, starting, words
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import (
+    Answer,
+    Observation,
+    Orders,
+    Outcome,
+    Split,
+    TrafficOrder,
+    WorkloadOrder,
+)
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Intent, Record, order_key
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import (
     CONFIRM_PROMOTION,
@@ -41,11 +49,11 @@ def _suspended(turn: Turn) -> Decision:
 
 
 def _no_target(turn: Turn) -> Decision:
-    missing = f"Deployment {turn.target_label} does not exist"
+    missing = turn.target_gone
     if turn.record.phase not in states.IDLE:
         turn.end("rolled_back", missing)
         return going_down.go_down(turn)
-    if turn.weight > 0:
+    if turn.reaches_canary:
         return going_down.stray_weight(turn)
     outcome, why = turn.outcome_of_run()
     return turn.done(outcome, why) if outcome else turn.wait(KUBERNETES, missing)
@@ -57,7 +65,7 @@ def _early(turn: Turn) -> Decision:
         turn.set(confirmed_at=turn.seen.after(0))
     turn.set(unready_since=0.0)
     due = stages.evidence_due(turn.canary, turn.record) if record.gathers else record.due
-    return turn.wait(PERSON if record.closed_gate else CLOCK, record.due_why or f"gathering evidence at {record.canary_weight}%", due=due)
+    return turn.wait(PERSON if record.closed_gate else CLOCK, record.due_why or words.gathering(record), due=due)
 
 
 _HANDLERS: dict[str, Callable[[Turn], Decision]] = {
@@ -191,15 +199,19 @@ def _closed(canary: Canary, record: Record, intent: Intent, seen: Observation) -
     split = intent.traffic.split if intent.traffic else None
     if split is None:
         return dataclasses.replace(record, intent=None)
-    due = seen.after(canary.analysis.interval) if split.canary else 0.0
+    due = seen.after(canary.analysis.interval) if split.reaches_canary else 0.0
     # Not only what had a confirmed weight: nobody orders 0 where there was nothing to take away.
-    drain_until = record.drain_until if split.canary else seen.after(canary.options.drain)
-    return dataclasses.replace(record, intent=None, canary_weight=split.canary, confirmed_at=seen.after(0), due=due, due_why="", drain_until=drain_until)
+    drain_until = record.drain_until if split.reaches_canary else seen.after(canary.options.drain)
+    return dataclasses.replace(
+        record, intent=None, canary_weight=split.canary, mirror=split.mirror, cookie=split.cookie, primary_cookie=split.primary_cookie,
+        previous_cookie=split.previous_cookie or record.previous_cookie, confirmed_at=seen.after(0), due=due, due_why="", drain_until=drain_until)
 
 
 def _voided(canary: Canary, record: Record, intent: Intent, seen: Observation) -> Record:
     """What the order did before it was void is done: weight that it took away is drained, whenever that was (SAFETY 11)."""
-    took_away = intent.lowers and intent.traffic and intent.traffic.split and not intent.traffic.split.canary and _live(seen) == 0
+    lowered = intent.traffic.split if intent.lowers and intent.traffic else None
+    live = _live(seen)
+    took_away = lowered is not None and not lowered.reaches_canary and live is not None and not live.reaches_canary
     drain_until = max(record.drain_until, seen.after(canary.options.drain)) if took_away else record.drain_until
     return dataclasses.replace(record, intent=None, drain_until=drain_until)
 
@@ -274,7 +286,8 @@ def _void(canary: Canary, record: Record, intent: Intent, seen: Observation) -> 
 def _void_lowering(record: Record, intent: Intent, seen: Observation) -> str:
     live = _live(seen)
     if intent.workload:
-        return "the canary has traffic again" if intent.workload.scale_target == 0 and live else removing.too_early(intent.workload, seen)
+        reached = live is not None and live.reaches_canary
+        return "the canary has traffic again" if intent.workload.scale_target == 0 and reached else removing.too_early(intent.workload, seen)
     if intent.traffic and (intent.traffic.apex_back or intent.traffic.route_back):
         return removing.nobody_answers(intent.traffic, seen)
     wanted = intent.traffic.split if intent.traffic else None
@@ -283,7 +296,7 @@ def _void_lowering(record: Record, intent: Intent, seen: Observation) -> str:
         return "the route is written, its acceptance is waited for"
     if seen.primary is None or seen.primary.endpoints == 0:
         return "the primary has no ready endpoint"
-    if wanted and wanted.canary > (live or 0):
+    if wanted and wanted.canary > (live.canary if live else 0):
         return "somebody lowered the canary further, or took the route away"   # SAFETY 14
     return ""
 
@@ -291,8 +304,11 @@ def _void_lowering(record: Record, intent: Intent, seen: Observation) -> str:
 def _void_raising(record: Record, intent: Intent, seen: Observation) -> str:
     """What held when it was decided has to hold when it is done (SAFETY 10, 14, 16)."""
     raised = intent.traffic.split if intent.traffic else None
-    if raised and _live(seen) not in (record.canary_weight, raised.canary):
+    live = _live(seen)
+    if raised and (live is None or live.canary not in (record.canary_weight, raised.canary)):
         return "somebody changed the weight"
+    if raised and live and (live.canary, live.mirror) not in ((record.canary_weight, record.mirror), (raised.canary, raised.mirror)):
+        return "somebody changed how many requests are copied"
     sides = [seen.primary] if raised or (intent.traffic and intent.traffic.apex) else []
     sides += [seen.target, seen.primary] if raised or (intent.workload and intent.workload.promote) else []
     if any(side is None or not side.ready or side.endpoints == 0 for side in sides):
@@ -300,9 +316,9 @@ def _void_raising(record: Record, intent: Intent, seen: Observation) -> str:
     return ""
 
 
-def _live(seen: Observation) -> int | None:
-    """The canary's weight on the live object; None where there is none."""
-    return seen.route.split.canary if seen.route and seen.route.split else None
+def _live(seen: Observation) -> Split | None:
+    """What the live object says; None where there is none."""
+    return seen.route.split if seen.route else None
 
 
 def is_due(canary: Canary, record: Record, seen: Observation) -> tuple[bool, Decision]:

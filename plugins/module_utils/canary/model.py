@@ -31,27 +31,40 @@ NO_ANSWER = "no_answer"
 
 @dataclass(frozen=True)
 class Split:
-    """Percent of the traffic to each side; the two add up to 100."""
+    """Percent of the traffic to each side; the two add up to 100. Beside them what else a route of ours says of both; cookies are name=value."""
 
     primary: int
     canary: int
+    mirror: int = 0                     # percent of the requests of which the canary gets a copy; its answers to them reach nobody
+    cookie: str = ""                    # whoever shows it stays with the canary
+    primary_cookie: str = ""            # whoever shows it stays with the primary
+    previous_cookie: str = ""           # of an analysis that is over: whoever shows it is told to forget it
+
+    @property
+    def reaches_canary(self) -> bool:
+        """Whether requests, or copies of them, get to the canary; a cookie leads there whatever the weight is."""
+        return self.canary > 0 or self.mirror > 0 or bool(self.cookie)
+
+    def exceeds(self, other: Split) -> bool:
+        """Whether the canary would get more than by the other one, of the traffic or of copies."""
+        return self.canary > other.canary or self.mirror > other.mirror
 
 
 @dataclass(frozen=True)
 class Workload:
-    """One Deployment as the cluster shows it now."""
+    """A target or a primary as the cluster shows it now."""
 
     name: str
     uid: str
     resource_version: str
-    replicas: int                       # spec.replicas
-    running: int                        # status.replicas: pods that exist
-    available: int                      # status.availableReplicas
+    replicas: int                       # spec.replicas; of a kind without that number, 1 where it is to run and 0 where it is parked
+    running: int                        # pods that exist
+    available: int                      # pods that are available
     ready: bool                         # rolled out (observedGeneration current, enough available), and at least one replica
     why: str                            # why it is not ready, in words; "" when it is
-    stuck: bool                         # past the Deployment's own progress deadline
+    stuck: bool                         # past a progress deadline of its own
     revision: str                       # revision.py's hash of spec.template, and of the target's ConfigMaps and Secrets
-    replicaset: str = ""                # the ReplicaSet of exactly this template, "" when there is none yet
+    replicaset: str = ""                # the ReplicaSet (of a DaemonSet the ControllerRevision) of exactly this template, "" when there is none yet
     replicaset_uid: str = ""
     endpoints: int = 0                  # ready addresses in the EndpointSlices of the Service that routes to it
     promoted: str = ""                  # primary only: annotation progressive.delivery/promoted, the revision it runs by our hand
@@ -59,6 +72,12 @@ class Workload:
     template: str = ""                  # the hash of spec.template alone
     configs: str = ""                   # target only: one digest of all ConfigMaps and Secrets that belong to the revision
     lacks: str = ""                     # target only: which of them are not there, or may not be read, in words
+    nodes: int = 0                      # of a DaemonSet: how many it is to run on
+
+    @property
+    def wanted(self) -> int:
+        """How many pods it is to have."""
+        return self.nodes if self.nodes and self.replicas else self.replicas
 
 
 @dataclass(frozen=True)
@@ -134,7 +153,7 @@ class Observation:
     deleted: bool = False               # the Canary object was, and waits until everything is given back (revertOnDeletion)
     latest: float = 0.0                 # of the same clock, never earlier than it; 0: now
     rejected: bool = False              # the status of the Canary object says that the target's present template failed
-    replicasets: tuple[str, ...] = ()   # names of the target's ReplicaSets, to know whether the pinned one still exists
+    replicasets: tuple[str, ...] = ()   # names of the target's ReplicaSets (ControllerRevisions), to know whether the pinned one still exists
     missing: tuple[str, ...] = ()       # of services: those that do not exist at all
     same_template: bool = False         # the same as same_as_primary, ConfigMaps and Secrets apart
     changed_configs: str = ""           # those whose content the primary's pods do not read, in words
@@ -190,6 +209,7 @@ class TrafficOrder:
     apex_back: bool = False             # the apex Service, selecting what it selected before us
     route_back: bool = False            # the route, leading to the apex alone
     raised_from: int | None = None      # of a raise: the canary's weight that it rests on; less by now = somebody lowered it (SAFETY 14)
+    mirrored_from: int = 0              # of a raise: the percent of copies that it rests on; less by now = somebody stopped them
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,16 @@ from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.primary import SUFFIX
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import HPA, SCALED_OBJECT, AlertProvider, Canary, MetricProvider
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import (
+    DAEMONSET,
+    DEPLOYMENT,
+    HPA,
+    SCALED_OBJECT,
+    SERVICE,
+    AlertProvider,
+    Canary,
+    MetricProvider,
+)
 
 GATEWAY = "gateway.networking.k8s.io"
 CONTOUR = "projectcontour.io"
@@ -44,10 +53,11 @@ class Objects:
 
     canary: str
     provider: str = flagger.GATEWAYAPI
-    deployments: tuple[str, ...] = (ANY,)
+    targets: tuple[str, ...] = (ANY,)   # target and primary
     services: tuple[str, ...] = (ANY,)
     route: str = ANY
     adopted: bool = False
+    kind: str = DEPLOYMENT
     scaler: tuple[str, ...] = ()        # kind and name of the target's autoscaler, where the document names one
 
     @property
@@ -58,11 +68,16 @@ class Objects:
 RECORD = "configmaps"
 SECRETS = "secrets"
 SERVICES = "services"
-DEPLOYMENTS = "deployments"
 BUDGETS = "poddisruptionbudgets"
 
 _POLICY = "policy"
 _CONFIGS = {"ConfigMap": RECORD, "Secret": SECRETS}
+
+# Of each kind of target, its resource and that of what keeps its templates.
+_TARGETS: Mapping[str, tuple[str, str]] = {DEPLOYMENT: ("deployments", "replicasets"), DAEMONSET: ("daemonsets", "controllerrevisions"),
+                                             SERVICE: ("services", "")}
+# The kinds that are scaled by their subresource.
+_SCALED = (DEPLOYMENT,)
 
 # The routing object of a provider: group, resource, and what a walk does to the one of the canary. Of Traefik nobody waits for an answer.
 _ROUTES: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
@@ -94,23 +109,30 @@ LOOKS = (
 def objects_of(canary: Canary) -> Objects:
     service = canary.service
     return Objects(canary.name, canary.provider, (canary.target, canary.primary), (service.name, service.primary_name, service.canary_name),
-                   service.route_name, canary.adopted, (canary.autoscaler.kind, canary.autoscaler.name) if canary.autoscaler else ())
+                   service.route_name, canary.adopted, canary.target_kind,
+                   (canary.autoscaler.kind, canary.autoscaler.name) if canary.autoscaler else ())
+
+
+def resource_of(kind: str) -> str:
+    """What targets of a kind are called in a URL."""
+    return _TARGETS[kind][0]
 
 
 def objects_in(name: str, document: Mapping[str, Any] | None, options: Mapping[str, Any]) -> Objects:
     """The same of a document that nobody has parsed yet, or of one that cannot even be read (None)."""
     spec = _mapping(document, "spec")
     provider = str(spec.get("provider") or options.get("provider") or flagger.GATEWAYAPI)
-    target = _mapping(spec, "targetRef").get("name")
+    target, given = (_mapping(spec, "targetRef").get(key) for key in ("name", "kind"))
+    kind = given if isinstance(given, str) and given in _TARGETS else DEPLOYMENT
     adopted = options.get("route") == "adopted"
     named = _mapping(spec, "autoscalerRef")
     scaler = (named["kind"], f"{named['name']}") if named.get("kind") in _SCALERS and named.get("name") else ()
     if not target:
-        return Objects(name, provider, adopted=adopted, scaler=scaler)
+        return Objects(name, provider, adopted=adopted, kind=kind, scaler=scaler)
     service = _mapping(spec, "service").get("name") or target
     route = (options.get("route_name") if adopted else "") or service
     return Objects(name, provider, (f"{target}", f"{target}{SUFFIX}"), (f"{service}", f"{service}-primary", f"{service}-canary"), f"{route}", adopted,
-                   scaler)
+                   kind, scaler)
 
 
 def walk(objects: Objects) -> tuple[Rule, ...]:
@@ -118,9 +140,7 @@ def walk(objects: Objects) -> tuple[Rule, ...]:
     return (
         Rule("", RECORD, ("get", "patch", "watch"), (objects.record,)),
         Rule("", SERVICES, CHANGE, objects.services),
-        Rule("apps", DEPLOYMENTS, CHANGE, objects.deployments),
-        Rule("apps", f"{DEPLOYMENTS}/scale", ("patch",), objects.deployments),
-        Rule("apps", "replicasets", ("get", "list")),
+        *of_target(objects),
         Rule("discovery.k8s.io", "endpointslices", ("list",)),
         Rule(_POLICY, BUDGETS, ("list",)),
         *(Rule(group, resource, verbs, (objects.route,)) for group, resource, verbs in _route(objects)),
@@ -128,12 +148,21 @@ def walk(objects: Objects) -> tuple[Rule, ...]:
     )
 
 
+def of_target(objects: Objects) -> tuple[Rule, ...]:
+    """The part of ``walk`` that goes by the kind of the target."""
+    if objects.kind == SERVICE:
+        return ()                       # it is one of the Services
+    resource, history = _TARGETS[objects.kind]
+    scaled = (Rule("apps", f"{resource}/scale", ("patch",), objects.targets),) if objects.kind in _SCALED else ()
+    return (Rule("apps", resource, CHANGE, objects.targets), *scaled, Rule("apps", history, ("get", "list")))
+
+
 def create(objects: Objects) -> tuple[Rule, ...]:
     """What initialising does besides, and a walk that finds one of these gone. A route of the user's own is never made."""
     return (
         Rule("", RECORD, CREATE),
         Rule("", SERVICES, CREATE),
-        Rule("apps", DEPLOYMENTS, CREATE),
+        *(() if objects.kind == SERVICE else (Rule("apps", resource_of(objects.kind), CREATE),)),
         *(Rule(group, resource, CREATE) for group, resource, _verbs in _route(objects) if not objects.adopted),
         *create_scaler(objects),
     )
@@ -189,7 +218,7 @@ def removal(objects: Objects, copies: Iterable[str] = ()) -> tuple[Rule, ...]:
     names = tuple(copies)
     return (
         Rule("", SERVICES, ("delete",), objects.services[1:] or (ANY,)),
-        Rule("apps", DEPLOYMENTS, ("delete",), objects.deployments[1:] or (ANY,)),
+        *(() if objects.kind == SERVICE else (Rule("apps", resource_of(objects.kind), ("delete",), objects.targets[1:] or (ANY,)),)),
         *((Rule(_POLICY, BUDGETS, ("delete",), names),) if names else ()),
         *_remove_scaler(objects),
     )

@@ -127,7 +127,8 @@ def _given_back(seen: Observation, traffic: TrafficOrder | None, workload: Workl
 
 def _ready(workload: Workload, replicas: int) -> Workload:
     name = workload.replicaset or f"{workload.name}-{workload.revision[:10]}"
-    return dataclasses.replace(workload, replicas=replicas, running=replicas, available=replicas, endpoints=replicas, ready=replicas > 0,
+    pods = workload.nodes if workload.nodes and replicas else replicas
+    return dataclasses.replace(workload, replicas=replicas, running=pods, available=pods, endpoints=pods, ready=replicas > 0,
                                why="" if replicas else "scaled to 0", stuck=False, replicaset=name)
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The primary Deployment: a copy of the target that serves users, made of templates and nothing else.
+"""The primary: a copy of the target that serves users, made of templates and nothing else.
 
 The copy differs from the target by its selector label, whose value gets ``-primary`` wherever it means the primary's own pods; by what it
 must not carry over (SAFETY 20); and by nothing random, so that doing it twice is doing it once (SAFETY 17).
@@ -15,16 +15,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import configs, marks
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import configs, marks, parking, targets
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.configs import NONE, Configs
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 
 SUFFIX = "-primary"
-
-# Of the Deployment's spec, beside the template: copied with each promotion.
-_COPIED = ("progressDeadlineSeconds", "minReadySeconds", "revisionHistoryLimit", "strategy")
 
 # What makes other tools adopt or prune a copy (SAFETY 20).
 _ADOPTING_KEYS = frozenset((
@@ -64,7 +61,7 @@ def selector_of(target: Mapping[str, Any], labels: Sequence[str]) -> Selector:
 
 
 def selector_of_primary(primary: Mapping[str, Any]) -> Selector | None:
-    """The same, read from the primary alone, where the target is gone; None for a Deployment that is not a primary."""
+    """The same, read from the primary alone, where the target is gone; None for one that is not a primary."""
     labels = (primary["spec"].get("selector") or {}).get("matchLabels") or {}
     return next((Selector(key, value.removesuffix(SUFFIX)) for key, value in labels.items() if value.endswith(SUFFIX)), None)
 
@@ -118,8 +115,8 @@ def without_adopting(texts: Mapping[str, str]) -> dict[str, str]:
 
 
 def own_template(template: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy of a template without the hash that a ReplicaSet's controller put into its labels."""
-    made = copy.deepcopy(dict(template))
+    """A copy of a template without the hash that a ReplicaSet's controller put into its labels, and on the nodes that its author wants."""
+    made = copy.deepcopy(parking.unparked(template))
     labels = (made.get("metadata") or {}).get("labels") or {}
     labels.pop(_POD_HASH, None)
     return made
@@ -145,17 +142,18 @@ def difference(target_template: Mapping[str, Any], live_primary_template: Mappin
 
 
 def new_primary(target: Mapping[str, Any], canary: Canary, replicas: int, read: Configs = NONE) -> dict[str, Any]:
-    """The primary Deployment from the target as it is, whose pods ``read`` these. It carries the target's revision as promoted."""
+    """The primary from the target as it is, whose pods ``read`` these. It carries the target's revision as promoted."""
     selector = selector_of(target, canary.options.selector_labels)
     template = target["spec"]["template"]
     labels = {**carried(marks.labels_of(target), canary), **selector.primary}
     if canary.name:
         labels[marks.CANARY] = marks.label_of(canary.name)
-    spec = {"replicas": replicas, "selector": {"matchLabels": selector.primary}, "template": primary_template(template, selector, read)}
-    _copy_spec(spec, target["spec"])
+    kind = targets.workload(canary.target_kind)
+    spec = {**kind.numbered(replicas), "selector": {"matchLabels": selector.primary}, "template": primary_template(template, selector, read)}
+    _copy_spec(spec, target["spec"], kind.BESIDE)
     return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
+        "apiVersion": kind.API_VERSION,
+        "kind": kind.KIND,
         "metadata": {
             "name": canary.primary,
             "namespace": canary.namespace,
@@ -171,7 +169,7 @@ def promoted(primary: Mapping[str, Any], target: Mapping[str, Any], template: Ma
     """The primary with exactly ``template``, one of the target's, whose pods ``read`` these; its replicas stay (SAFETY 15)."""
     selector = selector_of(target, canary.options.selector_labels)
     made = _with_template(primary, primary_template(template, selector, read), revision)
-    _copy_spec(made["spec"], target["spec"])
+    _copy_spec(made["spec"], target["spec"], targets.workload(canary.target_kind).BESIDE)
     for part, source in (("labels", marks.labels_of(target)), ("annotations", marks.annotations_of(target))):
         kept = {key: value for key, value in (made["metadata"].get(part) or {}).items() if not _is_carried(key, canary) or _is_own(key, selector)}
         made["metadata"][part] = {**carried(source, canary), **kept}
@@ -185,19 +183,20 @@ def restored(primary: Mapping[str, Any], template: Mapping[str, Any], revision: 
 
 def pinned_template(replicaset: Mapping[str, Any] | None, owner: Mapping[str, Any], order: Mapping[str, str], kind: str = "promoted",
                     read: Configs = NONE) -> dict[str, Any]:
-    """The template of the ReplicaSet that an order names, by name, owner, uid and hash, to which belongs what its pods ``read``.
+    """The template that the ReplicaSet or ControllerRevision of an order keeps, which it names with owner, uid and hash (SAFETY 17).
 
-    Raises CanaryError when it is not that one (SAFETY 17).
+    To the hash belongs what its pods ``read``. Raises CanaryError when it is not that one.
     """
     name, revision = order["replicaset"], order["revision"]
-    what = f"ReplicaSet {owner['metadata']['namespace']}/{name}"
+    workload = targets.of(owner)
+    what = f"{workload.HISTORY} {owner['metadata']['namespace']}/{name}"
     if replicaset is None:
         raise CanaryError(f"{what} is gone, so what was analysed can no longer be {kind}")
     if not is_owned_by(replicaset, owner):
         raise CanaryError(f"{what} does not belong to {marks.name_of(owner)}, so it cannot be {kind}")
     if order.get("uid") and replicaset["metadata"]["uid"] != order["uid"]:
         raise CanaryError(f"{what} is not the one that was analysed (its uid differs): that one was deleted, and it cannot be {kind}")
-    template = own_template(replicaset["spec"]["template"])
+    template = own_template(workload.kept(replicaset))
     if kind == "promoted" and revision_of(template, read.digests) != revision:
         raise CanaryError(f"{what} does not hold the revision that was analysed ({revision[:10]}), so it cannot be {kind}")
     return template
@@ -224,8 +223,8 @@ def _with_template(primary: Mapping[str, Any], template: dict[str, Any], revisio
     return made
 
 
-def _copy_spec(spec: dict[str, Any], target_spec: Mapping[str, Any]) -> None:
-    for key in _COPIED:
+def _copy_spec(spec: dict[str, Any], target_spec: Mapping[str, Any], keys: Sequence[str]) -> None:
+    for key in keys:
         if key in target_spec:
             spec[key] = copy.deepcopy(target_spec[key])
         else:

@@ -77,7 +77,7 @@ class Intent:
 
 @dataclass(frozen=True)
 class Pinned:
-    """The revision under analysis: what is promoted is exactly this ReplicaSet's template (SAFETY 17)."""
+    """The revision under analysis: what is promoted is exactly the template of this ReplicaSet, or ControllerRevision (SAFETY 17)."""
 
     revision: str
     replicaset: str = ""
@@ -122,6 +122,10 @@ class Record:
     # Flagger's status
     phase: str = ""
     canary_weight: int = 0              # confirmed by the router's controller, never merely ordered
+    mirror: int = 0                     # percent of the requests of which the canary gets copies, confirmed likewise
+    cookie: str = ""                    # name=value by which users stay with the canary, confirmed likewise; "" while it has no weight
+    primary_cookie: str = ""            # the same for the primary, another one with each weight
+    previous_cookie: str = ""           # that of the last analysis, which browsers are told to forget
     failed_checks: int = 0
     iterations: int = 0
     last_applied: str = ""
@@ -171,8 +175,13 @@ class Record:
 
     @property
     def gathers(self) -> bool:
-        """Whether evidence is gathered: at a weight, or in an iteration without one."""
-        return self.canary_weight > 0 or self.iterations > 0
+        """Whether evidence is gathered: at a weight, by copies of requests, or in an iteration without either."""
+        return self.reaches_canary or self.iterations > 0
+
+    @property
+    def reaches_canary(self) -> bool:
+        """Whether the canary was seen to get requests, or copies of them."""
+        return self.canary_weight > 0 or self.mirror > 0
 
 
 _STATUS_FIELDS = {
@@ -186,21 +195,28 @@ _STATUS_FIELDS = {
 TRACKED = "trackedConfigs"              # Flagger's field, left out where there is nothing in it
 
 
+_COOKIE_FIELDS = {
+    "sessionAffinityCookie": "cookie",
+    "primarySessionAffinityCookie": "primary_cookie",
+    "previousSessionAffinityCookie": "previous_cookie",
+}
+
+
 def rfc3339(seconds: float) -> str:
     """Epoch seconds as Kubernetes writes times; the empty text for 0."""
     return datetime.fromtimestamp(seconds, tz=timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ") if seconds else ""
 
 
 _CONDITIONS = {
-    INITIALIZING: ("Unknown", "New Deployment detected, starting initialization."),
-    INITIALIZED: ("True", "Deployment initialization completed."),
+    INITIALIZING: ("Unknown", "New {kind} detected, starting initialization."),
+    INITIALIZED: ("True", "{kind} initialization completed."),
     WAITING: ("Unknown", "Waiting for approval."),
     WAITING_PROMOTION: ("Unknown", "Waiting for approval."),
     PROGRESSING: ("Unknown", "New revision detected, progressing canary analysis."),
     PROMOTING: ("Unknown", "Canary analysis completed, starting primary rolling update."),
     FINALISING: ("Unknown", "Canary analysis completed, routing all traffic to primary."),
     SUCCEEDED: ("True", "Canary analysis completed successfully, promotion finished."),
-    FAILED: ("False", "Canary analysis failed, Deployment scaled to zero."),
+    FAILED: ("False", "Canary analysis failed, {kind} scaled to zero."),
     TERMINATING: ("Unknown", "The target takes over again."),
     TERMINATED: ("Unknown", "The canary was removed, the target serves by itself."),
 }
@@ -221,12 +237,16 @@ def flagger_status(record: Record) -> dict[str, Any]:
     status: dict[str, Any] = {key: getattr(record, attribute) for key, attribute in _STATUS_FIELDS.items()}
     if record.tracked:
         status[TRACKED] = dict(record.tracked)
+    if any(getattr(record, attribute) for attribute in _COOKIE_FIELDS.values()):
+        # All three, since what is left out of a projection stays as it was.
+        status.update({key: getattr(record, attribute) for key, attribute in _COOKIE_FIELDS.items()})
     if record.last_transition:
         status["lastTransitionTime"] = rfc3339(record.last_transition)
     if record.phase:
         state, message = _CONDITIONS[record.phase]
+        kind = record.identity.get("target", "").partition("/")[0] or "Deployment"
         status["conditions"] = [{
-            "type": "Promoted", "status": state, "reason": record.phase, "message": message,
+            "type": "Promoted", "status": state, "reason": record.phase, "message": message.format(kind=kind),
             "lastUpdateTime": rfc3339(record.last_transition), "lastTransitionTime": rfc3339(record.condition_since or record.last_transition),
         }]
     return status
@@ -235,7 +255,7 @@ def flagger_status(record: Record) -> dict[str, Any]:
 def dumps(record: Record) -> str:
     """The stored text. Keys are sorted, so that equal records are equal texts."""
     body = _clean(dump(record))
-    for attribute in (*_STATUS_FIELDS.values(), "tracked"):
+    for attribute in (*_STATUS_FIELDS.values(), *_COOKIE_FIELDS.values(), "tracked"):
         del body[attribute]
     return json.dumps({"schema": SCHEMA, "status": flagger_status(record), "walk": body}, sort_keys=True, allow_nan=False, separators=(",", ":"))
 
@@ -261,6 +281,7 @@ def loads(text: str) -> Record:
     try:
         fields = dict(body["walk"])
         fields.update({attribute: body["status"][key] for key, attribute in _STATUS_FIELDS.items()}, tracked=_texts(body["status"].get(TRACKED)))
+        fields.update({attribute: body["status"][key] for key, attribute in _COOKIE_FIELDS.items() if key in body["status"]})
         record = load(Record, fields)
         if record.phase not in ("", *PHASES):
             raise ValueError(f"phase {record.phase!r} is unknown")

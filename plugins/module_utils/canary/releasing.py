@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import gitops, marks, record as states
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import gitops, marks, record as states, targets
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.gitops import Entry, Field
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import SERVICE
 
 Object = Mapping[str, Any]
 
@@ -52,6 +53,13 @@ def read(given: Object, option: str = "") -> Release:
             raise SpecError(f"{_place(option, 'images')}.{name}", f"{image!r} is not an image", "accepted: a text such as registry/app:1.2")
     _check_patch(patch, _place(option, "patch"))
     return Release(dict(images), dict(patch))
+
+
+def refuse_kind(kind: str, option: str) -> None:
+    """Raises SpecError for a target that has no pod template."""
+    if kind == SERVICE:
+        raise SpecError(option, f"sets images or patches a pod template, and the target is a {kind}, which has none",
+                        "release by pointing its selector at the new version, then walk")
 
 
 def template_patch(release: Release, target: Object, option: str = "") -> dict[str, Any]:
@@ -96,7 +104,7 @@ def after_initialising(record: Record | None, live: Object) -> bool:
 
     Where no pod of the target is available it serves nobody, and what is released may be what mends it.
     """
-    return not states.is_initialised(record) and bool((live.get("status") or {}).get("availableReplicas"))
+    return not states.is_initialised(record) and targets.of(live).available(live) > 0
 
 
 def images_line(before: Object, after: Object) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Collection
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.going_down import BELIEVED_AFTER, resume_target, take_back
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.inventory import DEPLOYMENT, SERVICE, entry, joined
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.inventory import SERVICE, entry, joined
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import (
     MISSING,
     ORIGINAL,
@@ -52,7 +52,7 @@ def remove(turn: Turn) -> Decision:
     if record.phase not in ("", states.INITIALIZING, *states.IDLE, states.TERMINATING, states.TERMINATED):
         return take_back(turn, "aborted", turn.record.removing.why)
     # Without a route, a weight is the apex leading elsewhere than to the primary: where a removal leads it.
-    if turn.weight > 0 and turn.canary.splits and not _only_target_answers(turn):
+    if turn.reaches_canary and turn.canary.splits and not _only_target_answers(turn):
         return turn.lower(f"{turn.record.removing.why}: all traffic to the primary")
     turn.enter(states.TERMINATING)
     if turn.seen.remains is None:
@@ -90,6 +90,11 @@ def _step(turn: Turn, remains: Remains) -> Decision:
     if refused:
         return turn.done("held", refused)
     turn.set(inventory=joined(turn.record.inventory, remains.objects))
+    wanted = _template_to_restore(turn) if turn.kind.IS_APEX else ""
+    if wanted:
+        return turn.act(f"give {turn.canary.target} back what was promoted", lowers=True, workload=WorkloadOrder(template_back={"revision": wanted}))
+    if turn.kind.IS_APEX and remains.route == OURS and turn.seen.same_as_primary and turn.seen.primary and not turn.seen.primary.ready:
+        return _patient(turn, turn.canary.progress_deadline, f"{turn.canary.primary} is not ready: {turn.seen.primary.why}")
     if remains.apex == OURS or (remains.apex == MISSING and remains.route == OURS) or _nobody_serves(turn, remains):
         return _target_takes_over(turn)
     if remains.apex_has_primary or (not remains.apex_ready and (remains.route == OURS or _could_answer(turn, remains))):
@@ -123,7 +128,7 @@ def _target_takes_over(turn: Turn) -> Decision:
     """Template, replicas, readiness, then the users; the primary serves until each is seen done."""
     seen, service, target = turn.seen, turn.canary.service, turn.seen.target
     if target is None:
-        return turn.done("held", f"Deployment {turn.target_label} does not exist, so nobody could take over from {turn.canary.primary}, which serves on; "
+        return turn.done("held", f"{turn.target_gone}, so nobody could take over from {turn.canary.primary}, which serves on; "
                          "apply it again, then remove")
     wanted = _template_to_restore(turn)
     if wanted and seen.same_template:
@@ -142,8 +147,8 @@ def _target_takes_over(turn: Turn) -> Decision:
         return kept
     if _has_to_be_scaled(turn, replicas):
         turn.set(announced=turn.record.announced + (_SCALED_UP,))
-        return turn.act(f"scale {target.name} to {replicas}", lowers=True, workload=WorkloadOrder(scale_target=replicas))
-    serving = min(seen.primary.endpoints if seen.primary else 1, target.replicas)
+        return turn.act(turn.kind.scaling(target.name, replicas), lowers=True, workload=WorkloadOrder(scale_target=replicas))
+    serving = min(seen.primary.endpoints if seen.primary else 1, target.wanted)
     if not target.ready or target.endpoints < max(1, serving):
         return _patient(turn, turn.canary.progress_deadline, f"{target.name} is not ready: {target.why or f'{target.endpoints} of its pods answer'}",
                         stuck=target.stuck)
@@ -208,9 +213,9 @@ def _could_answer(turn: Turn, remains: Remains) -> bool:
 
 def _nobody_serves(turn: Turn, remains: Remains) -> bool:
     """Somebody else gave the apex back, to a target that does not answer: it is brought up before the primary goes."""
-    primary = entry(DEPLOYMENT, turn.canary.primary)
+    primary = entry(turn.canary.target_kind, turn.canary.primary)
     alone = turn.seen.target is not None and turn.seen.target.endpoints == 0
-    return remains.apex == ORIGINAL and not remains.apex_ready and primary in remains.objects and alone
+    return remains.apex == ORIGINAL and not remains.apex_ready and primary in remains.objects and alone and not turn.kind.IS_APEX
 
 
 def _terminated(turn: Turn, remains: Remains) -> Decision:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import words
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Route, Split, TrafficOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 
@@ -29,13 +30,13 @@ def rescue(canary: Canary, problem: str, route: Route | None, primary_answers: b
     if split is None:
         return Rescue(_said(canary, problem, f"no route splits between {canary.service.primary_name} and {canary.service.canary_name}, "
                                              "so there was no weight to take back"))
-    if split.canary == 0:
+    if not split.reaches_canary:
         accepted = "" if route and route.accepted else f", but the gateway's controller has not accepted that yet: {route.why if route else ''}"
         return Rescue(_said(canary, problem, f"all traffic is routed to the primary (100/0){accepted}"))
     if not primary_answers:
-        return Rescue(_said(canary, problem, f"traffic stays where it is, {split.canary}% at the canary, since Service {canary.service.primary_name} "
+        return Rescue(_said(canary, problem, f"traffic stays where it is, {words.share(split)} at the canary, since Service {canary.service.primary_name} "
                                              "has no ready endpoint and nobody would answer"))
-    return Rescue(f"{_what(problem)}: all traffic to the primary, the canary has {split.canary}%", TrafficOrder(split=Split(100, 0)))
+    return Rescue(f"{_what(problem)}: all traffic to the primary, the canary has {words.share(split)}", TrafficOrder(split=Split(100, 0)))
 
 
 def _said(canary: Canary, problem: str, done: str) -> str:

@@ -16,6 +16,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import parking
+
 SHORT = 10
 
 # What the API server writes where a template says nothing, by the key under which the object stands.
@@ -101,6 +103,8 @@ def meaning(template: Mapping[str, Any]) -> dict[str, Any]:
         "finalizers": metadata.get("finalizers"),
     }
     spec = dict(template.get("spec") or {})
+    if spec.get("nodeSelector"):
+        spec["nodeSelector"] = parking.own(spec["nodeSelector"])
     # serviceAccount is the old name of the same field; the API server writes both.
     account = spec.pop("serviceAccount", None)
     spec.setdefault("serviceAccountName", account)

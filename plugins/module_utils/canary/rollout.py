@@ -26,7 +26,7 @@ def rollout(deployment: Mapping[str, Any], threshold: int = 100) -> Rollout:
     status = deployment.get("status") or {}
     wanted = deployment["spec"].get("replicas")
     wanted = 1 if wanted is None else int(wanted)
-    if int(deployment["metadata"].get("generation") or 0) > int(status.get("observedGeneration") or 0):
+    if unobserved(deployment):
         return Rollout(False, f"waiting for rollout to finish: the latest spec of {name} is not observed yet")
     if wanted == 0:
         return Rollout(False, f"{name} is scaled to 0")
@@ -43,3 +43,8 @@ def rollout(deployment: Mapping[str, Any], threshold: int = 100) -> Rollout:
     if available < max(1, updated * threshold // 100):
         return Rollout(False, f"waiting for rollout to finish: {available} of {updated} (readyThreshold {threshold}%) updated replicas are available")
     return Rollout(True)
+
+
+def unobserved(live: Mapping[str, Any]) -> bool:
+    """Whether its controller has yet to see the latest spec, so that the status is about an earlier one."""
+    return int(live["metadata"].get("generation") or 0) > int((live.get("status") or {}).get("observedGeneration") or 0)

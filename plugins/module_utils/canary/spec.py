@@ -37,6 +37,10 @@ KUBERNETES = "kubernetes"               # the provider that has Services alone
 # Who scales a workload. The first is the API server's own, the second is KEDA's.
 HPA = "HorizontalPodAutoscaler"
 SCALED_OBJECT = "ScaledObject"
+# Kinds of targets.
+DEPLOYMENT = "Deployment"
+DAEMONSET = "DaemonSet"
+SERVICE = "Service"
 
 # Of alerts, from the least.
 INFO = "info"
@@ -236,6 +240,21 @@ class Autoscaler:
 
 
 @dataclass(frozen=True)
+class Affinity:
+    """``analysis.sessionAffinity``: the cookies by which users stay on the side that they met first, and their attributes."""
+
+    cookie_name: str
+    max_age: int = 86400                # seconds for which a browser keeps the canary's
+    primary_cookie_name: str = ""       # "" = nobody stays with the primary; kept for one interval, until a step draws anew
+    domain: str = ""
+    path: str = ""
+    same_site: str = ""                 # Strict | Lax | None
+    http_only: bool = False
+    partitioned: bool = False
+    secure: bool = False
+
+
+@dataclass(frozen=True)
 class Analysis:
     interval: float                     # as it is used: the document's, raised to Options.min_interval
     threshold: int
@@ -245,6 +264,8 @@ class Analysis:
     step_weight_promotion: int = 0
     iterations: int = 0                 # more than 0: blue/green, judged so often before users meet it, or, where something has to match, A/B
     match: tuple[Mapping[str, Any], ...] = ()   # one of these is enough: headers and queryParams, in the document's shape
+    mirror: int = 0                     # percent of users' requests of which the canary gets copies, before it gets any of them
+    affinity: Affinity | None = None
     primary_ready_threshold: int = 100
     canary_ready_threshold: int = 100
     checks: tuple[Check, ...] = ()
@@ -268,7 +289,7 @@ class Canary:
     name: str
     namespace: str
     provider: str                       # "gatewayapi:v1" ...
-    target: str                         # name of the Deployment
+    target: str                         # its name
     target_kind: str
     service: Service
     analysis: Analysis
@@ -311,4 +332,7 @@ class Canary:
         audience = {"match": json.dumps(self.analysis.match, sort_keys=True)} if self.analysis.match else {}
         # Whose minimum is held is who gets it back.
         scaler = {"autoscaler": f"{self.autoscaler.kind}/{self.autoscaler.name}"} if self.autoscaler else {}
-        return {"provider": self.provider, "target": f"{self.target_kind}/{self.target}", "service": self.service.name, **place, **audience, **scaler}
+        # By other names, whoever stayed with a side would be drawn anew.
+        affinity = self.analysis.affinity
+        cookies = {"cookies": "/".join(filter(None, (affinity.cookie_name, affinity.primary_cookie_name)))} if affinity else {}
+        return {"provider": self.provider, "target": f"{self.target_kind}/{self.target}", "service": self.service.name, **place, **audience, **cookies, **scaler}

@@ -23,7 +23,7 @@ RESTORING = "restoring"
 SUSPENDED = "suspended"
 NO_TARGET = "no target"
 SERVICES_GONE = "services gone"         # -primary or -canary: without them nobody is seen to answer
-STRAY_WEIGHT = "stray weight"           # the live object gives the canary more than was confirmed
+STRAY_WEIGHT = "stray weight"           # the live object gives the canary more than was confirmed, of the traffic or of copies
 LOWERED_BY_HAND = "lowered by hand"
 ROUTE_GONE = "route gone"
 POST_ROLLOUT = "post rollout"
@@ -107,7 +107,7 @@ def _removing(record: Record) -> str:
 
 
 def _idle(canary: Canary, record: Record, seen: Observation) -> str:
-    if seen.route and seen.route.split and seen.route.split.canary > 0:
+    if seen.route and seen.route.split and seen.route.split.reaches_canary:
         return STRAY_WEIGHT
     if seen.route is None and seen.primary and seen.primary.endpoints:
         return ROUTE_GONE
@@ -137,11 +137,13 @@ def _analysing(canary: Canary, record: Record, seen: Observation) -> str:
         return RESTARTED
     if seen.route is None or seen.route.split is None:
         return ROUTE_GONE
-    if seen.route.split.canary > record.canary_weight:
+    split = seen.route.split
+    # Copies that the document does not ask for any more are as many too many.
+    if split.canary > record.canary_weight or split.mirror > min(record.mirror, canary.analysis.mirror):
         return STRAY_WEIGHT
-    if seen.route.split.canary > 0 and target.endpoints == 0:
+    if (split.canary > 0 or split.cookie) and target.endpoints == 0:
         return CANARY_GONE
-    if seen.route.split.canary < record.canary_weight:
+    if split.canary < record.canary_weight or split.mirror < record.mirror:
         return LOWERED_BY_HAND
     if primary_shrank(record, seen):
         return PRIMARY_SHRANK
@@ -163,7 +165,7 @@ def _analysing(canary: Canary, record: Record, seen: Observation) -> str:
             return PAUSE_TARGET
         if seen.scaler is not None and canary.splits and not canary.skip_analysis and not record.scaler_minimum:
             return HOLD_MINIMUM
-        if not canary.skip_analysis and not (canary.analysis.counts_without_users and record.iterations):
+        if not canary.skip_analysis and not record.mirror and not (canary.analysis.counts_without_users and record.iterations):
             return START if waited or seen.now >= record.due else EARLY
     if canary.skip_analysis:
         return PROMOTE_NOW

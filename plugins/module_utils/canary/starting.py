@@ -10,11 +10,9 @@ from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.going_down import go_down, release_minimum
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import ALLOWED, Split, TrafficOrder, WorkloadOrder
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import ALLOWED, TrafficOrder, WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import CONFIRM_ROLLOUT
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn import ACT, CLOCK, KUBERNETES, PERSON, Decision, Turn
-
-ALL_TO_PRIMARY = Split(100, 0)
 
 
 def initialise(turn: Turn) -> Decision:
@@ -31,12 +29,12 @@ def initialise(turn: Turn) -> Decision:
     if seen.halted:
         return turn.next_interval(PERSON, "suspended before the initialisation")
     if seen.target is None:
-        return turn.wait(KUBERNETES, f"Deployment {turn.target_label} does not exist")
+        return turn.wait(KUBERNETES, turn.target_gone)
     if seen.primary is None and seen.target.lacks:
         return turn.done("held", f"the pods of {turn.canary.primary} would not start: {seen.target.lacks}; {turn.canary.target} serves as before")
     if seen.primary is None:
         replicas = max(1, seen.target.replicas)
-        return _step(turn, f"create {turn.canary.primary} with {replicas} replicas", lowers=False, workload=WorkloadOrder(create_primary=replicas))
+        return _step(turn, turn.kind.making(turn.canary.primary, replicas), lowers=False, workload=WorkloadOrder(create_primary=replicas))
     scaled = _scaler(turn)
     if scaled:
         return scaled
@@ -53,9 +51,9 @@ def initialise(turn: Turn) -> Decision:
         if seen.primary.stuck or late > turn.canary.progress_deadline:
             return turn.done("held", f"{turn.canary.primary} did not become ready: {why}; {turn.canary.target} serves as before")
         return turn.wait(KUBERNETES, f"{turn.canary.primary} is not ready: {why}")
-    if seen.route is None or seen.route.split != ALL_TO_PRIMARY or seen.route.flaggers:
+    if seen.route is None or turn.live is None or turn.live.reaches_canary or seen.route.flaggers:
         what = "route all traffic to the primary" if turn.canary.splits else f"point Service {service.name} at the primary"
-        return _step(turn, what, lowers=True, traffic=TrafficOrder(split=ALL_TO_PRIMARY))
+        return _step(turn, what, lowers=True, traffic=TrafficOrder(split=turn.all_to_primary()))
     if not seen.route.accepted:
         if late > turn.canary.options.max_time_to_accept + turn.canary.analysis.interval:
             return turn.done("held", f"the gateway's controller has not accepted the route: {seen.route.why}; {turn.canary.target} serves as before")
@@ -97,7 +95,7 @@ def _step(turn: Turn, why: str, lowers: bool, **order: Any) -> Decision:
 
 def _as_available_as_target(turn: Turn) -> bool:
     primary, target = turn.seen.primary, turn.seen.target
-    return primary.ready and primary.endpoints >= max(1, min(target.available, primary.replicas))
+    return primary.ready and primary.endpoints >= max(1, min(target.available, primary.wanted))
 
 
 def _serves_nobody_and_is_outdated(turn: Turn) -> bool:
@@ -111,8 +109,8 @@ def _initialised(turn: Turn) -> Decision:
     revision, target = _promoted(turn), turn.seen.target
     rejected = turn.record.last_applied == target.revision and not turn.seen.same_as_primary
     turn.enter(states.FAILED if rejected else states.INITIALIZED)
-    turn.set(last_applied=target.revision if rejected else revision, last_promoted=revision, canary_weight=0, failed_checks=0, pinned=None, settled=False,
-             outcome="rolled_back" if rejected else "promoted",
+    turn.set(last_applied=target.revision if rejected else revision, last_promoted=revision, canary_weight=0, mirror=0, failed_checks=0, pinned=None,
+             settled=False, outcome="rolled_back" if rejected else "promoted",
              outcome_why="the status of the Canary object says that this template failed before" if rejected else "initialised: the primary serves",
              outcome_revision=target.revision if rejected else revision, outcome_at=turn.now,
              drain_until=max(turn.record.drain_until, turn.seen.after(turn.canary.options.drain)))
@@ -131,7 +129,7 @@ def settle_target(turn: Turn) -> Decision:
         return turn.wait(ACT, "initialised")
     if turn.now < turn.record.drain_until:
         return turn.wait(CLOCK, "initialised; the target drains", due=turn.record.drain_until)
-    return turn.scale(0, f"scale {turn.canary.target} to 0: the primary serves")
+    return turn.scale(0, after=": the primary serves")
 
 
 def post_rollout(turn: Turn) -> Decision:
@@ -190,5 +188,5 @@ def new_revision(turn: Turn) -> Decision:
     replicas = max(1, primary.replicas)
     what = f"new revision ({turn.seen.changed_configs} changed)" if turn.seen.same_template and turn.seen.changed_configs else "new revision"
     if target.replicas == 0:
-        return turn.scale(replicas, f"{what}: scale {turn.canary.target} to {replicas}")
+        return turn.scale(replicas, f"{what}: ")
     return turn.wait(ACT, f"{what}: analysis begins")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import inventory, record as states
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import cookies, inventory, record as states, targets
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import (
     ALLOWED,
     NO_ANSWER,
@@ -36,6 +36,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec i
     Canary,
 )
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.stage import approved
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.targets import Target
 
 # What a decision waits for: a walker polls, sleeps until the due, or ends.
 ACT = "act"                 # nothing: do the orders, then look at once
@@ -85,10 +86,19 @@ class Turn:
         return self.seen.now
 
     @property
+    def live(self) -> Split | None:
+        """What the live object says; None where it says nothing."""
+        return self.seen.route.split if self.seen.route else None
+
+    @property
     def weight(self) -> int:
         """The canary's weight on the live object, the confirmed one where the object says nothing."""
-        route = self.seen.route
-        return route.split.canary if route and route.split else self.record.canary_weight
+        return self.live.canary if self.live else self.record.canary_weight
+
+    @property
+    def reaches_canary(self) -> bool:
+        """Whether requests, or copies of them, get to the canary, as far as the live object or the record knows."""
+        return bool(self.live and self.live.reaches_canary) or self.record.reaches_canary
 
     @property
     def label(self) -> str:
@@ -103,6 +113,15 @@ class Turn:
     @property
     def target_label(self) -> str:
         return f"{self.canary.target}.{self.canary.namespace}"
+
+    @property
+    def target_gone(self) -> str:
+        return f"{self.canary.target_kind} {self.target_label} does not exist"
+
+    @property
+    def kind(self) -> Target:
+        """What the target's kind makes different."""
+        return targets.by_kind(self.canary.target_kind)
 
     # -- the record --
 
@@ -161,14 +180,35 @@ class Turn:
             self.warn(f"Halt {self.label}: traffic cannot go back to the primary, it has no ready endpoint", once="no-primary",
                       alert="Traffic cannot go back to the primary, it has no ready endpoint")
             return self.wait(KUBERNETES, f"{why}; but the primary has no ready endpoint, so traffic stays where it is")
-        live = self.seen.route.split.canary if self.seen.route and self.seen.route.split else 0
-        canary = min(canary, live)      # a route that vanished comes back without weight
-        return self.act(why, lowers=True, traffic=TrafficOrder(split=Split(100 - canary, canary)))
+        canary = min(canary, self.live.canary if self.live else 0)      # a route that vanished comes back without weight
+        return self.act(why, lowers=True, traffic=TrafficOrder(split=self._split(canary)))
 
     def raise_to(self, weight: int, why: str) -> Decision:
-        return self.act(why, lowers=False, traffic=TrafficOrder(split=Split(100 - weight, weight), raised_from=self.weight))
+        """Users' requests to the canary; copies of them end with the same change, since nobody is to be served and copied at once."""
+        return self.act(why, lowers=False, traffic=TrafficOrder(split=self._split(weight), raised_from=self.weight, mirrored_from=self.record.mirror))
 
-    def scale(self, replicas: int, why: str) -> Decision:
+    def mirror(self, why: str) -> Decision:
+        """Copies of users' requests to the canary, as many as the document asks for; its answers reach nobody."""
+        copied = dataclasses.replace(self._split(0), mirror=self.canary.analysis.mirror)
+        return self.act(why, lowers=False, traffic=TrafficOrder(split=copied, raised_from=self.weight, mirrored_from=self.record.mirror))
+
+    def all_to_primary(self) -> Split:
+        """Nothing for the canary, neither by weight nor by copies nor by a cookie."""
+        return self._split(0)
+
+    def _split(self, weight: int) -> Split:
+        """A weight without copies, with the cookies that belong to it: by the last ones users do not come back when it is 0."""
+        if self.canary.analysis.affinity is None:
+            return Split(100 - weight, weight)
+        run = self.record.run
+        if weight:
+            return Split(100 - weight, weight, cookie=cookies.of_canary(self.canary, run), primary_cookie=cookies.of_primary(self.canary, run, weight))
+        known = (self.live.cookie, self.live.previous_cookie) if self.live else ()
+        return Split(100, 0, previous_cookie=next(filter(None, (*known, self.record.cookie, self.record.previous_cookie)), ""))
+
+    def scale(self, replicas: int, before: str = "", after: str = "") -> Decision:
+        """The target's replicas; what stands ``before`` and ``after`` the order's words says why."""
+        why = f"{before}{self.kind.scaling(self.canary.target, replicas)}{after}"
         return self.act(why, lowers=replicas == 0, workload=WorkloadOrder(scale_target=replicas))
 
     def wait(self, what: str, why: str, due: float | None = None) -> Decision:

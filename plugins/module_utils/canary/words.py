@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timezone
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import ALLOWED, FAIL, PASS, Answer, Outcome
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import ALLOWED, FAIL, PASS, Answer, Outcome, Split
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.shown import one_line
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import ROLLBACK
@@ -78,6 +78,25 @@ def rejected(record: Record) -> str:
             "change the pod template to try again, as kubectl rollout restart does")
 
 
+def share(split: Split) -> str:
+    """What of the requests gets to the canary: ``20%``, ``0%, and copies of 100%``."""
+    return f"{split.canary}%{_copies(split.mirror)}" + (", and whoever has its cookie" if split.cookie and not split.canary else "")
+
+
+def gathering(record: Record) -> str:
+    """What is going on between two decisions of an analysis."""
+    return f"gathering evidence at {share(Split(100 - record.canary_weight, record.canary_weight, record.mirror))}"
+
+
+def _copies(percent: int) -> str:
+    return f", and copies of {percent}%" if percent else ""
+
+
+def _mirror(record: Record) -> str:
+    """`` mirror 100%`` while the canary gets copies of so many requests."""
+    return f" mirror {record.mirror}%" if record.mirror else ""
+
+
 def _iteration(record: Record) -> str:
     """`` iteration 3/10`` of a blue/green release, until all its traffic is on the canary."""
     wanted = record.iterations_wanted
@@ -85,6 +104,6 @@ def _iteration(record: Record) -> str:
 
 
 def line(record: Record, now: float, text: str, due: float = 0.0) -> str:
-    """One tick in one line: time, phase, weight bar, iteration, the report, when the next tick is due."""
-    head = f"{clock(now)} {record.phase or 'new':<16} {weight_bar(record.canary_weight)}{_iteration(record)}"
+    """One tick in one line: time, phase, weight bar, copies, iteration, the report, when the next tick is due."""
+    head = f"{clock(now)} {record.phase or 'new':<16} {weight_bar(record.canary_weight)}{_mirror(record)}{_iteration(record)}"
     return " | ".join([head, one_line(text)] + ([f"next in {max(1, round(due - now))} s"] if due > now else []))

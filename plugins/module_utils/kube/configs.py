@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import configs, inventory, marks, permissions, primary as copies
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import configs, inventory, marks, permissions, primary as copies, targets
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.configs import NONE, Configs
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.permissions import Rule
@@ -19,6 +19,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec i
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.targets import history_ref, primary_ref
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import Change, Writer, deleted
 
 Object = Mapping[str, Any]
@@ -52,14 +53,19 @@ def read(api: Api, canary: Canary, pods: Object) -> Configs:
 
 
 def of_target(api: Api, canary: Canary, target: Object | None) -> Configs:
-    return read(api, canary, target["spec"]["template"].get("spec") or {}) if target else NONE
+    """Those of a target with a pod template; of what the pods behind a Service read nobody knows."""
+    return read(api, canary, _pods(target)) if target and canary.target_kind in targets.WORKLOADS else NONE
 
 
 def needed(canary: Canary, target: Object | None, found: Configs) -> tuple[Rule, ...]:
     """What a walk of this target, whose pods read what was ``found``, does to ConfigMaps and Secrets besides."""
-    if target is None or not canary.options.config_tracking:
+    if target is None or not canary.options.config_tracking or canary.target_kind not in targets.WORKLOADS:
         return ()
-    return permissions.tracked(configs.references(target["spec"]["template"].get("spec") or {}), (*found.digests, *found.unreadable))
+    return permissions.tracked(configs.references(_pods(target)), (*found.digests, *found.unreadable))
+
+
+def _pods(workload: Object) -> Object:
+    return workload["spec"]["template"].get("spec") or {}
 
 
 def ensure_copies(writer: Writer, canary: Canary, found: Configs, target: Object) -> list[Change]:
@@ -137,19 +143,20 @@ def _got(api: Api, place: Ref) -> dict[str, Any] | None:
 
 
 def named_by_ours(api: Api, canary: Canary, selector: Selector | None) -> frozenset[str]:
-    """Copies that the primary, or a ReplicaSet of primary or target, refers to: somebody may start pods of it."""
-    primary = api.get(refs.deployment(canary.namespace, canary.primary))
+    """Copies that the primary, or a former template of primary or target, refers to: somebody may start pods of it."""
+    primary, kept = api.get(primary_ref(canary)), targets.workload(canary.target_kind).kept
     selector = selector or (copies.selector_of_primary(primary) if primary else None)
     values = f"{selector.target[selector.key]}, {selector.primary[selector.key]}" if selector else ""
     label = f"{selector.key} in ({values})" if selector else ""
-    sets = api.list(refs.replica_set(canary.namespace), label_selector=label).get("items") or []
-    return frozenset(entry for one in (*sets, *([primary] if primary else [])) for entry in configs.copies_in(one["spec"]["template"].get("spec") or {}))
+    history = api.list(history_ref(canary), label_selector=label).get("items") or []
+    pods = [*(kept(entry).get("spec") or {} for entry in history), *([_pods(primary)] if primary else [])]
+    return frozenset(entry for spec in pods for entry in configs.copies_in(spec))
 
 
 def tidied(writer: Writer, canary: Canary, entries: Iterable[str]) -> tuple[str, ...]:
     """Take away copies of the inventory that nobody refers to any more; those that are gone by now. Who may not delete leaves the rest to others."""
     kept = tuple(filter(inventory.is_config, entries))
-    primary = _got(writer.api, refs.deployment(canary.namespace, canary.primary)) if kept else None
+    primary = _got(writer.api, primary_ref(canary)) if kept else None
     if primary is None:
         return ()                           # whoever brings it back needs what it read
     named = named_by_ours(writer.api, canary, copies.selector_of_primary(primary))

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import configs, endpoints, marks, services
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import configs, endpoints, marks, services, targets
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.configs import NONE, Configs
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Observation, Remains, Route, Workload
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Observation, Remains, Route, Split, Workload
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.primary import (
     Difference,
     Selector,
@@ -24,18 +24,19 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.primar
 )
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import INITIALIZING, Record
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.rollout import rollout
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import autoscalers, configs as read_configs, refs, removal, routes, writing
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import autoscalers, configs as read_configs, refs, removal, routes
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import service_targets, writing
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.routes import read_route
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.services import slices as read_slices
-from ansible_collections.progressive.delivery.plugins.module_utils.kube.workloads import primary_ref, target_ref
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.targets import history_ref, primary_ref, target_ref
 from ansible_collections.progressive.delivery.plugins.module_utils.routers import kubernetes
 
-_REVISION = "deployment.kubernetes.io/revision"
-
 Object = Mapping[str, Any]
+
+# Without a route and with a Service as the target, users call -primary: nobody is ever led to the canary.
+_WITHOUT_APEX = Route(Split(100, 0), accepted=True)
 
 
 def look(api: Api, canary: Canary, record: Record | None = None, imagined: Object | None = None) -> Observation:
@@ -46,15 +47,17 @@ def look(api: Api, canary: Canary, record: Record | None = None, imagined: Objec
 def look_whole(api: Api, canary: Canary, record: Record | None = None, imagined: Object | None = None) -> tuple[Observation, Mapping[str, str] | None]:
     """The same, and what is tracked of the target's ConfigMaps and Secrets, in the record's shape, which is too long for a tick; None without a target.
 
-    Raises CanaryError when the target, the apex or the route belongs to another canary (SAFETY 8), or another Deployment's pods carry its
+    Raises CanaryError when the target, the apex or the route belongs to another canary (SAFETY 8), or another workload's pods carry its
     label; SpecError when the target has no selector label.
     """
     target, primary = imagined or api.get(target_ref(canary)), api.get(primary_ref(canary))
     if target:
         marks.check(target, canary.name, 0)
+    if canary.target_kind not in targets.WORKLOADS:
+        return _look_at_service(api, canary, record, target, primary), None
     read = read_configs.of_target(api, canary, target)
     selector = selector_of(target, canary.options.selector_labels) if target else selector_of_primary(primary) if primary else None
-    replicasets = _replicasets(api, canary, selector)
+    replicasets = _history(api, canary, selector)
     if _before_the_first_write(record) and selector:
         _refuse_strangers(selector, replicasets, (canary.target, canary.primary))
     slices = _slices(api, canary)
@@ -98,6 +101,27 @@ def _means_the_same(differs: Difference, record: Record | None, target: Object |
     return target is not None and known == revision_of(target["spec"]["template"])
 
 
+def _look_at_service(api: Api, canary: Canary, record: Record | None, target: Object | None, primary: Object | None) -> Observation:
+    """The same where the target is a Service: no Service is made the apex, since users may call the target itself."""
+    trial, slices = api.get(service_targets.canary_ref(canary)), _slices(api, canary)
+    differing, missing = service_targets.lost(canary, primary, trial)
+    seen = service_targets.seen_target(canary, target, primary, trial, slices)
+    serves = service_targets.seen_primary(canary, target, primary, trial, slices)
+    return Observation(
+        now=api.now(),
+        latest=api.now_at_latest(),
+        target=seen,
+        primary=serves,
+        same_as_primary=bool(seen and serves and seen.revision == serves.revision),
+        services=differing,
+        apex_on_primary=True,
+        route=read_route(api, canary) if canary.splits else _WITHOUT_APEX,
+        replicasets=(trial["metadata"]["name"],) if trial is not None else (),
+        missing=missing,
+        remains=_remains(api, canary, record, target, None, slices) if record and record.removing else None,
+    )
+
+
 def _remains(api: Api, canary: Canary, record: Record, target: Object | None, selector: Selector | None, slices: Sequence[Object]) -> Remains:
     return removal.remains(api, canary, record.inventory, target, selector, slices, routes.ref(canary) if canary.splits else None)
 
@@ -109,11 +133,13 @@ def target_revision(api: Api, canary: Canary) -> str:
 
 def revision(api: Api, canary: Canary, target: Object | None) -> str:
     """The revision of this target, with what its ConfigMaps and Secrets say now."""
-    return revision_of(target["spec"]["template"], read_configs.of_target(api, canary, target).digests) if target else ""
+    return targets.revision(target, canary.target_kind, read_configs.of_target(api, canary, target).digests) if target else ""
 
 
 def route_now(api: Api, canary: Canary) -> Route | None:
     """What splits the traffic, by one request."""
+    if not canary.splits and targets.by_kind(canary.target_kind).IS_APEX:
+        return _WITHOUT_APEX
     return read_route(api, canary) if canary.splits else _at_apex(canary, _slices(api, canary), None)
 
 
@@ -134,16 +160,17 @@ def newest_epoch(api: Api, canary: Canary) -> int:
 
 
 def _fenced(canary: Canary) -> tuple[refs.Ref, ...]:
-    return (*((routes.ref(canary),) if canary.splits else ()), primary_ref(canary), target_ref(canary),
-            *(refs.service(canary.namespace, services.name_of(canary, role)) for role in services.ROLES))
+    places = (*((routes.ref(canary),) if canary.splits else ()), primary_ref(canary), target_ref(canary),
+              *(refs.service(canary.namespace, services.name_of(canary, role)) for role in services.ROLES))
+    return tuple(dict.fromkeys(places))
 
 
-def _replicasets(api: Api, canary: Canary, selector: Selector | None) -> Sequence[Object]:
-    """Those of target and primary, in one request: their labels differ in the value of one."""
+def _history(api: Api, canary: Canary, selector: Selector | None) -> Sequence[Object]:
+    """The ReplicaSets or ControllerRevisions of target and primary, in one request: their labels differ in the value of one."""
     if selector is None:
         return ()
     values = f"{selector.target[selector.key]}, {selector.primary[selector.key]}"
-    return api.list(refs.replica_set(canary.namespace), label_selector=f"{selector.key} in ({values})").get("items", [])
+    return api.list(history_ref(canary), label_selector=f"{selector.key} in ({values})").get("items", [])
 
 
 def _before_the_first_write(record: Record | None) -> bool:
@@ -151,7 +178,7 @@ def _before_the_first_write(record: Record | None) -> bool:
 
 
 def _refuse_strangers(selector: Selector, replicasets: Sequence[Object], ours: Sequence[str]) -> None:
-    """Pods of another Deployment under the same label would get the canary's or the primary's traffic."""
+    """Pods of another workload under the same label would get the canary's or the primary's traffic."""
     for item in replicasets:
         owner = next((owner for owner in item["metadata"].get("ownerReferences") or [] if owner.get("controller")), None)
         if owner and owner["name"] not in ours:
@@ -160,45 +187,44 @@ def _refuse_strangers(selector: Selector, replicasets: Sequence[Object], ours: S
                               "and would get traffic meant for the canary's; name a label that only the target has by the option selector_labels")
 
 
-def _workload(deployment: Object | None, replicasets: Sequence[Object], threshold: int, pods: frozenset[str], of_any_revision: bool,
+def _workload(live: Object | None, replicasets: Sequence[Object], threshold: int, pods: frozenset[str], of_any_revision: bool,
               read: Configs = NONE) -> Workload | None:
     """``pods`` are those that answer behind its Service. An old revision's serve users all the same, but say nothing about the one on trial."""
-    if deployment is None:
+    if live is None:
         return None
-    metadata, status = deployment["metadata"], deployment.get("status") or {}
-    template = deployment["spec"]["template"]
+    kind, metadata = targets.of(live), live["metadata"]
+    template = kind.template(live)
     of_template = revision_of(template)
-    current = _current(deployment, of_template, [item for item in replicasets if is_owned_by(item, deployment)])
+    current = _current(live, of_template, [item for item in replicasets if is_owned_by(item, live)])
     name = current["metadata"]["name"] if current else ""
-    state = rollout(deployment, threshold)
-    wanted = deployment["spec"].get("replicas")
+    state = kind.rollout(live, threshold)
     return Workload(
         name=metadata["name"],
         uid=metadata["uid"],
         resource_version=metadata["resourceVersion"],
-        replicas=1 if wanted is None else int(wanted),
-        running=int(status.get("replicas") or 0),
-        available=int(status.get("availableReplicas") or 0),
+        replicas=kind.replicas(live),
+        nodes=kind.nodes(live),
+        running=kind.running(live),
+        available=kind.available(live),
         ready=state.ready and not read.lacks,
         why=read.lacks or state.why,
         stuck=state.stuck,
         revision=revision_of(template, read.digests) if read.digests else of_template,
         replicaset=name,
         replicaset_uid=current["metadata"]["uid"] if current else "",
-        endpoints=len(pods if of_any_revision else endpoints.of_replicaset(pods, name)),
-        promoted=marks.annotations_of(deployment).get(marks.PROMOTED, ""),
-        paused=bool(deployment["spec"].get("paused")),
+        endpoints=len(pods) if of_any_revision else kind.answering(live, pods, name),
+        promoted=marks.annotations_of(live).get(marks.PROMOTED, ""),
+        paused=bool(live["spec"].get("paused")),
         template=of_template,
         configs=read.digest,
         lacks=read.lacks,
     )
 
 
-def _current(deployment: Object, revision: str, owned: Sequence[Object]) -> Object | None:
-    """The ReplicaSet of exactly the present template: the newest by the controller's count, if it has caught up, else any."""
-    number = marks.annotations_of(deployment).get(_REVISION)
-    newest_first = sorted(owned, key=lambda item: marks.annotations_of(item).get(_REVISION) != number)
-    return next((item for item in newest_first if revision_of(item["spec"]["template"]) == revision), None)
+def _current(live: Object, revision: str, owned: Sequence[Object]) -> Object | None:
+    """What keeps exactly the present template: the newest by the controller's count, if it has caught up, else any."""
+    kind = targets.of(live)
+    return next((item for item in kind.newest_first(live, owned) if revision_of(kind.kept(item)) == revision), None)
 
 
 def _only_primary(canary: Canary, slices: Sequence[Object]) -> bool:
@@ -224,7 +250,7 @@ def _suspects(canary: Canary, record: Record | None, slices: Sequence[Object], o
     if _before_the_first_write(record):
         return list(services.ROLES)
     answers = {role: bool(endpoints.ready_pods(slices, services.name_of(canary, role))) for role in services.ROLES}
-    rests = not target or target["spec"].get("replicas", 1) == 0
+    rests = not target or targets.of(target).replicas(target) == 0
     fine = {services.PRIMARY: answers[services.PRIMARY], services.CANARY: answers[services.CANARY] or rests, services.APEX: only_primary}
     return [role for role in services.ROLES if not fine[role] or not endpoints.has_slices(slices, services.name_of(canary, role))]
 

@@ -26,6 +26,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.kube import a
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import UNKNOWN_KIND, Api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.record import Stored
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.services import has_endpoints
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.targets import primary_ref, target_ref
 from ansible_collections.progressive.delivery.plugins.module_utils.routers import refuse
 
 Place = tuple[str, str]     # namespace and name
@@ -159,10 +160,6 @@ def _options(document: Document, options: Mapping[str, Any], stored: Stored) -> 
     return options, (f"as in the run before, since they were left at their default: {names}",) if kept else ()
 
 
-def target_ref(canary: Canary) -> refs.Ref:
-    return refs.deployment(canary.namespace, canary.target)
-
-
 def target_of(api: Api, canary: Canary) -> dict[str, Any] | None:
     return api.get(target_ref(canary))
 
@@ -175,7 +172,7 @@ def begins_anew(given: Given, found: Found, stored: Stored, mode: str) -> bool:
 def glance_at_removal(api: Api, canary: Canary, stored: Stored) -> Glance:
     """Whether there is nothing to remove. Raises CanaryError where something is and no record says what, or a route of the user's own needs it."""
     if stored.record is None:
-        primary = api.get(refs.deployment(canary.namespace, canary.primary))
+        primary = api.get(primary_ref(canary))
         if primary is not None and marks.is_ours(primary, canary.name):
             raise CanaryError(f"canary_state: {canary.primary} is there, but the record ConfigMap {canary.name}-canary is lost; walk the canary once, which "
                               "finds out where it stands, and remove it then")
@@ -275,7 +272,7 @@ def _unchanged(record: Record, revision: str, mode: str) -> Glance:
 def _at_rest(api: Api, canary: Canary) -> bool:
     """Whether nothing is to be put right either: the route leads to the primary, and somebody answers there."""
     route = look.route_now(api, canary)
-    led = bool(route and route.split and route.split.canary == 0 and not route.held)
+    led = bool(route and route.split and not route.split.reaches_canary and not route.held)
     return led and has_endpoints(api, canary.namespace, canary.service.primary_name) and autoscalers.is_there(api, canary)
 
 

@@ -59,8 +59,16 @@ def deployment(namespace: str, name: str = "") -> Ref:
     return Ref("apps", "v1", "deployments", namespace, name, "Deployment")
 
 
+def daemon_set(namespace: str, name: str = "") -> Ref:
+    return Ref("apps", "v1", "daemonsets", namespace, name, "DaemonSet")
+
+
 def replica_set(namespace: str, name: str = "") -> Ref:
     return Ref("apps", "v1", "replicasets", namespace, name, "ReplicaSet")
+
+
+def controller_revision(namespace: str, name: str = "") -> Ref:
+    return Ref("apps", "v1", "controllerrevisions", namespace, name, "ControllerRevision")
 
 
 def service(namespace: str, name: str = "") -> Ref:
@@ -121,8 +129,8 @@ def alert_provider(namespace: str, name: str = "") -> Ref:
 
 # Kinds that the inventory of a record may name, and that removal takes away.
 DISPOSABLE: Mapping[str, Callable[[str, str], Ref]] = {
-    "Deployment": deployment, "Service": service, "PodDisruptionBudget": pod_disruption_budget, "ConfigMap": config_map, "Secret": secret,
-    "HorizontalPodAutoscaler": autoscaler, "ScaledObject": scaled_object,
+    "Deployment": deployment, "DaemonSet": daemon_set, "Service": service, "PodDisruptionBudget": pod_disruption_budget, "ConfigMap": config_map,
+    "Secret": secret, "HorizontalPodAutoscaler": autoscaler, "ScaledObject": scaled_object,
 }
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import configs, endpoints, inventory, marks, primary as copies, services
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import configs, endpoints, inventory, marks, parking, primary as copies
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import services, targets
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.autoscalers import is_paused, told
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import MISSING, ORIGINAL, OURS, Remains
@@ -19,6 +20,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec i
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import autoscalers, configs as kept_configs, refs
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import UNKNOWN_KIND, Api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.targets import history_ref, primary_ref, target_ref
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.waits import existing
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import Change, Writer, change, deleted, ensure, is_left, let_go
 from ansible_collections.progressive.delivery.plugins.module_utils.routers import router_for
@@ -38,11 +40,13 @@ def remains(api: Api, canary: Canary, recorded: Sequence[str], target: Object | 
     scaler = autoscalers.got(api, place) if place else None
     needed = needed_by(routing, canary)
     pods = endpoints.all_pods(slices, canary.service.name)
+    # The pods behind a Service that is itself the target are the user's, whoever else leads to them.
+    of_apex = targets.by_kind(canary.target_kind).IS_APEX
     known = inventory.to_dispose(canary, inventory.joined(recorded, (*made_besides(api, canary), *_read_by(api, canary))))
     return Remains(
         objects=inventory.at_once(entry for entry in known if entry not in needed and is_left(_read(api, canary, entry), canary.name)),
         apex=MISSING if apex is None else ORIGINAL if selector is None or services.is_original(apex, selector) else OURS,
-        apex_has_primary=bool(pods & endpoints.all_pods(slices, canary.service.primary_name)),
+        apex_has_primary=not of_apex and bool(pods & endpoints.all_pods(slices, canary.service.primary_name)),
         apex_ready=bool(endpoints.ready_pods(slices, canary.service.name)),
         route=MISSING if routing is None else OURS if router_for(canary).release(routing, canary) != routing else ORIGINAL,
         held=any(live is not None and marks.is_held(live, canary.name) for live in (target, apex, routing, scaler)),
@@ -61,7 +65,7 @@ def made_besides(api: Api, canary: Canary) -> tuple[str, ...]:
 
 def _read_by(api: Api, canary: Canary) -> tuple[str, ...]:
     """Copies that the primary refers to, where a lost record had them."""
-    primary = api.get(refs.deployment(canary.namespace, canary.primary))
+    primary = api.get(primary_ref(canary)) if canary.target_kind in targets.WORKLOADS else None
     return configs.copies_in(primary["spec"]["template"].get("spec") or {}) if primary else ()
 
 
@@ -85,7 +89,7 @@ def _read(api: Api, canary: Canary, entry: str) -> Object | None:
 
 def apex_back(writer: Writer, canary: Canary, selector: Selector) -> Change:
     """The apex selects what it selected before us; one that never came to be is made, selecting the target."""
-    target = existing(writer.api, refs.deployment(canary.namespace, canary.target))
+    target = existing(writer.api, target_ref(canary))
 
     def new() -> dict[str, Any]:
         return services.original(services.wanted(canary, services.APEX, selector, target), canary, selector, writer.epoch)
@@ -109,7 +113,7 @@ def dispose(writer: Writer, canary: Canary, entries: Sequence[str], route: Ref |
     if route and canary.adopted and not writer.check_mode:
         let_go(writer, route)
     ours = () if route is None or canary.adopted else (route,)
-    for place in (refs.service(canary.namespace, canary.service.name), *ours, refs.deployment(canary.namespace, canary.target)):
+    for place in (refs.service(canary.namespace, canary.service.name), *ours, target_ref(canary)):
         live = writer.api.get(place)
         if live is not None and marks.is_held(live, canary.name):
             changes.append(change(writer, place, lambda now: marks.released(now, canary.name, writer.epoch), live=live))
@@ -130,25 +134,25 @@ def _deleted(writer: Writer, canary: Canary, entry: str) -> list[Change]:
 
 
 def template_back(writer: Writer, canary: Canary, revision: str) -> Change:
-    """The target with the promoted template: as one of its own ReplicaSets kept it, else made from the primary's."""
-    place = refs.deployment(canary.namespace, canary.target)
+    """The target with the promoted template: as its own history kept it, else made from the primary's."""
+    place = target_ref(canary)
     live = existing(writer.api, place)
     template = _kept_template(writer.api, canary, live, revision)
-    return change(writer, place, lambda now: {**now, "spec": {**now["spec"], "template": template}}, live=live,
+    return change(writer, place, lambda now: {**now, "spec": {**now["spec"], "template": parking.as_parked_as(template, now["spec"]["template"])}}, live=live,
                   still_right=lambda first, now: revision_of(first["spec"]["template"]) == revision_of(now["spec"]["template"]))
 
 
 def _kept_template(api: Api, canary: Canary, target: Object, revision: str) -> dict[str, Any]:
     selector = copies.selector_of(target, canary.options.selector_labels)
-    label = ",".join(f"{key}={value}" for key, value in selector.target.items())
-    for item in api.list(refs.replica_set(canary.namespace), label_selector=label).get("items", []):
-        template = copies.own_template(item["spec"]["template"])
+    label, kind = ",".join(f"{key}={value}" for key, value in selector.target.items()), targets.of(target)
+    for item in api.list(history_ref(canary), label_selector=label).get("items", []):
+        template = copies.own_template(kind.kept(item))
         if copies.is_owned_by(item, target) and revision_of(template) == revision:
             return template
-    live = api.get(refs.deployment(canary.namespace, canary.primary))
+    live = api.get(primary_ref(canary))
     if live is None or marks.annotations_of(live).get(marks.PROMOTED, "") != revision:
-        raise CanaryError(f"{marks.name_of(target)} cannot get the promoted template back: neither a ReplicaSet of it nor {canary.primary} has the revision "
-                          f"{revision[:8]}; apply it yourself, or remove with keep=target")
+        raise CanaryError(f"{marks.name_of(target)} cannot get the promoted template back: neither a {kind.HISTORY} of it nor {canary.primary} has the "
+                          f"revision {revision[:8]}; apply it yourself, or remove with keep=target")
     template = live["spec"]["template"]
     originals = kept_configs.originals(api, canary, template.get("spec") or {})
     return copies.target_template(template, target["spec"]["template"], selector, originals)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils import walker
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import absence, record as states, stage as stages, takeover, words
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import absence, record as states, stage as stages, takeover, targets, words
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import KubeError, LostLock, RecordError, SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.machine import Asks, ReadBack, asks, every, is_due, read_back
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Observation, Orders, dump
@@ -89,7 +89,7 @@ class Round:
                     return self._open(seen, back)
                 due, decision = is_due(self.canary, self.record, seen)
             else:
-                due, decision = False, Decision(self.record, CLOCK, self.record.due_why or f"gathering evidence at {self.record.canary_weight}%")
+                due, decision = False, Decision(self.record, CLOCK, self.record.due_why or words.gathering(self.record))
             ends = self._outcome(decision) if decision.waits == DONE else None
             self._tell(decision.due, last=": ".join(ends) if ends and not due else "")
             if decided and self._leaves_at_the_gate(decision):
@@ -155,7 +155,7 @@ class Round:
         intent = self.record.intent
         if intent is None or intent.workload or not intent.traffic or not intent.traffic.split or intent.traffic.services or intent.traffic.apex:
             return False
-        if self.record.phase not in states.ANALYSING or not intent.traffic.split.canary or self._orders() != Orders():
+        if self.record.phase not in states.ANALYSING or not intent.traffic.split.reaches_canary or self._orders() != Orders():
             return False
         if documents.is_deleted(self.canary_object):
             return False
@@ -177,7 +177,7 @@ class Round:
             route = look.route_now(self.api, self.canary)
         rescued = rescue(self.canary, problem, route, has_endpoints(self.api, self.canary.namespace, self.canary.service.primary_name))
         if route and route.split:
-            self.record = dataclasses.replace(self.record, canary_weight=route.split.canary, epoch=epoch)
+            self.record = dataclasses.replace(self.record, canary_weight=route.split.canary, mirror=route.split.mirror, epoch=epoch)
         if rescued.traffic is None:
             return self._end("held", rescued.why)
         self.say(words.line(self.record, self.api.now(), rescued.why))
@@ -386,7 +386,8 @@ class Round:
         if self.canary_object:
             return {"apiVersion": "flagger.app/v1beta1", "kind": "Canary", "name": self.canary.name, "namespace": self.canary.namespace,
                     "uid": self.canary_object["metadata"]["uid"]}
-        return {"apiVersion": "apps/v1", "kind": self.canary.target_kind, "name": self.canary.target, "namespace": self.canary.namespace,
+        kind = targets.by_kind(self.canary.target_kind)
+        return {"apiVersion": kind.API_VERSION, "kind": kind.KIND, "name": self.canary.target, "namespace": self.canary.namespace,
                 "uid": self.record.target_uid}
 
     def _project(self) -> None:
@@ -411,7 +412,7 @@ class Round:
 
     def _covering(self, decision: Decision) -> float:
         """The end of a lease for the last part of a wait and for the tick after it, so that the tick need not write before it asks."""
-        near = decision.waits == CLOCK and self.record.canary_weight and decision.due - self.api.now() <= self._renew_after()
+        near = decision.waits == CLOCK and self.record.reaches_canary and decision.due - self.api.now() <= self._renew_after()
         return self._leased_until(decision.due + SLACK, every(self.canary)) if near else 0.0
 
     def _renew_after(self) -> float:

@@ -11,18 +11,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks, services, takeover
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks, services, takeover, words
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Route, Split, TrafficOrder, dump
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.primary import selector_of
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import removal, writing
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
-from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref, deployment
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.services import ensure_services, has_endpoints
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.targets import target_ref
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.waits import existing, until
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import Change, Writer, change, ensure, shown
 from ansible_collections.progressive.delivery.plugins.module_utils.routers import router_for
+from ansible_collections.progressive.delivery.plugins.module_utils.routers.around import AROUND
 
 
 PROXY_LEARNS = 1.0          # seconds in which a proxy gets to know who answers behind a Service that a route has begun to name
@@ -55,8 +57,8 @@ class Traffic:
         """As the verb returns it; ``services`` are the names of those that were made or changed."""
         return {
             "changed": self.changed,
-            "before": dump(self.before),
-            "after": dump(self.after),
+            "before": _told(self.before),
+            "after": _told(self.after),
             "services": [one.ref.name for one in self.changes if one.changed and one.ref.kind == "Service"],
             "accepted": self.accepted,
             "why": self.why,
@@ -110,7 +112,7 @@ def apply_traffic(api: Api, canary: Canary, order: TrafficOrder, epoch: int, che
         traffic.changes += ensure_services(writer, canary, (services.PRIMARY, services.CANARY))
     if not canary.splits:
         return _without_route(writer, canary, order, traffic)
-    if order.split is not None and not _set_weights(writer, canary, order.split, order.raised_from, traffic):
+    if order.split is not None and not _set_weights(writer, canary, order, order.split, traffic):
         return traffic
     if order.split is not None and not check_mode:
         traffic.await_accepted(api, canary, limit, leave)
@@ -142,8 +144,8 @@ def _name_apex(writer: Writer, canary: Canary, traffic: Traffic, seconds: float,
 
 def _without_route(writer: Writer, canary: Canary, order: TrafficOrder, traffic: Traffic) -> Traffic:
     """Without a routing object, weights are what the apex selects: the primary gets everything, or the order cannot be carried out."""
-    if order.split is not None and order.split.canary:
-        raise CanaryError(f"{order.split.canary}% for the canary: the provider {canary.provider} has no weights")
+    if order.split is not None and order.split.reaches_canary:
+        raise CanaryError(f"{words.share(order.split)} for the canary: the provider {canary.provider} has no weights")
     if order.split is not None or order.apex:
         traffic.changes += ensure_services(writer, canary, (services.APEX,))
         traffic.after = order.split
@@ -162,25 +164,40 @@ def set_weights(api: Api, canary: Canary, split: Split, check_mode: bool = False
     return traffic
 
 
-def _set_weights(writer: Writer, canary: Canary, split: Split, raised_from: int | None, traffic: Traffic) -> bool:
+def _set_weights(writer: Writer, canary: Canary, order: TrafficOrder, split: Split, traffic: Traffic) -> bool:
     router, place = router_for(canary), ref(canary)
     live = writer.api.get(place)
     before = router.read(live, canary) if live else None
-    if not _may_raise(writer, canary, split, before, traffic, raised_from):
+    if not _may_raise(writer, canary, split, before, traffic, order):
         return False
     if live is None and canary.adopted:
         raise CanaryError(f"{place} does not exist; it is yours (canary_route: adopted), so put it back")
+    if split.mirror > (before.mirror if before else 0):
+        _check_copies(canary, live)
     weigh = _with_weights(canary, split)
 
     def make(now: dict[str, Any]) -> dict[str, Any]:
-        return takeover.freed(weigh(now), canary.name)
+        # First, since what Flagger made is ours to put right only then: it leads by rules of its own to who shows a cookie.
+        return weigh(takeover.freed(now, canary.name))
 
     if live is None:
         done = ensure(writer, place, lambda: router.desired(canary, split), make, claim=True)
     else:
         done = change(writer, place, make, live=live, still_right=_still_right(canary, split), claim=True)
     _record(traffic, canary, done)
+    if traffic.after and traffic.after.mirror > split.mirror:
+        # A cluster whose API does not know the share drops it, and without one all requests are copied.
+        change(writer, place, _with_weights(canary, Split(split.primary, split.canary)))
+        raise CanaryError(f"{place}: the API server does not keep the share of a copied request, so all would be copied in place of {split.mirror}%; "
+                          "leave mirrorWeight out, or upgrade the CRDs of the Gateway API to 1.3 or newer")
     return True
+
+
+def _check_copies(canary: Canary, live: dict[str, Any] | None) -> None:
+    """Copies may be an edit of the document in mid-walk, which no preflight has looked at: what holds against them is asked again (SAFETY 16)."""
+    objections = AROUND[canary.provider].standing(canary, live, walks=True)
+    if objections:
+        raise objections[0]
 
 
 def _record(traffic: Traffic, canary: Canary, done: Change) -> None:
@@ -208,7 +225,7 @@ def _still_right(canary: Canary, split: Split) -> Callable[[dict[str, Any], dict
 
     def still_right(first: dict[str, Any], now: dict[str, Any]) -> bool:
         present = router.read(now, canary)
-        return present == router.read(first, canary) or (present is not None and split.canary <= present.canary)
+        return present == router.read(first, canary) or (present is not None and not split.exceeds(present))
     return still_right
 
 
@@ -218,22 +235,29 @@ def _give_apex_back(writer: Writer, canary: Canary, traffic: Traffic) -> None:
         traffic.accepted = False
         traffic.why = f"not pointed at {canary.target}: Service {canary.namespace}/{canary.service.canary_name} has no ready endpoints"
         return
-    target = existing(writer.api, deployment(canary.namespace, canary.target))
+    target = existing(writer.api, target_ref(canary))
     traffic.changes.append(removal.apex_back(writer, canary, selector_of(target, canary.options.selector_labels)))
 
 
-def _may_raise(writer: Writer, canary: Canary, split: Split, before: Split | None, traffic: Traffic, raised_from: int | None = None) -> bool:
-    """Whether somebody answers behind the canary's Service (SAFETY 16), and nobody lowered the weight since the raise was decided (SAFETY 14)."""
-    live, name = before.canary if before else 0, canary.service.canary_name
-    if split.canary <= live:
+def _may_raise(writer: Writer, canary: Canary, split: Split, before: Split | None, traffic: Traffic, order: TrafficOrder = TrafficOrder()) -> bool:
+    """Whether somebody answers behind the canary's Service (SAFETY 16), and nobody lowered what it gets since the raise was decided (SAFETY 14)."""
+    live, name = before or Split(100, 0), canary.service.canary_name
+    if not split.exceeds(live):
         return True
-    if raised_from is not None and live < raised_from:
-        problem = f"somebody lowered the canary from {raised_from}% to {live}%"
+    if order.raised_from is not None and live.canary < order.raised_from:
+        problem = f"somebody lowered the canary from {order.raised_from}% to {live.canary}%"
+    elif live.mirror < order.mirrored_from:
+        problem = f"somebody lowered the copies of requests from {order.mirrored_from}% to {live.mirror}%"
     elif not has_endpoints(writer.api, canary.namespace, name):
         problem = f"Service {canary.namespace}/{name} has no ready endpoints"
     else:
         return True
     traffic.before = traffic.after = before
     traffic.accepted = False
-    traffic.why = f"not raised to {split.canary}%: {problem}"
+    traffic.why = f"not raised to {words.share(split)}: {problem}"
     return False
+
+
+def _told(split: Split | None) -> dict[str, Any] | None:
+    """The two weights, and beside them what else there is."""
+    return None if split is None else {key: value for key, value in dump(split).items() if value or key in ("primary", "canary")}

@@ -10,19 +10,22 @@ import functools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import services
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import services, targets
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.endpoints import SERVICE_LABEL, ready_pods
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.primary import selector_of
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs, service_targets
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.targets import target_ref
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.waits import existing
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import Change, Writer, ensure
 
 
 def ensure_services(writer: Writer, canary: Canary, roles: Iterable[str]) -> list[Change]:
     """The Services of these roles (services.APEX ...) as the document wants them. Raises CanaryError for one that is not ours to change."""
-    target = existing(writer.api, refs.deployment(canary.namespace, canary.target))
+    if targets.by_kind(canary.target_kind).IS_APEX:
+        return [service_targets.ensure_canary(writer, canary)] if services.CANARY in roles else []
+    target = existing(writer.api, target_ref(canary))
     selector = selector_of(target, canary.options.selector_labels)
     return [
         ensure(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import budgets, inventory, marks, permissions, primary as copies, services
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import budgets, inventory, marks, permissions, primary as copies, services, targets
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.configs import NONE, Configs
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.findings import Findings
@@ -21,6 +21,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.surrou
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import autoscalers, configs, refs, routes
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import UNKNOWN_KIND, Api, Permission
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.targets import place as place_of_target, primary_ref
 from ansible_collections.progressive.delivery.plugins.module_utils.routers import router_for
 from ansible_collections.progressive.delivery.plugins.module_utils.routers.adopted import objection as objection_to_adopted
 from ansible_collections.progressive.delivery.plugins.module_utils.routers.around import AROUND
@@ -80,7 +81,7 @@ def missing(api: Api, needed: Mapping[str, tuple[Rule, ...]]) -> str:
 
 def is_begun(api: Api, namespace: str, objects: Objects) -> bool:
     """Whether the record or the primary is there, as far as either may be read."""
-    places = [refs.config_map(namespace, objects.record), *(refs.deployment(namespace, name) for name in objects.deployments[1:])]
+    places = [refs.config_map(namespace, objects.record), *(place_of_target(objects.kind, namespace, name) for name in objects.targets[1:])]
     return any(_got(api, place) is not None for place in places)
 
 
@@ -110,7 +111,7 @@ def _lacking(canary: Canary, seen: Seen, recorded: bool, initialised: bool, unre
     The primary is made when the canary is initialised, and at no other time: one that is gone is told by the walk, with the way out.
     """
     of_services = {services.name_of(canary, role) for role in services.ROLES}
-    lacking = {permissions.DEPLOYMENTS} if seen.primary is None and not initialised else set()
+    lacking = {permissions.resource_of(canary.target_kind)} if seen.primary is None and not initialised else set()
     lacking |= set() if of_services <= seen.services.keys() else {permissions.SERVICES}
     lacking |= {routes.ref(canary).resource} if canary.splits and seen.route is None else set()
     lacking |= permissions.scaler_resources(permissions.objects_of(canary)) if seen.primary_scaler is None and seen.scaler_kind else set()
@@ -118,7 +119,7 @@ def _lacking(canary: Canary, seen: Seen, recorded: bool, initialised: bool, unre
 
 
 def _of_budgets(canary: Canary, seen: Seen) -> tuple[Rule, ...]:
-    if seen.target is None:
+    if seen.target is None or canary.target_kind not in targets.WORKLOADS:
         return ()
     try:
         selector = copies.selector_of(seen.target, canary.options.selector_labels)
@@ -146,7 +147,7 @@ def _look(api: Api, canary: Canary, target: Object | None, read: Configs, may: s
     others = _listed(api, route, may)
     return Seen(
         target=target,
-        primary=_got(api, refs.deployment(namespace, canary.primary)),
+        primary=_got(api, primary_ref(canary)),
         route=_own(api, route, others, may) if canary.splits else None,
         services=_services(api, canary, may),
         routes=others,

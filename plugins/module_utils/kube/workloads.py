@@ -11,24 +11,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import budgets, marks, primary as copies, takeover
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import budgets, marks, parking, primary as copies, takeover, targets
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.configs import NONE
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.rollout import Rollout, rollout
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.rollout import Rollout
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import autoscalers, configs, refs, removal
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import autoscalers, configs, refs, removal, service_targets
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.routes import ref as route_ref
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.targets import history_ref, primary_ref, target_ref
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.waits import existing, until
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import MOST_TRIES, Change, Writer, change, ensure, shown, worth_another_try
 
 
 @dataclass
 class Work:
-    """What an order for a workload came to: the Deployment that it is about, before and after."""
+    """What an order for a workload came to: the workload that it is about, before and after."""
 
     ref: Ref
     before: dict[str, Any] | None
@@ -45,17 +46,12 @@ class Work:
         }
 
 
-def target_ref(canary: Canary) -> Ref:
-    return refs.deployment(canary.namespace, canary.target)
-
-
-def primary_ref(canary: Canary) -> Ref:
-    return refs.deployment(canary.namespace, canary.primary)
-
-
 def apply_workload(api: Api, canary: Canary, order: WorkloadOrder, epoch: int, check_mode: bool = False) -> Work:
     """Carry out the one order that is set. Raises CanaryError when what it names is gone (SAFETY 17), LostLock when somebody fenced it."""
     writer = Writer(api, canary.name, epoch, check_mode)
+    if order.dispose is None and canary.target_kind not in targets.WORKLOADS:
+        changes = service_targets.apply(writer, canary, order)
+        return Work(changes[-1].ref, changes[-1].before, changes[-1].after, changes)
     if order.create_primary is not None:
         return create_primary(writer, canary, order.create_primary)
     if order.scale_target is not None:
@@ -119,7 +115,12 @@ def scale_target(writer: Writer, canary: Canary, replicas: int) -> Work:
 
 
 def scale(writer: Writer, place: Ref, replicas: int, autoscaled: bool = False) -> Work:
-    """A Deployment's replicas, through the scale subresource only (SAFETY 22). ``autoscaled``: who changes them meanwhile is no person."""
+    """A Deployment's replicas, through the scale subresource only (SAFETY 22). A DaemonSet, which has none, runs on its nodes or on none.
+
+    ``autoscaled``: who changes them meanwhile is no person.
+    """
+    if targets.by_kind(place.kind) is targets.daemonset:
+        return _park(writer, place, replicas == 0)
     first = live = existing(writer.api, place)
     for attempt in range(MOST_TRIES):
         marks.check(live, writer.canary, writer.epoch)
@@ -141,8 +142,22 @@ def scale(writer: Writer, place: Ref, replicas: int, autoscaled: bool = False) -
     raise AssertionError("unreachable")
 
 
+def _park(writer: Writer, place: Ref, parked: bool) -> Work:
+    """One key of its node selector; all else in the template, which somebody may be editing, is as it is then."""
+    moved = parking.parked if parked else parking.unparked
+
+    def make(live: dict[str, Any]) -> dict[str, Any]:
+        template = live["spec"]["template"]
+        return live if parking.is_parked(template) == parked else {**live, "spec": {**live["spec"], "template": moved(template)}}
+
+    done = change(writer, place, make, claim=True)
+    return Work(place, done.before, done.after, [done])
+
+
 def pause(writer: Writer, place: Ref, paused: bool) -> Work:
-    """Whether an edit of the Deployment's template waits before it reaches its pods (SAFETY 22)."""
+    """Whether an edit of the workload's template waits before it reaches its pods (SAFETY 22)."""
+    if not targets.by_kind(place.kind).PAUSES:
+        raise CanaryError(f"{place} cannot be paused: only a Deployment can")
     done = change(writer, place, lambda live: {**live, "spec": _with_pause(live["spec"], paused)}, claim=True)
     return Work(place, done.before, done.after, [done])
 
@@ -154,15 +169,15 @@ def _with_pause(spec: Mapping[str, Any], paused: bool) -> dict[str, Any]:
 
 
 def promote(writer: Writer, canary: Canary, order: Mapping[str, str]) -> Work:
-    """Exactly the named ReplicaSet's template on the primary, and with it the note that it was promoted (SAFETY 5, 17).
+    """Exactly the template that the named ReplicaSet or ControllerRevision keeps on the primary, and with it the note that it was promoted (SAFETY 5, 17).
 
     Before it, copies of exactly the ConfigMaps and Secrets that were analysed (SAFETY 18). Where these say something else by now, nothing is done:
     whoever looks next finds another revision.
     """
     target = existing(writer.api, target_ref(canary))
     marks.check(target, writer.canary, writer.epoch)
-    pinned = writer.api.get(refs.replica_set(canary.namespace, order["replicaset"]))
-    read = configs.read(writer.api, canary, pinned["spec"]["template"].get("spec") or {}) if pinned else NONE
+    pinned = writer.api.get(history_ref(canary, order["replicaset"]))
+    read = configs.read(writer.api, canary, targets.of(target).kept(pinned).get("spec") or {}) if pinned else NONE
     if pinned and read.digest != order.get("configs", ""):
         live = existing(writer.api, primary_ref(canary))
         return Work(primary_ref(canary), live, live)
@@ -185,9 +200,9 @@ def _ensure_budget(writer: Writer, canary: Canary, wanted: dict[str, Any]) -> Ch
 
 
 def restore(writer: Writer, canary: Canary, order: Mapping[str, str]) -> Work:
-    """The template that the primary had before a promotion, from its own ReplicaSet."""
+    """The template that the primary had before a promotion, from its own history."""
     live = existing(writer.api, primary_ref(canary))
-    previous = writer.api.get(refs.replica_set(canary.namespace, order["replicaset"]))
+    previous = writer.api.get(history_ref(canary, order["replicaset"]))
     template = copies.pinned_template(previous, live, order, kind="restored")
     return _retemplate(writer, canary, lambda now: copies.restored(now, template, order["revision"]), live=live)
 
@@ -202,31 +217,30 @@ def promote_present(writer: Writer, canary: Canary) -> Work:
 
 def promote_kept(writer: Writer, canary: Canary, replicaset: str) -> Work:
     """The template of one of the target's ReplicaSets by its name, whatever its revision."""
-    kept = writer.api.get(refs.replica_set(canary.namespace, replicaset))
-    return promote(writer, canary, {"replicaset": replicaset, "revision": revision_of(kept["spec"]["template"]) if kept else ""})
+    kept = writer.api.get(history_ref(canary, replicaset))
+    return promote(writer, canary, {"replicaset": replicaset, "revision": revision_of(targets.workload(canary.target_kind).kept(kept)) if kept else ""})
 
 
 def restore_kept(writer: Writer, canary: Canary, replicaset: str) -> Work:
     """The template of one of the primary's own ReplicaSets, which remembers what was promoted with it."""
-    kept = writer.api.get(refs.replica_set(canary.namespace, replicaset))
+    kept = writer.api.get(history_ref(canary, replicaset))
     return restore(writer, canary, {"replicaset": replicaset, "revision": marks.annotations_of(kept or {}).get(marks.PROMOTED, "")})
 
 
 def await_rollout(api: Api, place: Ref, seconds: float, leave: Callable[[str], bool] = lambda why: False) -> tuple[Rollout, bool]:
-    """The Deployment's rollout when it is ready, stuck or the time is over; and whether the wait was left before its time."""
-    live, left = until(api, place, existing(api, place), _over, seconds, lambda now: leave(rollout(now).why))
-    return rollout(live), left
+    """The workload's rollout when it is ready, stuck or the time is over; and whether the wait was left before its time."""
+    live, left = until(api, place, existing(api, place), _over, seconds, lambda now: leave(targets.of(now).rollout(now).why))
+    return targets.of(live).rollout(live), left
 
 
-def is_gone(deployment: Mapping[str, Any]) -> bool:
+def is_gone(live: Mapping[str, Any]) -> bool:
     """Zero replicas are never ready; but when they are observed and the pods have gone, they are what was asked for."""
-    status = deployment.get("status") or {}
-    observed = status.get("observedGeneration") == deployment["metadata"].get("generation")
-    return _replicas(deployment) == 0 and observed and not int(status.get("replicas") or 0)
+    observed = (live.get("status") or {}).get("observedGeneration") == live["metadata"].get("generation")
+    return _replicas(live) == 0 and observed and not targets.of(live).running(live)
 
 
 def _over(live: Mapping[str, Any]) -> bool:
-    state = rollout(live)
+    state = targets.of(live).rollout(live)
     return state.ready or state.stuck or is_gone(live)
 
 
@@ -256,20 +270,20 @@ def _scaled(place: Ref, first: dict[str, Any], live: dict[str, Any], replicas: i
     return Work(place, first, after, [Change(place, first, after, changed)])
 
 
-def _replicas(deployment: Mapping[str, Any]) -> int:
-    wanted = deployment["spec"].get("replicas")
-    return 1 if wanted is None else int(wanted)
+def _replicas(live: Mapping[str, Any]) -> int:
+    return targets.of(live).replicas(live)
 
 
-def _summary(deployment: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Few words about a Deployment: what it is called, how many, which revision, which images."""
-    if deployment is None:
+def _summary(live: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Few words about a workload: what it is called, how many, which revision, which images."""
+    if live is None:
         return None
-    template = deployment["spec"]["template"]
+    kind = live.get("kind") or targets.deployment.KIND
+    template = targets.by_kind(kind).template(live)
     return {
-        "name": deployment["metadata"]["name"],
-        "replicas": _replicas(deployment),
+        "name": live["metadata"]["name"],
+        "replicas": _replicas(live) if kind in targets.WORKLOADS else 1,
         "revision": revision_of(template),
-        "promoted": marks.annotations_of(deployment).get(marks.PROMOTED, ""),
+        "promoted": marks.annotations_of(live).get(marks.PROMOTED, ""),
         "images": {container["name"]: container.get("image", "") for container in template["spec"].get("containers") or []},
     }

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import SpecError
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import APP, ENVOY, TRAEFIK
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import APP, DAEMONSET, ENVOY, TRAEFIK
 
 SUCCESS_RATE = "request-success-rate"
 DURATION = "request-duration"
@@ -47,6 +47,9 @@ def _p99(metric: str, selector: str, factor: float) -> Builtin:
 # The target's pods are <target>-<hash>-<id>; those of <target>-primary have one part more and do not match.
 _HTTP = 'kubernetes_namespace="{{ namespace }}",kubernetes_pod_name=~"{{ target }}-[0-9a-zA-Z]+(-[0-9a-zA-Z]+)"'
 
+# Those of a DaemonSet are <target>-<id>, so that the pattern above fits the primary's, and none of its own: what users have would be judged.
+_HTTP_OF_DAEMONSET = 'kubernetes_namespace="{{ namespace }}",kubernetes_pod_name=~"{{ target }}-[0-9a-zA-Z]+"'
+
 # The cluster's name is <namespace>_<Service>_<port>, and neither of the first two can hold a "_".
 _ENVOY = 'envoy_cluster_name=~"{{ namespace }}_{{ service }}-canary_[0-9]+"'
 
@@ -55,12 +58,17 @@ _ENVOY = 'envoy_cluster_name=~"{{ namespace }}_{{ service }}-canary_[0-9]+"'
 _TRAEFIK = ('service=~"httproute-{{ namespace }}-.+-gw-.+-svc-{{ namespace }}-{{ service }}-canary-[0-9]+@kubernetesgateway'
             '|{{ namespace }}-{{ service }}-canary-[0-9a-zA-Z-]+@kubernetescrd"')
 
+
+def _app(pods: str) -> Mapping[str, Builtin]:
+    """The application's own metric, under the name that Flagger expects it."""
+    return {
+        SUCCESS_RATE: _success_rate("http_request_duration_seconds_count", pods, 'status!~"5.*"'),
+        DURATION: _p99("http_request_duration_seconds_bucket", pods, factor=1000.0),
+    }
+
+
 OBSERVERS: Mapping[str, Mapping[str, Builtin]] = {
-    # The application's own metric, under the name that Flagger expects it.
-    APP: {
-        SUCCESS_RATE: _success_rate("http_request_duration_seconds_count", _HTTP, 'status!~"5.*"'),
-        DURATION: _p99("http_request_duration_seconds_bucket", _HTTP, factor=1000.0),
-    },
+    APP: _app(_HTTP),
     # Contour's Envoy, the same for HTTPProxy and Gateway API; its histogram counts in milliseconds.
     ENVOY: {
         SUCCESS_RATE: _success_rate("envoy_cluster_upstream_rq", _ENVOY, 'envoy_response_code!~"5.*"'),
@@ -72,6 +80,9 @@ OBSERVERS: Mapping[str, Mapping[str, Builtin]] = {
     },
 }
 
+# By the kind of the target, where its pods are called otherwise.
+OF_KIND: Mapping[tuple[str, str], Mapping[str, Builtin]] = {(APP, DAEMONSET): _app(_HTTP_OF_DAEMONSET)}
+
 # The document's provider, without its version, to the observer.
 OBSERVED_BY: Mapping[str, str] = {
     "gatewayapi": APP,
@@ -81,8 +92,10 @@ OBSERVED_BY: Mapping[str, str] = {
 }
 
 
-def builtin(provider: str, name: str, metrics_from: str = "") -> Builtin:
+def builtin(provider: str, name: str, metrics_from: str = "", kind: str = "") -> Builtin:
     """The built-in check ``name`` for a document's provider such as ``gatewayapi:v1``, or for the observer that was asked for.
+
+    ``kind`` is that of the target, empty for a Deployment.
 
     Raises SpecError when there are no built-in checks for the provider, or none of that name.
     """
@@ -91,4 +104,4 @@ def builtin(provider: str, name: str, metrics_from: str = "") -> Builtin:
         raise SpecError("spec.provider", f"there are no built-in checks for {provider}", f"there are for {', '.join(OBSERVED_BY)}")
     if name not in OBSERVERS[observer]:
         raise SpecError("spec.analysis.metrics.name", f"{name} is not a built-in check", f"built in are {', '.join(OBSERVERS[observer])}")
-    return OBSERVERS[observer][name]
+    return OF_KIND.get((observer, kind), OBSERVERS[observer])[name]

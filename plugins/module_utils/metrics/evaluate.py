@@ -39,7 +39,7 @@ class Context:
     """What checks are about and whom they are asked of, when they do not say so themselves.
 
     ``values`` are the template functions but ``interval``; ``provider`` and ``metrics_from`` are the document's, for built-in
-    checks; ``timeout`` is for one query, in seconds.
+    checks, and so is the target's ``kind``; ``timeout`` is for one query, in seconds.
     """
 
     values: Mapping[str, str] = field(default_factory=dict)
@@ -47,13 +47,14 @@ class Context:
     metrics_server: str = ""
     timeout: float = TIMEOUT
     metrics_from: str = ""
+    kind: str = ""
 
 
 def context_of(canary: Canary) -> Context:
     """Without an ingress or a route object of its own, ``ingress`` and ``route`` are the target's name, as in Flagger."""
     values = {"name": canary.name, "namespace": canary.namespace, "target": canary.target, "service": canary.service.name,
               "ingress": canary.target, "route": canary.target}
-    return Context(values, canary.provider, canary.metrics_server, metrics_from=canary.metrics_from)
+    return Context(values, canary.provider, canary.metrics_server, metrics_from=canary.metrics_from, kind=canary.target_kind)
 
 
 def evaluate_all(canary: Canary, checks: Sequence[Check], *, confirmed_for: float | None = None,
@@ -91,7 +92,7 @@ def measure_all(context: Context, checks: Sequence[Check], *, confirmed_for: flo
 def measure(context: Context, check: Check, *, window: float, secret: Mapping[str, str] | None = None) -> Outcome:
     """As ``evaluate``, for a check of no document."""
     try:
-        source = builtin(context.provider, check.name, context.metrics_from) if check.builtin else Builtin(query=check.query, unit="")
+        source = builtin(context.provider, check.name, context.metrics_from, context.kind) if check.builtin else Builtin(query=check.query, unit="")
         seen = looks_back(source.query, window)
         provider = _provider(check, context)
         sample = _ask(source, check, _Asking(context, provider, secret or {}, window))

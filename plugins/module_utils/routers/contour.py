@@ -5,14 +5,16 @@
 """Contour: an HTTPProxy whose route splits between two Services by weight.
 
 Weights are proportions. In a route where any is set, one that is not given is 0; where none is set, or all are 0, requests are spread evenly.
-An entry with ``mirror: true`` gets copies of requests and has no part in the split; its weight is the user's. As Flagger makes it, the object has
-no virtualhost: a root HTTPProxy of the user's includes it, and until then Contour calls it orphaned. In one that we made, the prefix, the two
-entries and the policies that the document asks for are ours; all else, in one of the user's everything but two weights, stays byte for byte.
+An entry with ``mirror: true`` gets copies of requests and has no part in the split; one for the canary is ours in an object that we made, any other
+is the user's. As Flagger makes it, the object has no virtualhost: a root HTTPProxy of the user's includes it, and until then Contour calls it
+orphaned. In one that we made, the prefix, the two entries and the policies that the document asks for are ours; all else, in one of the user's
+everything but two weights, stays byte for byte.
 """
 
 from __future__ import annotations
 
 import copy
+import dataclasses
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -50,6 +52,7 @@ _NOT_HERE = {
 # As Flagger: an idle stream may outlive the time limit of a response.
 _IDLE = "5m"
 _LINKERD = "l5d-dst-override"
+_ALL = 100
 _REST = "routes.rest"                   # our second route, in an A/B analysis
 _WEIGHT = re.compile(r"/spec/routes/[0-9]+/services/[0-9]+/weight")
 
@@ -64,9 +67,12 @@ def refuse(canary: Canary) -> list[str]:
     service = canary.service
     problems = ["canary_route_rule: the routes of an HTTPProxy have no names; leave it out, and let only one of them split"] if service.route_rule else []
     if canary.adopted:
-        return problems + ours.refuse_audience(canary)
+        return problems + ours.refuse_adopted(canary)
     problems += [f"spec.service.{name}: Contour cannot do it for a canary's HTTPProxy, and in Flagger it is left out in silence; {instead}"
                  for field, (name, instead) in _NOT_HERE.items() if getattr(service, field)]
+    if canary.analysis.affinity:
+        problems.append("spec.analysis.sessionAffinity: nobody's cookies are set by a canary's HTTPProxy, and in Flagger it is left out in silence; "
+                        "accepted: no sessionAffinity, or the provider gatewayapi:v1")
     problems += _refuse_match(service.match)
     if len(canary.analysis.match) > 1:
         problems.append(f"spec.analysis.match: has {len(canary.analysis.match)} entries; Contour takes one, all of whose headers and parameters have to match "
@@ -85,7 +91,7 @@ def desired(canary: Canary, split: Split) -> dict[str, Any]:
     if service.retries:
         route["retryPolicy"] = _retry_policy(service.retries)
     pair = [_entry(canary, name, weight) for name, weight in ((service.primary_name, split.primary), (service.canary_name, split.canary))]
-    routes = [{**route, "services": pair}]
+    routes = [{**route, "services": [*pair, *_copies(canary, split.mirror)]}]
     if canary.analysis.match:
         rest = {**copy.deepcopy(route), "services": [_entry(canary, service.primary_name, 100)]}
         routes = [{**route, "conditions": [prefix, *_audience(canary.analysis.match[0])], "services": pair}, rest]
@@ -116,7 +122,8 @@ def mismatch(obj: Mapping[str, Any], canary: Canary) -> str:
 
 def read(obj: Mapping[str, Any], canary: Canary) -> Split | None:
     pairs = list(_pairs(obj, canary))
-    return proportions.split_of(*_weights(pairs[0])) if len(pairs) == 1 else None
+    split = proportions.split_of(*_weights(pairs[0])) if len(pairs) == 1 else None
+    return dataclasses.replace(split, mirror=_mirror(obj, canary)) if split and owned(obj, canary) else split
 
 
 def accepted(obj: Mapping[str, Any], canary: Canary) -> tuple[bool, str]:
@@ -154,6 +161,8 @@ def write(obj: Mapping[str, Any], canary: Canary, split: Split) -> dict[str, Any
     for pair in _pairs(after, canary):
         if not proportions.mean(*_weights(pair), split):
             pair[0]["weight"], pair[1]["weight"] = split.primary, split.canary
+    if owned(obj, canary):
+        _set_mirror(after, canary, split.mirror)
     return after
 
 
@@ -220,7 +229,7 @@ def _reconcile_route(route: dict[str, Any], wanted: Mapping[str, Any], parts: se
     route["conditions"] = wanted["conditions"]
     for key in ("timeoutPolicy", "retryPolicy"):
         ours.set_or_drop(route, key, wanted.get(key), key in parts)
-    _reconcile_services(route, wanted["services"], canary)
+    _reconcile_services(route, [entry for entry in wanted["services"] if not entry.get("mirror")], canary)
 
 
 def _reconcile_services(route: dict[str, Any], wanted: Sequence[Mapping[str, Any]], canary: Canary) -> None:
@@ -249,6 +258,19 @@ def _reconciled(live: Mapping[str, Any], wanted: Mapping[str, Any], keep_weight:
     return made
 
 
+def _set_mirror(obj: dict[str, Any], canary: Canary, percent: int) -> None:
+    """Copies to the canary in our route alone, so many and no others."""
+    if _mirror(obj, canary) == percent:
+        return
+    routes = obj["spec"]["routes"]
+    split = _our_route(routes, canary)
+    for index, route in enumerate(routes):
+        present = route.get("services") or []
+        kept = [entry for entry in present if not _is_copy(entry, canary)]
+        if index == split or len(kept) != len(present):
+            route["services"] = [*kept, *(_copies(canary, percent) if index == split else ())]
+
+
 def _with_header(present: Sequence[Mapping[str, Any]], header: Mapping[str, Any]) -> list[Any]:
     if any(entry.get("name") == header["name"] for entry in present):
         return [header if entry.get("name") == header["name"] else entry for entry in present]
@@ -275,6 +297,17 @@ def _our_route(routes: Sequence[Mapping[str, Any]], canary: Canary) -> int | Non
 def _rest_route(routes: Sequence[Mapping[str, Any]], canary: Canary) -> int | None:
     """The route that leads to the primary alone."""
     return next((index for index, route in enumerate(routes) if _served(route) == {canary.service.primary_name}), None)
+
+
+def _is_copy(entry: Mapping[str, Any], canary: Canary) -> bool:
+    return bool(entry.get("mirror")) and entry.get("name") == canary.service.canary_name
+
+
+def _mirror(obj: Mapping[str, Any], canary: Canary) -> int:
+    """Percent of the requests of which the canary gets copies; Contour takes no weight, and one of 0, for all of them."""
+    found = [int(entry.get("weight") or 100) for route in (obj.get("spec") or {}).get("routes") or () for entry in route.get("services") or ()
+             if _is_copy(entry, canary)]
+    return max(found, default=0)
 
 
 def _served(route: Mapping[str, Any]) -> set[str]:
@@ -324,6 +357,12 @@ def _entry(canary: Canary, name: str, weight: int) -> dict[str, Any]:
     port = canary.service.port
     override = {"name": _LINKERD, "value": f"{name}.{canary.namespace}.svc.cluster.local:{port}"}
     return {"name": name, "port": port, "weight": weight, "requestHeadersPolicy": {"set": [override]}}
+
+
+def _copies(canary: Canary, percent: int) -> list[dict[str, Any]]:
+    """The entry by which the canary gets copies of so many percent of the requests; none for 0, which Contour would take for all."""
+    entry = {"name": canary.service.canary_name, "port": canary.service.port, "mirror": True}
+    return [{**entry, **({"weight": percent} if percent < _ALL else {})}] if percent else []
 
 
 def _retry_policy(retries: Mapping[str, Any]) -> dict[str, Any]:

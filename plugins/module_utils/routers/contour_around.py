@@ -46,10 +46,23 @@ def standing(canary: Canary, route: Object | None, walks: bool) -> list[SpecErro
     status = (route or {}).get("status") or {}
     said = status.get("currentStatus")
     if route is None or not walks or said in (None, VALID, "NotReconciled"):
-        return []
+        return _second_mirror(canary, route) if route is not None else []
     hint = (f"accepted: a root {KIND} with includes: [{{name: {canary.service.route_name}, namespace: {canary.namespace}}}]" if said == ORPHANED
             else f"accepted: an {KIND} that Contour calls valid")
     return [SpecError("spec.provider", f"{marks.name_of(route)} is {said}, so that no request comes by it: {objection_of(route)}", hint)]
+
+
+def _second_mirror(canary: Canary, route: Object) -> list[SpecError]:
+    """Contour calls an HTTPProxy invalid, and serves nobody by it, where a route has two Services that get copies."""
+    ours = {canary.service.primary_name, canary.service.canary_name}
+    copied = sorted({str(entry.get("name", "")) for one in (route.get("spec") or {}).get("routes") or ()
+                     if ours & {entry.get("name") for entry in one.get("services") or () if not entry.get("mirror")}
+                     for entry in one.get("services") or () if entry.get("mirror") and entry.get("name") != canary.service.canary_name})
+    if not canary.analysis.mirror or not copied:
+        return []
+    where = f"{marks.name_of(route)} sends copies to {', '.join(copied)} already"
+    return [SpecError("spec.analysis.mirror", f"{where}, and with a second mirror Contour serves nobody by it",
+                      f"accepted: false, or an {KIND} of the canary's without mirrors of your own")]
 
 
 def backends(route: Object) -> Iterator[str]:

@@ -13,11 +13,12 @@ but two weights, stays as it is, byte for byte.
 from __future__ import annotations
 
 import copy
+import dataclasses
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import cookies, marks
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Split
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.patch import dotted, json_patch
@@ -36,6 +37,13 @@ _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE
 _AUDIENCE = ("headers", "queryParams")
 _MOST_MATCHES = 64                      # of one rule, by the API
 _REST = "rules.rest"                    # our second rule, in an A/B analysis
+_COOKIES = "rules.cookies"              # our rules for those who stay on a side, and the cookies that backends set
+_MOST_MATCHES_OF_ALL = 127              # of all rules of a route
+_MIRROR = "RequestMirror"
+_ANSWERED, _ANSWERS = "ResponseHeaderModifier", "responseHeaderModifier"
+_COOKIE, _SET_COOKIE = "cookie", "Set-Cookie"
+_FORGET = -1                            # seconds; a cookie that is over already
+_ALL = 100
 _MATCH_FIELDS = ("name", "uri", "method", "headers", "queryParams")
 _CORS_FIELDS = ("allowOrigin", "allowOrigins", "allowMethods", "allowHeaders", "exposeHeaders", "maxAge", "allowCredentials")
 _DURATION = re.compile(r"([0-9]{1,5}(h|m|s|ms)){1,4}")                    # GEP-2257
@@ -59,7 +67,7 @@ def refuse(canary: Canary) -> list[str]:
     service = canary.service
     problems: list[str] = []
     if canary.adopted:
-        return ours.refuse_audience(canary)
+        return ours.refuse_adopted(canary)
     if not service.gateway_refs:
         problems.append("spec.service.gatewayRefs: is missing; name the Gateway (name, namespace) that the route belongs to")
     problems += [f"spec.service.gatewayRefs[{index}].name: is missing" for index, parent in enumerate(service.gateway_refs) if not parent.get("name")]
@@ -70,7 +78,12 @@ def refuse(canary: Canary) -> list[str]:
         problems += _refuse_match(f"spec.service.match[{index}]", match)
     problems += [f"spec.service.mirror[{index}].backendRef.name: is missing" for index, mirror in enumerate(service.mirror)
                  if not (mirror.get("backendRef") or {}).get("name")]
+    problems += [f"spec.service.mirror[{index}].backendRef.name: {service.canary_name} gets copies by analysis.mirror, and only while it is analysed"
+                 for index, mirror in enumerate(service.mirror) if (mirror.get("backendRef") or {}).get("name") == service.canary_name]
     problems += _refuse_audience(canary)
+    problems += _refuse_affinity(canary)
+    if 0 < canary.analysis.mirror < _ALL and canary.provider == flagger.GATEWAYAPI_BETA:
+        problems.append(f"spec.analysis.mirrorWeight: {canary.provider} knows copies of all requests only; accepted: 0, nothing, or gatewayapi:v1")
     if service.cors_policy and canary.provider == flagger.GATEWAYAPI_BETA:
         problems.append(f"spec.service.corsPolicy: {canary.provider} does not know it, and in Flagger it is left out in silence; gatewayapi:v1 does")
     return [*problems, *_refuse_cors(service.cors_policy)]
@@ -91,10 +104,13 @@ def desired(canary: Canary, split: Split) -> dict[str, Any]:
         rule["filters"] = filters
     pair = [_backend(canary, service.primary_name, split.primary), _backend(canary, service.canary_name, split.canary)]
     spec["rules"] = [{**rule, "backendRefs": pair}]
+    _set_mirror(spec["rules"], canary, split.mirror)
+    if canary.analysis.affinity:
+        _set_cookies(spec["rules"], canary, split)
     if canary.analysis.match:
         rest = {**copy.deepcopy(rule), "backendRefs": [_backend(canary, service.primary_name, 100)]}
         spec["rules"] = [{**rule, "matches": _matches(_audience(canary)), "backendRefs": pair}, rest]
-    return {"apiVersion": f"{GROUP}/{version(canary)}", "kind": KIND, "metadata": ours.metadata(canary, _optional_parts(spec)), "spec": spec}
+    return {"apiVersion": f"{GROUP}/{version(canary)}", "kind": KIND, "metadata": ours.metadata(canary, _optional_parts(canary)), "spec": spec}
 
 
 # What is there
@@ -125,9 +141,12 @@ def mismatch(obj: Mapping[str, Any], canary: Canary) -> str:
 
 def read(obj: Mapping[str, Any], canary: Canary) -> Split | None:
     pairs = list(_pairs(obj, canary))
-    if len(pairs) != 1:
-        return None
-    return proportions.split_of(*_weights(pairs[0]))
+    split = proportions.split_of(*_weights(pairs[0])) if len(pairs) == 1 else None
+    if split is None or not owned(obj, canary):
+        return split
+    rules = obj["spec"]["rules"]
+    split = dataclasses.replace(split, mirror=_mirror(rules, canary))
+    return _with_cookies(split, rules, canary) if _keeps_cookies(obj, canary) else split
 
 
 def accepted(obj: Mapping[str, Any], canary: Canary) -> tuple[bool, str]:
@@ -155,6 +174,11 @@ def write(obj: Mapping[str, Any], canary: Canary, split: Split) -> dict[str, Any
     for refs in _pairs(after, canary):
         if not proportions.mean(*_weights(refs), split):
             refs[0]["weight"], refs[1]["weight"] = split.primary, split.canary
+    if owned(obj, canary):
+        _set_mirror(after["spec"]["rules"], canary, split.mirror)
+        if _keeps_cookies(obj, canary):
+            # Last of all, since who stays on a side is served by what the rule for everybody says.
+            _set_cookies(after["spec"]["rules"], canary, split)
     return after
 
 
@@ -166,6 +190,10 @@ def release(obj: Mapping[str, Any], canary: Canary) -> dict[str, Any]:
     service = canary.service
     names = (service.primary_name, service.canary_name)
     rules = (after.get("spec") or {}).get("rules") or []
+    if owned(obj, canary):
+        _set_mirror(rules, canary, 0)
+        if _keeps_cookies(obj, canary):
+            _set_cookies(rules, canary, Split(100, 0))
     for rule in _rules_of(rules, canary):
         rule["backendRefs"] = [entry for entry in rule["backendRefs"] if _backend_name(entry, canary) != service.name or entry.get("weight") != 0]
     split = next((index for index, rule in enumerate(rules) if _pair_of(rule, canary)), None)
@@ -206,13 +234,16 @@ def differs(obj: Mapping[str, Any], canary: Canary) -> list[str]:
 
 def _reconcile(obj: dict[str, Any], wanted: Mapping[str, Any], canary: Canary) -> None:
     was_ours = ours.parts_of(obj)
-    is_ours = set(_optional_parts(wanted["spec"]))
+    is_ours = set(_optional_parts(canary))
     ours.reconcile_metadata(obj["metadata"], wanted["metadata"])
     spec = obj.setdefault("spec", {})
     spec["parentRefs"] = wanted["spec"]["parentRefs"]
     ours.set_or_drop(spec, "hostnames", wanted["spec"].get("hostnames"), "hostnames" in was_ours | is_ours)
     rules = spec.setdefault("rules", [])
-    wanted_rule = wanted["spec"]["rules"][0]
+    wanted_rules = [rule for rule in wanted["spec"]["rules"] if not _cookie_asked_by(rule, canary)]
+    wanted_rule = wanted_rules[0]
+    if _keeps_cookies(obj, canary):
+        rules[:] = [rule for rule in rules if not _cookie_asked_by(rule, canary)]
     index = _our_rule(rules, canary)
     if index is None:
         # First, since among rules that match alike the first one wins.
@@ -221,13 +252,13 @@ def _reconcile(obj: dict[str, Any], wanted: Mapping[str, Any], canary: Canary) -
     parts = was_ours | is_ours
     _reconcile_rule(rules[index], wanted_rule, parts, canary)
     rest = _rest_rule(rules, canary) if _REST in parts else None
-    ours.reconcile_rest(rules, index, rest, wanted["spec"]["rules"][1:], lambda rule, wanted: _reconcile_whole(rule, wanted, parts, canary))
+    ours.reconcile_rest(rules, index, rest, wanted_rules[1:], lambda rule, wanted: _reconcile_whole(rule, wanted, parts, canary))
 
 
 def _reconcile_rule(rule: dict[str, Any], wanted: Mapping[str, Any], parts: set[str], canary: Canary) -> None:
     rule["matches"] = wanted["matches"]
     ours.set_or_drop(rule, "timeouts", wanted.get("timeouts"), "timeouts" in parts)
-    _reconcile_filters(rule, wanted.get("filters") or [], {part.partition(".")[2] for part in parts if part.startswith("filters.")})
+    _reconcile_filters(rule, _documented(wanted, canary), {part.partition(".")[2] for part in parts if part.startswith("filters.")}, canary)
     _reconcile_backends(rule, wanted["backendRefs"], canary)
 
 
@@ -236,14 +267,15 @@ def _reconcile_whole(rule: dict[str, Any], wanted: Mapping[str, Any], parts: set
     rule["backendRefs"][0]["weight"] = 100      # a lone backend with the weight 0 serves nobody
 
 
-def _reconcile_filters(rule: dict[str, Any], wanted: Sequence[Mapping[str, Any]], types: set[str]) -> None:
-    """Filters of our types as wanted, in the place of the first of them; the others keep their order."""
+def _reconcile_filters(rule: dict[str, Any], wanted: Sequence[Mapping[str, Any]], types: set[str], canary: Canary) -> None:
+    """Filters of our types as wanted, in the place of the first of them; the others keep their order, and so do copies to the canary."""
     present = rule.get("filters") or []
-    if [entry for entry in present if entry.get("type") in types] == list(wanted):
+    said = [entry.get("type") in types and not _is_copy(entry, canary) for entry in present]
+    if [entry for entry, ours in zip(present, said) if ours] == list(wanted):
         return
-    place = next((index for index, entry in enumerate(present) if entry.get("type") in types), len(present))
-    before = [entry for entry in present[:place] if entry.get("type") not in types]
-    after = [entry for entry in present[place:] if entry.get("type") not in types]
+    place = next((index for index, ours in enumerate(said) if ours), len(present))
+    before = [entry for entry, ours in zip(present[:place], said[:place]) if not ours]
+    after = [entry for entry, ours in zip(present[place:], said[place:]) if not ours]
     rule["filters"] = [*before, *copy.deepcopy(list(wanted)), *after]
     if not rule["filters"]:
         del rule["filters"]
@@ -264,6 +296,139 @@ def _reconcile_backends(rule: dict[str, Any], wanted: Sequence[Mapping[str, Any]
     if len(present) == len(live) == len(entries) == 2 and _backend_name(present[0], canary) == entries[1]["name"]:
         entries.reverse()
     rule["backendRefs"] = entries
+
+
+# Copies and cookies
+
+def _is_copy(entry: Mapping[str, Any], canary: Canary) -> bool:
+    """Whether a filter sends copies of requests to the canary."""
+    return entry.get("type") == _MIRROR and _backend_name((entry.get("requestMirror") or {}).get("backendRef") or {}, canary) == canary.service.canary_name
+
+
+def _documented(rule: Mapping[str, Any], canary: Canary) -> list[Mapping[str, Any]]:
+    """The filters of a wanted rule that the document asks for."""
+    return [entry for entry in rule.get("filters") or () if not _is_copy(entry, canary)]
+
+
+def _mirror(rules: Iterable[Mapping[str, Any]], canary: Canary) -> int:
+    """Percent of the requests of which the canary gets copies; by what the API says, all where nothing is given."""
+    found = [entry["requestMirror"] for rule in rules for entry in rule.get("filters") or () if _is_copy(entry, canary)]
+    return max((_percent(mirror) for mirror in found), default=0)
+
+
+def _percent(mirror: Mapping[str, Any]) -> int:
+    fraction = mirror.get("fraction")
+    if fraction:
+        whole = int(fraction.get("denominator") or _ALL)
+        return max(1 if fraction.get("numerator") else 0, round(_ALL * int(fraction.get("numerator") or 0) / whole)) if whole else _ALL
+    return _ALL if mirror.get("percent") is None else int(mirror["percent"])
+
+
+def _set_mirror(rules: Sequence[dict[str, Any]], canary: Canary, percent: int) -> None:
+    """Copies to the canary by our rule alone, so many and no others."""
+    if percent and _mirror(rules, canary) == percent:
+        return
+    split = _our_rule(rules, canary)
+    backend = {"group": "", "kind": "Service", "name": canary.service.canary_name, "port": canary.service.port}
+    # Without a percentage, which older clusters do not know, it is all of them.
+    share = {"percent": percent} if percent < _ALL else {}
+    for index, rule in enumerate(rules):
+        present = rule.get("filters") or []
+        filters = _documented(rule, canary)
+        if index == split and percent:
+            filters.append({"type": _MIRROR, "requestMirror": {"backendRef": backend, **share}})
+        if filters:
+            rule["filters"] = filters
+        elif present:
+            del rule["filters"]
+
+
+def _keeps_cookies(obj: Mapping[str, Any], canary: Canary) -> bool:
+    """Whether the rules for cookies are ours: the document asks for them, or did when the object was written."""
+    return canary.analysis.affinity is not None or _COOKIES in ours.parts_of(obj)
+
+
+def _cookie_asked_by(rule: Mapping[str, Any], canary: Canary) -> str:
+    """The cookie of one of our rules for those who stay; empty for every other rule."""
+    ours_are_named = {_backend_name(entry, canary) for entry in rule.get("backendRefs") or ()} & {canary.service.primary_name, canary.service.canary_name}
+    asked = {_cookie_of(match) for match in rule.get("matches") or ()} if ours_are_named else set()
+    return asked.pop() if len(asked) == 1 else ""
+
+
+def _cookie_of(match: Mapping[str, Any]) -> str:
+    """The cookie that a match asks for; empty where it asks for none, or for one of somebody else's."""
+    patterns = [str(header.get("value", "")) for header in match.get("headers") or ()
+                if str(header.get("name", "")).lower() == _COOKIE and header.get("type") == "RegularExpression"]
+    return cookies.of_pattern(patterns[0]) if patterns else ""
+
+
+def _with_cookies(split: Split, rules: Iterable[Mapping[str, Any]], canary: Canary) -> Split:
+    """The cookies by the side that each rule leads to; one of an analysis that is over leads to the primary, and is taken away there."""
+    for rule in rules:
+        cookie = _cookie_asked_by(rule, canary)
+        served = {_backend_name(entry, canary) for entry in rule.get("backendRefs") or () if entry.get("weight") != 0} if cookie else set()
+        if canary.service.canary_name in served:
+            split = dataclasses.replace(split, cookie=cookie)
+        elif served and any(_set_cookie_of(entry) for entry in rule["backendRefs"]):
+            split = dataclasses.replace(split, previous_cookie=cookie)
+        elif served:
+            split = dataclasses.replace(split, primary_cookie=cookie)
+    return split
+
+
+def _set_cookies(rules: list[dict[str, Any]], canary: Canary, split: Split) -> None:
+    """Who shows a cookie stays on its side, by a rule of its own; who is drawn by the weights gets one; one that is over is taken away."""
+    rules[:] = [rule for rule in rules if not _cookie_asked_by(rule, canary)]
+    index = _our_rule(rules, canary)
+    if index is None:
+        return
+    rule, affinity, service = rules[index], canary.analysis.affinity, canary.service
+    given = {service.canary_name: (split.cookie, affinity.max_age if affinity else 0), service.primary_name: (split.primary_cookie, _until_next_step(canary))}
+    for entry in rule.get("backendRefs") or ():
+        cookie, seconds = given.get(_backend_name(entry, canary), ("", 0))
+        _give(entry, cookies.header(affinity, cookie, seconds) if cookie else "")
+    staying = [(split.cookie, service.canary_name, ""), (split.primary_cookie, service.primary_name, ""),
+               (split.previous_cookie, service.primary_name, cookies.header(affinity, split.previous_cookie, _FORGET))]
+    # Behind it: the API prefers what asks for more headers, and whoever edits two weights by hand finds them where they always are.
+    rules[index + 1:index + 1] = [_staying(rule, canary, *one) for one in staying if one[0]]
+
+
+def _until_next_step(canary: Canary) -> int:
+    """Seconds for which a browser keeps the primary's cookie: as in Flagger an interval, after which a step may have come."""
+    return max(1, round(canary.analysis.interval))
+
+
+def _staying(rule: Mapping[str, Any], canary: Canary, cookie: str, service: str, given: str) -> dict[str, Any]:
+    """The rule of those who show a cookie: like the one for everybody, whatever else that says, but for whom it leads to, and without copies."""
+    asked = {"type": "RegularExpression", "name": "Cookie", "value": cookies.pattern(cookie)}
+    made = {key: copy.deepcopy(value) for key, value in rule.items() if key not in ("name", "filters", "matches", "backendRefs")}
+    filters = _documented(rule, canary)
+    backend = _backend(canary, service, _ALL)
+    _give(backend, given)
+    everything: Mapping[str, Any] = {}
+    matches = [{**copy.deepcopy(dict(match)), "headers": [*(match.get("headers") or ()), asked]} for match in rule.get("matches") or (everything,)]
+    return {"matches": matches, **made, **({"filters": copy.deepcopy(filters)} if filters else {}), "backendRefs": [backend]}
+
+
+def _set_cookie_of(entry: Mapping[str, Any]) -> str:
+    """What an entry of backendRefs adds to answers as Set-Cookie."""
+    return next((str(header.get("value", "")) for one in entry.get("filters") or () for header in (one.get(_ANSWERS) or {}).get("add") or ()
+                 if str(header.get("name", "")).lower() == _SET_COOKIE.lower()), "")
+
+
+def _give(entry: dict[str, Any], cookie: str) -> None:
+    """Let an entry of backendRefs add this Set-Cookie to answers, or none; what else its filters do stays."""
+    if _set_cookie_of(entry) == cookie:
+        return
+    filters = copy.deepcopy(entry.get("filters") or [])
+    change = next((one for one in filters if one.get("type") == _ANSWERED), None)
+    if change is None:
+        change = {"type": _ANSWERED, _ANSWERS: {}}
+        filters.append(change)
+    said = change.setdefault(_ANSWERS, {})
+    added = [header for header in said.get("add") or () if str(header.get("name", "")).lower() != _SET_COOKIE.lower()]
+    ours.set_or_drop(said, "add", [*added, *([{"name": _SET_COOKIE, "value": cookie}] if cookie else [])], True)
+    ours.set_or_drop(entry, "filters", [one for one in filters if one is not change or said], True)
 
 
 # Reading rules
@@ -291,10 +456,11 @@ def _pair(canary: Canary) -> str:
 
 
 def _pairs(obj: Mapping[str, Any], canary: Canary) -> Iterator[tuple[Any, Any]]:
-    """(primary, canary) entries of every rule whose backends are exactly our two."""
+    """(primary, canary) entries of every rule whose backends are exactly our two; of those who stay on a side, Flagger's rules name both as well."""
+    keeps = owned(obj, canary) and _keeps_cookies(obj, canary)
     for rule in (obj.get("spec") or {}).get("rules") or []:
         pair = _pair_of(rule, canary)
-        if pair is not None:
+        if pair is not None and not (keeps and _cookie_asked_by(rule, canary)):
             yield pair
 
 
@@ -440,13 +606,14 @@ def _seconds(text: str) -> float:
     return sum(float(number) * _UNIT_SECONDS[unit] for number, unit in re.findall(r"([0-9.]+)(h|ms|m|s)", text))
 
 
-def _optional_parts(spec: Mapping[str, Any]) -> list[str]:
-    """Names of the parts of a wanted spec that another document would not have."""
-    rule = spec["rules"][0]
-    parts = ["hostnames"] if spec.get("hostnames") else []
-    parts += ["timeouts"] if rule.get("timeouts") else []
-    parts += [_REST] if len(spec["rules"]) > 1 else []
-    return parts + sorted({f"filters.{entry['type']}" for entry in rule.get("filters") or []})
+def _optional_parts(canary: Canary) -> list[str]:
+    """Names of the parts of a wanted object that another document would not have."""
+    service, analysis = canary.service, canary.analysis
+    parts = ["hostnames"] if service.hosts else []
+    parts += ["timeouts"] if service.timeout or service.backend_timeout else []
+    parts += [_REST] if analysis.match else []
+    parts += [_COOKIES] if analysis.affinity else []
+    return parts + sorted({f"filters.{entry['type']}" for entry in _filters(canary)})
 
 
 # Refusals
@@ -463,6 +630,19 @@ def _refuse_audience(canary: Canary) -> Iterator[str]:
     matches = max(1, len(canary.service.match)) * len(canary.analysis.match)
     if matches > _MOST_MATCHES:
         yield f"spec.analysis.match: with those of spec.service.match these are {matches} matches; a rule takes {_MOST_MATCHES}"
+
+
+def _refuse_affinity(canary: Canary) -> Iterator[str]:
+    """Of one header a match can only ask one thing, and each rule has the matches of the service."""
+    if not canary.analysis.affinity:
+        return
+    for index, served in enumerate(canary.service.match):
+        for name in served.get("headers", {}):
+            if name.lower() == _COOKIE:
+                yield f"spec.service.match[{index}].headers.{name}: sessionAffinity asks for that header too; leave one of them out"
+    if 3 * len(canary.service.match) > _MOST_MATCHES_OF_ALL:
+        yield (f"spec.service.match: has {len(canary.service.match)} entries, three times of which with sessionAffinity are more than the "
+               f"{_MOST_MATCHES_OF_ALL} that a route takes")
 
 
 def _folded(field: str, name: str) -> str:

@@ -22,6 +22,7 @@ Object = Mapping[str, Any]
 
 CAUTION = ""
 
+_TRAEFIK = "traefik.io/"                 # how the name of its controller begins
 _ROUTE_PROTOCOLS = ("HTTP", "HTTPS")
 
 
@@ -70,7 +71,11 @@ def rivals(canary: Canary, route: Object | None, others: Sequence[Object]) -> li
 
 
 def standing(canary: Canary, route: Object | None, walks: bool) -> list[SpecError]:
-    """Nothing: a walk waits for the acceptance of each weight."""
+    """A walk waits for the acceptance of each weight; but one controller accepts a route with copies of requests and serves nobody by it."""
+    reports = ((route or {}).get("status") or {}).get("parents") or ()
+    if canary.analysis.mirror and any(str(report.get("controllerName", "")).startswith(_TRAEFIK) for report in reports):
+        return [SpecError("spec.analysis.mirror", "Traefik does not know RequestMirror, accepts the route all the same, and answers 500 to everybody",
+                          "accepted: false, or a gateway that supports HTTPRouteRequestMirror")]
     return []
 
 

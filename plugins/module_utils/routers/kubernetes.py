@@ -27,7 +27,10 @@ def refuse(canary: Canary) -> list[str]:
     meaningless = [f"spec.service.{field}: means nothing to the provider {canary.provider}, which has no route, in Flagger too: leave it out"
                    for field, value in found.items() if value]
     untold = ["spec.analysis.match: the provider kubernetes cannot tell requests apart, and in Flagger it is dropped: leave it out (blue/green)"]
-    return adopted + meaningless + (untold if canary.analysis.match else [])
+    uncopied = ["spec.analysis.mirror: the provider kubernetes has no route that could copy requests, and in Flagger it means nothing: leave it out"]
+    unkept = ["spec.analysis.sessionAffinity: the provider kubernetes has no route that could set cookies, and in Flagger it means nothing: leave it out"]
+    analysis = canary.analysis
+    return (adopted + meaningless + (untold if analysis.match else []) + (uncopied if analysis.mirror else []) + (unkept if analysis.affinity else []))
 
 
 def route(*, exists: bool, differs: bool, pods: Collection[str], of_canary: Collection[str]) -> Route | None:

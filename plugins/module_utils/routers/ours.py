@@ -29,11 +29,14 @@ def metadata(canary: Canary, parts: Iterable[str]) -> dict[str, Any]:
     }
 
 
-def refuse_audience(canary: Canary) -> list[str]:
+def refuse_adopted(canary: Canary) -> list[str]:
     """In a route of the user's own we change two weights and nothing else."""
-    if not canary.analysis.match:
-        return []
-    return ["spec.analysis.match: with canary_route: adopted the matches are those of your own rule; leave match out, and name that rule"]
+    analysis = canary.analysis
+    problems = ["spec.analysis.match: with canary_route: adopted the matches are those of your own rule; leave match out, and name that rule"]
+    copies = ["spec.analysis.mirror: with canary_route: adopted nothing but two weights of your route is changed, so no copies are sent; leave it out"]
+    cookies = ["spec.analysis.sessionAffinity: with canary_route: adopted nothing but two weights of your route is changed, so no cookies are set; "
+               "leave it out"]
+    return (problems if analysis.match else []) + (copies if analysis.mirror else []) + (cookies if analysis.affinity else [])
 
 
 def parts_of(obj: Mapping[str, Any]) -> set[str]:

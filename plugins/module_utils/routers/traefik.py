@@ -48,6 +48,12 @@ def refuse(canary: Canary) -> list[str]:
     if canary.analysis.match:
         problems.append(f"spec.analysis.match: a {KIND} cannot tell requests apart, and in Flagger the first iteration sends all users to the canary; "
                         "leave it out (blue/green)")
+    if canary.analysis.mirror:
+        problems.append(f"spec.analysis.mirror: copies by a {KIND} are not supported yet, and in Flagger a weighted canary stays at weight 0 for ever; "
+                        "accepted: false, or nothing")
+    if canary.analysis.affinity:
+        problems.append(f"spec.analysis.sessionAffinity: nobody's cookies are set by a canary's {KIND}, and in Flagger it is left out in silence; "
+                        "accepted: no sessionAffinity, or the provider gatewayapi:v1")
     if canary.adopted:
         return [*problems, f"canary_route: adopted means a {KIND} that names the canary between releases as well, when it has no endpoints, and then Traefik "
                            "answers 404 to everybody; leave it out"]

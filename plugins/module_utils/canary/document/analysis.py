@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import steps
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.affinity import read_affinity
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.alerts import read_alerts
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.fields import Fields
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.metrics import Surroundings, read_checks
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.service import matches
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.values import show
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.webhooks import read_hooks
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Analysis, Options
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Affinity, Analysis, Options
 
 _ANY = -10**9
 # Flagger's own, where a v1alpha3 document leaves the interval out.
@@ -47,6 +48,8 @@ def read_analysis(spec: Fields, around: Surroundings, options: Options) -> Analy
         max_weight=_max_weight(analysis, step_weights, iterations),
         iterations=iterations,
         match=match,
+        mirror=_mirror(analysis, iterations, bool(match)),
+        affinity=_affinity(analysis, iterations),
         step_weight_promotion=analysis.whole("stepWeightPromotion", 0, steps.FULL),
         primary_ready_threshold=analysis.whole("primaryReadyThreshold", 0, 100, default=100),
         canary_ready_threshold=analysis.whole("canaryReadyThreshold", 0, 100, default=100),
@@ -55,7 +58,7 @@ def read_analysis(spec: Fields, around: Surroundings, options: Options) -> Analy
         alerts=read_alerts(analysis, around.namespace, around.alert_providers),
     )
     _warn_of_overshoot(analysis, read)
-    analysis.refuse_rest(flagger.ANALYSIS_NOT_YET)
+    analysis.refuse_rest()
     return read
 
 
@@ -113,6 +116,27 @@ def _max_weight(analysis: Fields, step_weights: tuple[int, ...], iterations: int
     if step_weights and analysis.has("maxWeight"):
         analysis.warn("maxWeight", "does not count beside stepWeights, whose last one is the top")
     return analysis.whole("maxWeight", 1, steps.FULL, default=steps.FULL)
+
+
+def _mirror(analysis: Fields, iterations: int, a_b: bool) -> int:
+    """Percent of the requests to be copied; as in Flagger all of them where no weight is given, or 0."""
+    mirrors = analysis.flag("mirror")
+    percent = analysis.whole("mirrorWeight", 0, steps.FULL)
+    if mirrors and a_b and iterations:
+        analysis.refuse("mirror", "stands beside match", "in Flagger it means nothing in A/B, where those who match meet the canary at once; accepted: false")
+        return 0
+    if percent and not mirrors:
+        analysis.warn("mirrorWeight", "does not count without mirror: true: no requests are copied")
+    return (percent or steps.FULL) if mirrors else 0
+
+
+def _affinity(analysis: Fields, iterations: int) -> Affinity | None:
+    affinity = read_affinity(analysis)
+    if affinity is not None and iterations:
+        analysis.refuse("sessionAffinity", "stands beside iterations",
+                        "by them all users, or all who match, are on one side at a time, and there is nothing to stay with; accepted: stepWeight, stepWeights, "
+                        "or no sessionAffinity")
+    return affinity
 
 
 def _warn_of_overshoot(analysis: Fields, read: Analysis) -> None:

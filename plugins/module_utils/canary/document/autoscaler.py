@@ -10,19 +10,21 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary import
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger, formats
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.fields import Fields
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.values import says_nothing
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import HPA, SCALED_OBJECT, Autoscaler
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import DEPLOYMENT, HPA, SCALED_OBJECT, Autoscaler
 
 _ACCEPTED = "a mapping such as {apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, name: podinfo}"
 
 
-def read_autoscaler(spec: Fields) -> Autoscaler | None:
-    """None where the document has none, or an empty one."""
+def read_autoscaler(spec: Fields, target_kind: str) -> Autoscaler | None:
+    """None where the document has none, or an empty one. Of the kinds of targets, only a Deployment can be scaled."""
     if says_nothing(spec.raw("autoscalerRef")):
         spec.take("autoscalerRef")
         return None
     reference = spec.mapping("autoscalerRef", _ACCEPTED)
     if not reference.present:
         return None
+    if target_kind != DEPLOYMENT:
+        spec.refuse("autoscalerRef", f"nothing scales a {target_kind}", f"accepted: no autoscalerRef, or a target of kind {DEPLOYMENT}")
     kind = reference.choice("kind", (HPA, SCALED_OBJECT), required=True)
     _read_api_version(reference, kind)
     name = reference.text("name", formats.SCALED_OBJECT_NAME if kind == SCALED_OBJECT else formats.AUTOSCALER_NAME, required=True)

@@ -19,12 +19,25 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.docume
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.service import read_service
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.values import show
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import SpecError
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import ENVOY, METRICS_FROM, ROLLOUT, TRAEFIK, Canary, Options
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import (
+    APP,
+    DEPLOYMENT,
+    ENVOY,
+    METRICS_FROM,
+    ROLLOUT,
+    SERVICE,
+    TRAEFIK,
+    Canary,
+    Metadata,
+    Options,
+)
 
 PROGRESS_DEADLINE = 600
 
 # Who has no metrics of what a provider routes; kubernetes routes nothing to anybody.
 _BLIND = {flagger.CONTOUR: (TRAEFIK,), flagger.TRAEFIK: (ENVOY,), flagger.KUBERNETES: (ENVOY, TRAEFIK)}
+# Whose built-in checks are about the metrics of the target's pods, unless told otherwise.
+_COUNTS_PODS = (*flagger.GATEWAY_APIS, flagger.KUBERNETES)
 _TARGET = "a mapping such as {apiVersion: apps/v1, kind: Deployment, name: podinfo}"
 _DOCUMENT = f"a mapping with apiVersion ({' or '.join(flagger.API_VERSIONS)}), kind: Canary, metadata and spec"
 
@@ -107,13 +120,15 @@ def _read(document: Any, beside: _Beside, options: Options, source: str) -> tupl
     canary = _canary(spec, api_version, name, namespace, beside, options)
     canary = dataclasses.replace(canary, source=source, uid=str(uid or ""), metrics_from=metrics_from or options.metrics_from)
     _check_metrics_from(annotations.at(flagger.METRICS_FROM) if metrics_from else "canary_metrics_from", canary, findings)
+    _check_pods(spec.at(f"{flagger.ANALYSIS[api_version]}.metrics"), canary, findings)
     return dataclasses.replace(canary, warnings=tuple(findings.warnings)), findings
 
 
 def _canary(spec: Fields, api_version: str, name: str, namespace: str, beside: _Beside, options: Options) -> Canary:
     provider = _provider(spec, options.provider)
-    target = _target(spec)
-    autoscaler = read_autoscaler(spec)
+    target, kind = _target(spec)
+    _check_pause(kind, options, spec)
+    autoscaler = read_autoscaler(spec, kind)
     adopted = options.route == "adopted"
     service = read_service(spec, target, provider, adopted)
     if adopted:
@@ -127,7 +142,7 @@ def _canary(spec: Fields, api_version: str, name: str, namespace: str, beside: _
         namespace=namespace,
         provider=provider,
         target=target,
-        target_kind=flagger.TARGET_KIND,
+        target_kind=kind,
         service=service,
         autoscaler=autoscaler,
         analysis=analysis,
@@ -139,6 +154,8 @@ def _canary(spec: Fields, api_version: str, name: str, namespace: str, beside: _
         revert_on_deletion=spec.flag("revertOnDeletion"),
     )
     _check_strategy(spec, canary, flagger.ANALYSIS[api_version])
+    if kind == SERVICE:
+        _check_service_target(spec, canary)
     _check_metrics_server(spec, canary)
     spec.refuse_rest(flagger.SPEC_NOT_YET)
     if spec.present and not canary.skip_analysis and not analysis.checks and not analysis.of_type(ROLLOUT):
@@ -164,24 +181,30 @@ def _provider(spec: Fields, default: str) -> str:
     return ""
 
 
-def _target(spec: Fields) -> str:
-    """The name of the Deployment."""
+def _target(spec: Fields) -> tuple[str, str]:
+    """Its name and its kind."""
     target = spec.mapping("targetRef", _TARGET, required=True)
-    kind = target.raw("kind")
-    if kind in flagger.OTHER_TARGET_KINDS:
-        target.take("kind")
-        # Another kind has another apiVersion.
+    kind, version = target.raw("kind"), target.raw("apiVersion")
+    if isinstance(version, str) and version.startswith(flagger.KNATIVE):
         target.take("apiVersion")
-        target.refuse("kind", f"{show(kind)} {NOT_YET}", f"accepted: {flagger.TARGET_KIND}")
+        target.take("kind")
+        target.refuse("apiVersion", f"{show(version)} {NOT_YET}", f"accepted: {', '.join(flagger.TARGETS[SERVICE])}, for a Service of Kubernetes")
     else:
-        target.choice("apiVersion", (flagger.TARGET_API_VERSION,), required=True)
-        target.choice("kind", (flagger.TARGET_KIND,), required=True)
+        target.choice("apiVersion", flagger.TARGETS.get(kind if isinstance(kind, str) else "", flagger.TARGETS[DEPLOYMENT]), required=True)
+        kind = target.choice("kind", tuple(flagger.TARGETS), required=True)
     name = target.text("name", formats.TARGET_NAME, required=True)
     if target.has("namespace"):
         target.refuse("namespace", "is not a field of a target", "the target is in the namespace of the canary: leave it out")
         target.take("namespace")
     target.refuse_rest()
-    return name
+    # What another kind asks of the rest of the document, it asks where it is right itself.
+    return name, DEPLOYMENT if target.is_wrong() or not kind else kind
+
+
+def _check_pause(kind: str, options: Options, spec: Fields) -> None:
+    """Nothing keeps an edit of another kind from its pods, so that the option would promise what nobody can hold (SAFETY 22)."""
+    if options.pause_target and kind != DEPLOYMENT:
+        spec.findings.refuse("canary_pause_target", f"a {kind} cannot be paused", f"accepted: false, or a target of kind {DEPLOYMENT}")
 
 
 def _refuse_other_section(spec: Fields, api_version: str) -> None:
@@ -206,6 +229,31 @@ def _check_strategy(spec: Fields, canary: Canary, section: str) -> None:
     if canary.provider == flagger.KUBERNETES and steps and not canary.analysis.iterations:
         spec.refuse(f"{section}.{steps}", f"asks for weights, which the provider {flagger.KUBERNETES} does not have: Flagger makes 10 iterations of it",
                     "accepted: iterations in its place, such as iterations: 10")
+
+
+def _check_service_target(spec: Fields, canary: Canary) -> None:
+    """What a document can say of workloads, and what a Service has no part in."""
+    service = canary.service
+    if service.name != canary.target and not spec.is_wrong("service.name"):
+        spec.refuse("service.name", f"{show(service.name)} is not the target's, which is a Service and keeps its name",
+                    f"accepted: {canary.target}, or nothing")
+    said = {"targetPort": service.target_port, "appProtocol": service.app_protocol, "portDiscovery": service.port_discovery, "headless": service.headless,
+            "trafficDistribution": service.traffic_distribution}
+    names = [name for name, value in said.items() if value]
+    names += [name for name, given in (("apex", service.apex), ("primary", service.primary), ("canary", service.canary)) if given != Metadata()]
+    if names:
+        spec.warn("service", f"says {', '.join(names)}, which means nothing where the target is a Service, in Flagger too: its copies are as it is itself")
+
+
+def _check_pods(path: str, canary: Canary, findings: Findings) -> None:
+    """The built-in checks of the application's own metric go by the names of the target's pods."""
+    by_pods = [check.name for check in canary.analysis.checks if check.builtin]
+    observer = canary.metrics_from or (APP if canary.provider in _COUNTS_PODS else "")
+    if canary.target_kind == SERVICE and by_pods and observer == APP:
+        seeing = [word for word in METRICS_FROM if word != APP and word not in _BLIND.get(canary.provider, ())]
+        others = f", or the gateway's own metrics by canary_metrics_from: {' or '.join(seeing)}" if seeing else ""
+        findings.refuse(path, f"asks for {', '.join(by_pods)} of the target's pods, whose names nobody knows where the target is a Service",
+                        f"accepted: a query or a template{others}")
 
 
 def _check_metrics_server(spec: Fields, canary: Canary) -> None:

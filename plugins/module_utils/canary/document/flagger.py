@@ -10,7 +10,9 @@ what to do about it. When one becomes supported, its line goes.
 
 from __future__ import annotations
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import HPA, KUBERNETES, SCALED_OBJECT
+from collections.abc import Mapping
+
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import DAEMONSET, DEPLOYMENT, HPA, KUBERNETES, SCALED_OBJECT, SERVICE
 
 GROUP = "flagger.app"
 # What Flagger puts on a Canary with revertOnDeletion, and we too: without it, one that Flagger left there would never go.
@@ -36,9 +38,10 @@ OTHER_PROVIDER_PREFIXES = ("gloo:", "smi:", "supergloo:")
 # Where Flagger's controller goes without spec.provider and without a flag of its own.
 FLAGGER_DEFAULT_PROVIDER = "istio"
 
-TARGET_KIND = "Deployment"
-TARGET_API_VERSION = "apps/v1"
-OTHER_TARGET_KINDS = ("DaemonSet", "Service")
+# Kinds of targets, by the API group and version that they are of.
+TARGETS: Mapping[str, tuple[str, ...]] = {DEPLOYMENT: ("apps/v1",), DAEMONSET: ("apps/v1",), SERVICE: ("v1", "core/v1")}
+# Of another Service than Kubernetes' own, by the beginning of its apiVersion.
+KNATIVE = "serving.knative.dev/"
 
 AUTOSCALER_API_VERSIONS = {HPA: ("autoscaling/v2",), SCALED_OBJECT: ("keda.sh/v1alpha1",)}
 # The same object, which the API server tells in the form of any version that it serves.
@@ -81,10 +84,4 @@ MATCH_NOT_YET = {
     for key in ("scheme", "authority", "port", "sourceLabels", "gateways", "ignoreUriCase", "withoutHeaders", "sourceNamespace")
 }
 CORS_NOT_YET = {"allowOrigins": "gatewayapi:v1 knows no patterns of origins; accepted: allowOrigin, a list of texts"}
-ANALYSIS_NOT_YET = {
-    "mirror": "no provider here can mirror a weighted canary (in Flagger it stays at weight 0 for ever), and a blue/green one is not mirrored to yet; "
-              "accepted: false, or nothing",
-    "mirrorWeight": "it is for the provider istio; accepted: 0, or nothing",
-    "sessionAffinity": "accepted: no sessionAffinity",
-}
 TEMPLATE_PROVIDER_NOT_YET = {"region": "it is for the provider type cloudwatch"}

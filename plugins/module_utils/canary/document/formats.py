@@ -147,6 +147,11 @@ METHOD = Form(
     "one of GET, HEAD, POST, PUT, DELETE, CONNECT, OPTIONS, TRACE, PATCH",
     _matches("GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH", "a method of HTTP"))
 HEADER_NAME = Form("the name of an HTTP header, such as x-version", _matches(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", "the name of a header", 256))
+# RFC 6265; of 256 characters at most a route's header still has room for its pattern.
+COOKIE_NAME = Form(
+    "the name of a cookie, such as stays: letters, digits and !#$%&'*+-.^_`|~", _matches(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", "the name of a cookie", 256))
+COOKIE_ATTRIBUTE = Form(
+    "printable characters without spaces and ';'", _matches(r"[!-:<-~]+", "what an attribute of a cookie can be"))
 GATEWAY_DURATION = Form(
     "a duration of whole numbers such as 15s or 1m30s", lambda text: "" if _GATEWAY_DURATION.fullmatch(text) else "is not a duration")
 GO_DURATION = Form("a duration such as 15s or 24h", lambda text: "is not a duration" if seconds(text) is None else "")

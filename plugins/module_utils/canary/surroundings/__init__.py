@@ -4,7 +4,7 @@
 
 """What stands around a canary before its first write, and what of it is in the way.
 
-seen: the objects that were read. findings: what was found. target: the Deployment. configs: what its pods read. ours: objects of the names that
+seen: the objects that were read. findings: what was found. target: the user's workload. configs: what its pods read. ours: objects of the names that
 we need. bystanders: what selects the target's pods and would not select the primary's. scaling: who scales the target. hands: who else writes
 the fields that a walk changes.
 """
@@ -12,8 +12,8 @@ the fields that a walk changes.
 from __future__ import annotations
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.findings import Findings
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings import bystanders, configs, hands, ours, scaling, target
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import SERVICE, Canary
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings import bystanders, configs, hands, ours, scaling, service_target, target
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.seen import Seen
 
 __all__ = ("Seen", "judge")
@@ -22,8 +22,12 @@ __all__ = ("Seen", "judge")
 def judge(canary: Canary, seen: Seen, findings: Findings) -> None:
     """Enter into ``findings`` all that forbids a walk, and all that people should know before one."""
     if seen.target is None:
-        findings.refuse("spec.targetRef.name", f"there is no Deployment '{canary.target}' in namespace {canary.namespace}",
-                        "accepted: the name of a Deployment that exists there")
+        findings.refuse("spec.targetRef.name", f"there is no {canary.target_kind} '{canary.target}' in namespace {canary.namespace}",
+                        f"accepted: the name of a {canary.target_kind} that exists there")
+        return
+    if canary.target_kind == SERVICE:
+        service_target.judge(canary, seen, seen.target, findings)
+        hands.judge(canary, seen, findings)
         return
     selector = target.selector(canary, seen.target, findings)
     target.judge(canary, seen.target, findings)

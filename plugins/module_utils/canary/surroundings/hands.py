@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import gitops, marks, takeover
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.findings import Findings
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.gitops import Field
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import DAEMONSET, DEPLOYMENT, Canary
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.seen import Seen
 
-REPLICAS = ("spec", "replicas")
+# By the kind of a target, what takes it off its nodes between releases. Of a Service nothing is changed, it is its own apex.
+PARKS = {DEPLOYMENT: ("spec", "replicas"), DAEMONSET: ("spec", "template", "spec", "nodeSelector")}
 SELECTOR = ("spec", "selector")
 
 
@@ -33,9 +34,9 @@ def judge(canary: Canary, seen: Seen, findings: Findings) -> None:
 
 def _changed(canary: Canary, seen: Seen) -> Iterator[Field]:
     """What a walk changes of objects that are not ours, and of a route that is."""
-    if seen.target is not None:
-        yield Field(seen.target, REPLICAS)
-    apex = seen.services.get(canary.service.name)
+    if seen.target is not None and canary.target_kind in PARKS:
+        yield Field(seen.target, PARKS[canary.target_kind])
+    apex = seen.services.get(canary.service.name) if canary.target_kind in PARKS else None
     if apex is not None and not marks.is_ours(apex, canary.name):
         yield Field(apex, SELECTOR)
     if seen.route is not None:
@@ -49,7 +50,7 @@ def _flagger(canary: Canary, seen: Seen, findings: Findings) -> None:
         name = other["metadata"]["name"]
         if takeover.is_live(other) and not seen.flagger_is_gone:
             findings.refuse(f"Canary {canary.namespace}/{name}",
-                            f"Flagger walks Deployment {canary.target} by it ({takeover.evidence(other)}), and two at once would undo each other",
+                            f"Flagger walks {canary.target_kind} {canary.target} by it ({takeover.evidence(other)}), and two at once would undo each other",
                             takeover.REMEDY)
         elif takeover.is_suspended(other) and name == canary.name:
             findings.warn(f"Canary {canary.namespace}/{name}",

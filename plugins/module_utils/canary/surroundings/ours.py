@@ -35,12 +35,24 @@ def judge(canary: Canary, seen: Seen, selector: Selector, findings: Findings) ->
             _service(canary, seen, live, role, selector, findings)
 
 
+def judge_beside_a_service(canary: Canary, seen: Seen, findings: Findings) -> None:
+    """The same where the target is a Service, which keeps its selector."""
+    for name in (canary.service.primary_name, canary.service.canary_name):
+        live = seen.services.get(name)
+        if live is not None and not _is_ours(live, canary):
+            findings.refuse("spec.targetRef.name", f"{marks.name_of(live)} exists and was not made for the canary {canary.name}",
+                            "remove or rename it: the walk makes a Service of this name")
+    if seen.route is not None:
+        _route(canary, seen.route, findings)
+
+
 def _primary(canary: Canary, primary: Object, selector: Selector, findings: Findings) -> None:
     wanted = (primary["spec"].get("selector") or {}).get("matchLabels") or {}
     if _is_ours(primary, canary) and wanted == selector.primary:
         return
     what = f"has the selector {_text(wanted)}, not {_text(selector.primary)}" if _is_ours(primary, canary) else f"was not made for the canary {canary.name}"
-    findings.refuse("spec.targetRef.name", f"{marks.name_of(primary)} exists and {what}", "remove or rename it: the walk makes a Deployment of this name")
+    findings.refuse("spec.targetRef.name", f"{marks.name_of(primary)} exists and {what}",
+                    f"remove or rename it: the walk makes a {canary.target_kind} of this name")
 
 
 def _route(canary: Canary, route: Object, findings: Findings) -> None:

@@ -14,7 +14,8 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.surrou
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.primary import Selector, selector_of
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.promql import hard_window
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import DAEMONSET, Canary
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.targets import daemonset
 
 Object = Mapping[str, Any]
 
@@ -31,6 +32,8 @@ def selector(canary: Canary, target: Object, findings: Findings) -> Selector | N
 def judge(canary: Canary, target: Object, findings: Findings) -> None:
     _belongs(canary, target, findings)
     _port(canary, target, findings)
+    if canary.target_kind == DAEMONSET:
+        _daemonset(canary, target, findings)
     if target["spec"].get("paused"):
         findings.warn(marks.name_of(target), "is paused: no new revision starts until somebody resumes it (kubectl rollout resume)")
     for check in canary.analysis.checks:
@@ -45,6 +48,36 @@ def _belongs(canary: Canary, target: Object, findings: Findings) -> None:
         marks.check(target, canary.name, 0)
     except CanaryError as error:
         findings.refuse("spec.targetRef.name", str(error))
+
+
+def _daemonset(canary: Canary, target: Object, findings: Findings) -> None:
+    """What would keep the primary's pods, or the canary's, from ever being ready beside the others on a node."""
+    strategy = (target["spec"].get("updateStrategy") or {}).get("type", "RollingUpdate")
+    if strategy != "RollingUpdate":
+        findings.refuse(marks.name_of(target), f"has the updateStrategy {strategy}: nobody would bring a promoted template to the pods of {canary.primary}",
+                        "accepted: RollingUpdate, or nothing")
+    if not _some_stay(target):
+        findings.warn(marks.name_of(target), f"has no pod to spare while one is replaced, since its updateStrategy has maxSurge 0: nobody answers behind "
+                                             f"{canary.primary} while a promotion rolls; set rollingUpdate: {{maxSurge: 1, maxUnavailable: 0}}")
+    ports = sorted(set(_ports_of_nodes(target["spec"]["template"].get("spec") or {})))
+    if ports:
+        findings.refuse(marks.name_of(target), f"takes the port {', '.join(map(str, ports))} of each node, which {canary.primary} takes too: two pods of "
+                                               "one port find no place on a node", "accepted: pods without hostPort and hostNetwork")
+
+
+def _some_stay(target: Object) -> bool:
+    """Whether pods are left while others are replaced, as far as plain numbers tell; as of the nodes that its controller has counted last."""
+    rolling = (target["spec"].get("updateStrategy") or {}).get("rollingUpdate") or {}
+    at_once, nodes = rolling.get("maxUnavailable", 1), max(1, daemonset.nodes(target))
+    return bool(rolling.get("maxSurge", 0)) or not (at_once == "100%" or (isinstance(at_once, int) and at_once >= nodes))
+
+
+def _ports_of_nodes(pods: Mapping[str, Any]) -> Iterator[int]:
+    for container in [*(pods.get("containers") or ()), *(pods.get("initContainers") or ())]:
+        for port in container.get("ports") or ():
+            taken = port.get("hostPort") or (port["containerPort"] if pods.get("hostNetwork") else 0)
+            if taken:
+                yield int(taken)
 
 
 def _port(canary: Canary, target: Object, findings: Findings) -> None:

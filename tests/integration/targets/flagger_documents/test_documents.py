@@ -29,9 +29,9 @@ WAITING = "not supported yet, and said so"
 FRAGMENT = "a part of a document, shown to explain one field"
 REASONS = {
     r"spec\.provider: .* not supported yet": WAITING,
-    r"spec\.(ingressRef|routeRef|upstreamRef|analysis\.(sessionAffinity|mirror)): .*not supported yet": WAITING,
-    r"spec\.targetRef\.kind: '(DaemonSet|Service)' is not supported yet": WAITING,
-    r"spec\.targetRef\.apiVersion: 'v1' is not known": "a core/v1 Service as the target, which is not supported yet",
+    r"spec\.(ingressRef|routeRef|upstreamRef): .*not supported yet": WAITING,
+    r"spec\.targetRef\.apiVersion: 'serving\.knative\.dev/v1' is not supported yet": WAITING,
+    r"spec\.targetRef\.apiVersion: 'v1' is not known": "a Deployment under the apiVersion of a Service, which nobody reads there",
     r"spec\.targetRef: is missing": FRAGMENT,
     r"canary_name: is missing, and no document says metadata\.name": FRAGMENT,
     r"MetricTemplate \S+ spec\.query: the query uses \{\{ printf": "a Go template beyond functions and variables, for Skipper, which is not supported yet",
@@ -92,7 +92,7 @@ def test_each_canary_of_flaggers_own_is_accepted_or_refused_for_a_known_reason(f
 
 @pytest.mark.parametrize("provider", PROVIDERS.values())
 def test_what_flagger_shows_for_a_provider_that_is_here_is_accepted(found: list[Found], provider: str) -> None:
-    """But for what waits by name: a DaemonSet, cookies."""
+    """But for what waits by name: a Service of Knative."""
     whole = [item for item in found if item.document["kind"] == CANARY and item.readable and provider_of(item) == provider
              and (item.document.get("metadata") or {}).get("name") and "targetRef" in item.document["spec"]]
     refusals = [(item.place, judged(item, found)) for item in whole]

@@ -18,7 +18,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.kube.client i
 HERE = pathlib.Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-from place import PROVIDERS, Place  # noqa: E402
+from place import KINDS, PROVIDERS, Place  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -34,13 +34,15 @@ def lab() -> Mapping[str, str]:
 
 @pytest.fixture(scope="module")
 def place_of(lab: Mapping[str, str]) -> Iterator[Callable[..., Place]]:
-    """The place for a provider, initialised or not, with pods that read a ConfigMap and a Secret or not; made when it is first asked for."""
+    """The place for a provider, or for a kind of target over Services alone, initialised or not, with pods that read a ConfigMap and a Secret or not; made when
+    it is first asked for."""
     made: dict[tuple[str, bool, bool], Place] = {}
 
     def find(provider: str, initialised: bool, reads: bool = False) -> Place:
         key = (provider, initialised, reads)
         if key not in made:
-            made[key] = Place(make_api({"kubeconfig": lab["kubeconfig"]}), lab["kubeconfig"], lab, PROVIDERS[provider], reads)
+            made[key] = Place(make_api({"kubeconfig": lab["kubeconfig"]}), lab["kubeconfig"], lab, PROVIDERS.get(provider, "kubernetes"),
+                              KINDS.get(provider, "Deployment"), reads)
             made[key].make()
             if initialised:
                 made[key].initialise()

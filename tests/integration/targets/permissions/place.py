@@ -26,12 +26,16 @@ from ansible_collections.progressive.delivery.plugins.module_utils.kube import a
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api, Permission
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.client import make_api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.services import ensure_services
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.targets import place as place_of_target
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import Writer, ensure
 from ansible_collections.progressive.delivery.plugins.module_utils.routers import router_for
 from ansible_collections.progressive.delivery.plugins.module_utils.verb import Call, Verb
 
 RBAC = "rbac.authorization.k8s.io"
 PROVIDERS = {"gatewayapi": "gatewayapi:v1", "contour": "contour", "traefik": "traefik", "kubernetes": "kubernetes"}
+# By the file of the examples, what the target is in place of a Deployment; over Services alone.
+KINDS = {"daemonset": "DaemonSet"}
+OF_DEPLOYMENTS = {"deployments", "deployments/scale", "replicasets"}
 SECONDS = 20.0
 
 
@@ -72,6 +76,7 @@ class Place:
     kubeconfig: str
     lab: Mapping[str, str]
     provider: str
+    kind: str = "Deployment"
     reads: bool = False         # whether the target's pods read a ConfigMap and a Secret
     namespace: str = field(default_factory=lambda: f"permissions-{uuid.uuid4().hex[:8]}")
     prepared: set[str] = field(default_factory=set)
@@ -87,7 +92,10 @@ class Place:
             self._create(refs.config_map(self.namespace, "podinfo"), {"data": {"message": "hello"}})
             self._create(refs.secret(self.namespace, "podinfo"), {"stringData": {"token": "sesame-4711"}})
         template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
-        self._create(refs.deployment(self.namespace, "podinfo"), {"spec": {"replicas": 0, "selector": {"matchLabels": labels}, "template": template}})
+        resting: dict[str, Any] = {"replicas": 0} if self.kind == "Deployment" else {}
+        if self.kind == "DaemonSet":
+            template["spec"]["nodeSelector"] = {"there-is": "no-such-node"}
+        self._create(self._target(), {"spec": {**resting, "selector": {"matchLabels": labels}, "template": template}})
         self._create(refs.pod_disruption_budget(self.namespace, "podinfo"), {"spec": {"maxUnavailable": 1, "selector": {"matchLabels": labels}}})
         self._create(refs.autoscaler(self.namespace, "podinfo"), {
             "spec": {"maxReplicas": 3, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "podinfo"}}})
@@ -98,7 +106,7 @@ class Place:
         self._create(refs.canary(self.namespace, "podinfo"), {"spec": self._spec()})
         for root in self._roots():
             self._create(*root)
-        self._until("the Deployment's controller has seen it", lambda: self.admin.get(refs.deployment(self.namespace, "podinfo")).get("status"))
+        self._until("the target's controller has seen it", lambda: self.admin.get(self._target()).get("status"))
 
     def initialise(self) -> None:
         """What a first walk leaves behind, but its weights were never walked on; the target has another revision than what was promoted."""
@@ -126,7 +134,7 @@ class Place:
         for file in files:
             for role in roles_of(file):
                 name = role["metadata"]["name"]
-                if roles and file in PROVIDERS and name not in roles:
+                if roles and file in (*PROVIDERS, *KINDS) and name not in roles:
                     continue
                 namespace = self.lab["gateway"].split("/")[0] if file == "gateways" else self.namespace
                 self._grant(user, namespace, name, _without(role, self._fitted(file, role["rules"]), without))
@@ -143,7 +151,7 @@ class Place:
 
     def versions(self) -> dict[str, str]:
         """Of all that a walk could have written, what it is called and which version it has."""
-        kinds = (refs.config_map, refs.secret, refs.service, refs.deployment, refs.event, refs.pod_disruption_budget, refs.autoscaler, refs.canary,
+        kinds = (refs.config_map, refs.secret, refs.service, refs.deployment, refs.daemon_set, refs.event, refs.pod_disruption_budget, refs.autoscaler, refs.canary,
                  refs.http_route)
         listed = [(kind(self.namespace).kind, item["metadata"]) for kind in kinds for item in self.admin.list(kind(self.namespace)).get("items") or []]
         # Controllers write status and Events of their own.
@@ -169,8 +177,13 @@ class Place:
             "roleRef": {"apiGroup": RBAC, "kind": "Role", "name": unique}, "subjects": [{"kind": "User", "name": user, "apiGroup": RBAC}]})
 
     def _fitted(self, file: str, rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The Gateway of the lab has a name of its own."""
+        """The Gateway of the lab has a name of its own; and what README.md of the examples says of targets that are no Deployments."""
+        if self.kind != "Deployment" and file not in KINDS:
+            rules = [rule for rule in rules if not OF_DEPLOYMENTS.intersection(rule["resources"])]
         return [{**rule, "resourceNames": [self.lab["gateway"].split("/")[1]]} for rule in rules] if file == "gateways" else rules
+
+    def _target(self) -> refs.Ref:
+        return place_of_target(self.kind, self.namespace, "podinfo")
 
     def _spec(self) -> dict[str, Any]:
         namespace, name = self.lab["gateway"].split("/")
@@ -179,7 +192,7 @@ class Place:
         analysis = {"interval": "10s", "threshold": 2, "metrics": [metric], "alerts": [{"name": "all", "providerRef": {"name": "on-call"}}]}
         steps = {"iterations": 2} if self.provider == "kubernetes" else {"stepWeight": 25, "maxWeight": 50}
         return {
-            "provider": self.provider, "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "podinfo"},
+            "provider": self.provider, "targetRef": {"apiVersion": "apps/v1", "kind": self.kind, "name": "podinfo"},
             "autoscalerRef": {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "name": "podinfo"},
             "service": {"port": 80, "targetPort": "http", **(routed if self.provider == "gatewayapi:v1" else {})}, "analysis": {**analysis, **steps},
         }

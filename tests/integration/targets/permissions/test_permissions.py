@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Permission
 from ansible_collections.progressive.delivery.plugins.modules import canary_info, canary_preflight
-from place import PROVIDERS, Place, Verbed, verbs_of
+from place import KINDS, PROVIDERS, Place, Verbed, verbs_of
 
 PREFLIGHT = canary_preflight.VERB
 BESIDES = ("canary-object", "metric-templates", "alert-providers", "secrets", "autoscaler")      # what the document of these tests needs besides
@@ -71,6 +71,35 @@ def test_a_verb_that_is_missing_is_named_before_the_first_write(place_of: Places
         assert sentence in result["msg"] and "examples/rbac" in result["msg"], result["msg"]
         assert result["msg"].count("may not ") == 1, result["msg"]
         assert all(name in result["msg"] for name in lacked.names), result["msg"]
+    assert place.versions() == before
+
+
+def _of_kind(file: str, *words: str) -> tuple[str, ...]:
+    return tuple(f"podinfo-{word}{end}" for word in words for end in ("", f"-{file}"))
+
+
+@pytest.mark.parametrize("initialised", [False, True], ids=["first-walk", "later-walk"])
+@pytest.mark.parametrize("file", KINDS)
+def test_the_roles_of_a_kind_of_target_stand_for_the_rules_of_deployments(place_of: Places, file: str, initialised: bool) -> None:
+    place = place_of(file, initialised)
+    place.may("somebody", ("kubernetes", file, *BESIDES, *LOOKS), roles=_of_kind(file, *(("walk",) if initialised else ("walk", "initialise"))))
+    _known(place, "somebody")
+    result = place.ask(PREFLIGHT, "somebody")
+    assert not result.get("failed"), result["msg"]
+    assert result["glance"] == "" and not [text for text in result["warned"] if "permission" in text], result["warned"]
+
+
+@pytest.mark.parametrize(("file", "lacked"), [pytest.param(file, lacked, id=f"{file}-{lacked}") for file in KINDS for lacked in verbs_of(file)])
+def test_a_verb_of_a_kind_of_target_that_is_missing_is_named_before_the_first_write(place_of: Places, file: str, lacked: Verbed) -> None:
+    word = lacked.role.removeprefix("podinfo-").removesuffix(f"-{file}")
+    place = place_of(file, word != "initialise")
+    before = place.versions()
+    roles = _of_kind(file, "walk", *(("initialise",) if word == "initialise" else ()), *(("remove",) if word == "remove" else ()))
+    result = _lacking(place, lacked, ("kubernetes", file, *BESIDES, *(("remove",) if word == "remove" else ())), roles,
+                      **({"state": "absent"} if word == "remove" else {}))
+    assert result.get("failed"), "it was not missed"
+    assert f"may not {lacked.verb} {lacked.resource} in {place.namespace}" in result["msg"], result["msg"]
+    assert result["msg"].count("may not ") == 1, result["msg"]
     assert place.versions() == before
 
 

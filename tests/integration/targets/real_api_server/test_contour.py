@@ -39,6 +39,19 @@ def test_what_a_document_can_say_is_accepted_by_the_real_crd_and_read_back_witho
     assert contour.read(live, canary) == Split(90, 10)
 
 
+@pytest.mark.parametrize("percent", [100, 30])
+def test_copies_are_accepted_by_the_real_crd_and_read_back_without_drift(ours: Any, others: Any, proxied: Any, answering: None, percent: int) -> None:
+    canary = dataclasses.replace(proxied, analysis=dataclasses.replace(proxied.analysis, mirror=percent))
+    assert contour.refuse(canary) == []
+    others.create(routes.ref(canary), contour.desired(canary, Split(100, 0)))
+    for split in (Split(100, 0, percent), Split(0, 100)):
+        routes.apply_traffic(ours, canary, TrafficOrder(split=split), 3, wait=0)
+        live = others.get(routes.ref(canary))
+        assert contour.differs(live, canary) == []
+        assert contour.read(live, canary) == split
+        assert not routes.apply_traffic(ours, canary, TrafficOrder(split=split), 3, wait=0).changed
+
+
 def test_an_absent_weight_is_added_by_the_fenced_patch(ours: Any, others: Any, proxied: Any, answering: None) -> None:
     canary = dataclasses.replace(proxied, options=Options(route="adopted"))
     route = {"conditions": [{"prefix": "/"}], "timeoutPolicy": {"response": "5s"}, "services": [

@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Split, TrafficOrder, WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record, Told
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Metadata
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Affinity, Metadata
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import documents, events, look, refs, routes
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Permission
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.routes import apply_traffic
@@ -48,6 +48,29 @@ def test_what_a_document_can_say_is_accepted_by_the_real_crd_and_read_back_witho
     live = others.get(routes.ref(canary))
     assert gatewayapi.differs(live, canary) == []
     assert gatewayapi.read(live, canary) == Split(90, 10)
+
+
+AFFINITY = Affinity("stays", 600, "rests", domain="example.com", path="/", same_site="Lax", http_only=True, secure=True)
+SPLITS = (Split(100, 0, 100), Split(100, 0, 30), Split(70, 30, cookie="stays=abcdefghij", primary_cookie="rests=klmnopqrst"),
+          Split(100, 0, previous_cookie="stays=abcdefghij"))
+
+
+@pytest.mark.parametrize("changes", [{}, WHOLE])
+@pytest.mark.parametrize("split", SPLITS)
+def test_copies_and_cookies_are_accepted_by_the_real_crd_and_read_back_without_drift(
+        ours: Any, others: Any, canary: Any, answering: None, split: Split, changes: dict[str, Any]) -> None:
+    canary = with_service(canary, **changes)
+    canary = dataclasses.replace(canary, analysis=dataclasses.replace(canary.analysis, mirror=split.mirror, affinity=None if split.mirror else AFFINITY))
+    assert gatewayapi.refuse(canary) == []
+    others.create(routes.ref(canary), gatewayapi.desired(canary, Split(100, 0)))
+    apply_traffic(ours, canary, TrafficOrder(split=split), 3, wait=0)
+    live = others.get(routes.ref(canary))
+    assert gatewayapi.differs(live, canary) == []
+    assert gatewayapi.read(live, canary) == split
+    assert not apply_traffic(ours, canary, TrafficOrder(split=split), 3, wait=0).changed
+    apply_traffic(ours, canary, TrafficOrder(split=Split(100, 0)), 3, wait=0)
+    assert gatewayapi.differs(others.get(routes.ref(canary)), canary) == []
+    assert gatewayapi.read(others.get(routes.ref(canary)), canary) == Split(100, 0)
 
 
 def test_the_gateways_controller_accepts_the_route(ours: Any, canary: Any, target: refs.Ref) -> None:

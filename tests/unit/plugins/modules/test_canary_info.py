@@ -41,6 +41,11 @@ def test_how_the_release_before_ended_is_not_told_of_the_one_that_is_under_way(l
     assert "rolled back" not in said and "promoted" not in said
 
 
+def test_copies_of_requests_are_told_as_evidence_is(line_of: Any) -> None:
+    said = line_of(phase=states.PROGRESSING, mirror=40, confirmed_at=time.time())
+    assert "mirror 40%" in said and "gathering evidence at 0%, and copies of 40%" in said
+
+
 def test_a_walk_without_weight_is_under_way(line_of: Any) -> None:
     said = line_of(phase=states.PROMOTING, **ROLLED_BACK)
     assert "under way" in said and "rolled back" not in said

@@ -18,6 +18,10 @@ def _raised(world: World) -> list[Done]:
     return [one for one in world.done if one.weight is not None and one.weight > one.live]
 
 
+def _copied(world: World) -> list[Done]:
+    return [one for one in world.done if one.copies is not None and one.copies > one.live_copies]
+
+
 def _promoted(world: World) -> list[Done]:
     return [one for one in world.done if one.workload and one.workload.promote]
 
@@ -27,6 +31,44 @@ def no_raise_to_somebody_who_is_not_ready(world: World) -> None:
     for one in _raised(world):
         for side in (one.seen.target, one.seen.primary):
             assert side is not None and side.ready and side.endpoints > 0, f"canary from {one.live} to {one.weight} while {side}"
+
+
+def no_copies_to_somebody_who_is_not_ready(world: World) -> None:
+    """SAFETY 10."""
+    for one in _copied(world):
+        for side in (one.seen.target, one.seen.primary):
+            assert side is not None and side.ready and side.endpoints > 0, f"copies of {one.copies}% while {side}"
+
+
+def nobody_is_served_by_the_canary_and_copied_to_it_at_once(world: World) -> None:
+    assert not [one.traffic for one in world.done if one.weight and one.copies]
+
+
+def copies_are_those_that_the_document_asks_for(world: World) -> None:
+    for one in world.done:
+        assert one.copies in (None, 0, one.canary.analysis.mirror) or one.again, f"copies of {one.copies}%"
+
+
+def users_meet_a_canary_after_copies_of_their_requests(world: World) -> None:
+    """SAFETY 12: where the document mirrors, nobody is served before a whole interval of copies was judged."""
+    for one in _raised(world):
+        if one.canary.analysis.mirror and one.live == 0 and not one.again and not one.canary.analysis.match:
+            assert one.record.run in world.copied, f"{one.traffic} without copies before"
+
+
+def an_analysis_has_one_cookie_and_the_primary_one_for_each_weight(world: World) -> None:
+    """Weak spot 27."""
+    made: dict[object, set[str]] = {}
+    for one in world.done:
+        split, affinity = (one.traffic.split if one.traffic else None), one.canary.analysis.affinity
+        if split is None or affinity is None:
+            continue
+        assert bool(split.cookie) == (split.canary > 0), split
+        assert bool(split.primary_cookie) == (split.canary > 0 and bool(affinity.primary_cookie_name)), split
+        if split.canary:
+            made.setdefault(one.record.run, set()).add(split.cookie)
+            made.setdefault((one.record.run, split.canary), set()).add(split.primary_cookie)
+    assert all(len(found) == 1 for found in made.values()), made
 
 
 def no_traffic_back_to_a_primary_that_does_not_answer(world: World) -> None:
@@ -41,12 +83,15 @@ def pods_go_only_without_weight_and_drained(world: World) -> None:
     for one in world.done:
         if one.workload is None or one.workload.scale_target != 0:
             continue
-        assert one.live == 0, f"the canary is scaled to 0 with {one.live}% of the traffic"
+        split = one.seen.route.split if one.seen.route else None
+        assert split is None or not split.reaches_canary, f"the canary is scaled to 0 while it gets {split}"
+        stopped = max((at for at, reached in world.reached if at <= one.at and not reached and at > world.reached[0][0]), default=None)
+        drain = one.canary.options.drain
+        assert stopped is None or world.by_hand or one.at - stopped >= drain, f"the canary is scaled to 0 only {one.at - stopped} s after its last request"
         served = [(at, weight) for at, weight in world.weights if at <= one.at]
         # What people put there and took away again while nobody looked has no time that anybody could know.
         lowered = max((at for (at, weight), (_before, previous) in zip(served[1:], served, strict=False)
                        if weight == 0 and previous > 0 and previous not in world.by_hand), default=None)
-        drain = one.canary.options.drain
         assert lowered is None or one.at - lowered >= drain, f"the canary is scaled to 0 only {one.at - lowered} s after it lost its traffic"
 
 
@@ -91,6 +136,7 @@ def nothing_moves_while_it_is_suspended(world: World) -> None:
         if not one.seen.halted or one.record.removing:
             continue
         assert one.weight is None or one.weight <= one.live, f"canary from {one.live} to {one.weight}"
+        assert one.copies is None or one.copies <= one.live_copies, f"copies from {one.live_copies}% to {one.copies}%"
         order = one.workload or WorkloadOrder()
         assert order.promote is None and order.create_primary is None and not order.scale_target, order
 
@@ -201,6 +247,7 @@ def at_rest(world: World) -> None:
     assert record.intent is None and record.ending is None and record.restoring is None
     assert record.settled and not record.post_rollout
     assert world.weight == record.canary_weight == 0
+    assert not (world.split and world.split.reaches_canary) and record.mirror == 0 and not record.cookie
     # Whoever gives the primary the target's template by hand ends the walk that was to scale the target down.
     assert world.target is None or world.target.replicas == 0 or world.primary.revision in world.edited
     assert world.primary is not None and world.primary.endpoints(world.now) > 0
@@ -265,6 +312,8 @@ ALL = (
     only_what_was_analysed_is_promoted, nothing_unanalysed_is_ever_in_the_primary, one_direction_at_a_time, weights_sum_to_100,
     nothing_moves_while_it_is_suspended, ticks_come_neither_early_nor_in_bursts, weights_are_those_of_the_plan, weights_fall_to_known_ones,
     nothing_is_promoted_at_the_threshold, users_meet_a_canary_after_all_its_iterations,
+    no_copies_to_somebody_who_is_not_ready, nobody_is_served_by_the_canary_and_copied_to_it_at_once, copies_are_those_that_the_document_asks_for,
+    users_meet_a_canary_after_copies_of_their_requests, an_analysis_has_one_cookie_and_the_primary_one_for_each_weight,
     a_provider_without_weights_is_never_asked_for_one, a_raise_has_evidence_of_its_own, everything_is_said_in_words, a_line_is_one_line,
     nobody_is_asked_all_the_time, nobody_writes_all_the_time, phases_are_known,
 )

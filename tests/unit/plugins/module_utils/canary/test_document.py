@@ -12,7 +12,6 @@ import pytest
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.credentials import withheld
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import alert_provider_refs, parse, problems, template_refs
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document.flagger import (
-    ANALYSIS_NOT_YET,
     OTHER_METRIC_PROVIDERS,
     OTHER_PROVIDERS,
     SERVICE_NOT_YET,
@@ -23,6 +22,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.frozen
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import dump, load
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.outline import hooks_lines
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import (
+    Affinity,
     Alert,
     AlertProvider,
     Autoscaler,
@@ -209,6 +209,32 @@ def test_a_field_that_asks_for_nothing_is_accepted(path: str, value: Any) -> Non
     assert parsed({path: value}).analysis == parsed().analysis
 
 
+@pytest.mark.parametrize(("said", "percent"), [
+    ({"mirror": True}, 100), ({"mirror": True, "mirrorWeight": 0}, 100), ({"mirror": "true", "mirrorWeight": "20"}, 20), ({"mirrorWeight": 20}, 0),
+])
+def test_copies_are_those_of_all_requests_where_no_weight_is_given_and_none_without_mirror(said: dict[str, Any], percent: int) -> None:
+    canary = parsed({f"spec.analysis.{key}": value for key, value in said.items()})
+    assert canary.analysis.mirror == percent
+    assert any("mirrorWeight" in text for text in canary.warnings) == (percent == 0)
+
+
+def test_cookies_are_read_with_all_their_attributes_and_frozen_during_a_walk() -> None:
+    said = {"cookieName": "stays", "maxAge": "60", "primaryCookieName": "rests", "domain": ".example.com", "path": "/", "httpOnly": True, "secure": "true",
+            "partitioned": True, "sameSite": "Lax"}
+    canary = parsed({"spec.analysis.sessionAffinity": said})
+    assert canary.analysis.affinity == Affinity("stays", 60, "rests", ".example.com", "/", "Lax", True, True, True)
+    assert load(Canary, json.loads(json.dumps(dump(canary)))) == canary
+    assert canary.identity["cookies"] == "stays/rests" and "cookies" not in parsed().identity
+    assert parsed({"spec.analysis.sessionAffinity": {"cookieName": "stays", "maxAge": 0}}).analysis.affinity == Affinity("stays", 86400)
+
+
+@pytest.mark.parametrize("said", [{"sameSite": "None"}, {"partitioned": True}])
+def test_a_cookie_that_browsers_drop_gets_a_warning(said: dict[str, Any]) -> None:
+    whole = {"cookieName": "stays", **said}
+    assert "secure: true" in parsed({"spec.analysis.sessionAffinity": whole}).warnings[0]
+    assert parsed({"spec.analysis.sessionAffinity": {**whole, "secure": True}}).warnings == ()
+
+
 @pytest.mark.parametrize("provider", OTHER_PROVIDERS)
 def test_every_other_provider_of_flagger_is_known_but_not_supported(provider: str) -> None:
     with pytest.raises(SpecError, match="not supported yet"):
@@ -223,9 +249,7 @@ def test_every_other_type_of_metric_provider_is_known_but_not_supported(kind: st
         parse(good(), templates=[other])
 
 
-@pytest.mark.parametrize("path", [
-    *(f"spec.{name}" for name in SPEC_NOT_YET), *(f"spec.service.{name}" for name in SERVICE_NOT_YET),
-    *(f"spec.analysis.{name}" for name in ANALYSIS_NOT_YET)])
+@pytest.mark.parametrize("path", [*(f"spec.{name}" for name in SPEC_NOT_YET), *(f"spec.service.{name}" for name in SERVICE_NOT_YET)])
 def test_no_field_of_flagger_that_means_something_is_ignored(path: str) -> None:
     with pytest.raises(SpecError) as refusal:
         parsed({path: {"name": "x"} if path.endswith("Ref") else True})

@@ -26,6 +26,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec i
     ROLLBACK,
     ROLLOUT,
     SCALED_OBJECT,
+    Affinity,
     Autoscaler,
     Canary,
     Options,
@@ -68,6 +69,11 @@ DOCUMENTS: dict[str, Canary] = {
     "a/b": canary(analysis={"iterations": 2, "match": INSIDERS}),
     "a/b, hooks": canary(hooks=ALL_HOOKS, analysis={"iterations": 2, "match": INSIDERS, "step_weight_promotion": 60}),
     "a/b, by people": canary(options=Options(manual_gates=GATES), analysis={"iterations": 1, "match": INSIDERS}),
+    "mirrored": canary(hooks=ALL_HOOKS, analysis={"step_weight": 25, "mirror": 100}),
+    "mirrored, by people": canary(options=Options(manual_gates=GATES), analysis={"step_weight": 50, "mirror": 20}),
+    "blue/green, mirrored": canary(hooks=ALL_HOOKS, analysis={"iterations": 2, "mirror": 100}),
+    "cookies": canary(analysis={"step_weight": 25, "step_weight_promotion": 30, "affinity": Affinity("stays", primary_cookie_name="rests")}),
+    "cookies, mirrored": canary(analysis={"step_weight": 50, "mirror": 50, "affinity": Affinity("stays")}),
     "services": canary(provider=KUBERNETES, hooks=ALL_HOOKS, analysis={"iterations": 2}),
     "services, by people": canary(provider=KUBERNETES, options=Options(manual_gates=GATES), analysis={"iterations": 2}),
     "skipping": canary(skip_analysis=True, hooks=ALL_HOOKS),
@@ -132,6 +138,10 @@ def measure(outcome: str, why: str = "") -> Event:
 
 def edit(weight: int) -> Event:
     return named(f"weight {weight} by hand", lambda world: world.set_weight(weight) if world.split else None)
+
+
+def copies(percent: int) -> Event:
+    return named(f"copies of {percent}% by hand", lambda world: world.set_copies(percent))
 
 
 def route_is_deleted(world: World) -> None:
@@ -201,8 +211,10 @@ def document(**changes: Any) -> Event:
     def happen(world: World) -> None:
         analysis = {key: value for key, value in changes.items() if hasattr(world.canary.analysis, key)}
         options = {key: value for key, value in changes.items() if hasattr(world.canary.options, key)}
-        if not world.canary.splits and analysis.get("iterations") == 0:
+        if not world.canary.splits and (analysis.get("iterations") == 0 or analysis.get("mirror")):
             return                      # refused in a document
+        if (world.canary.analysis.match and analysis.get("mirror")) or (world.canary.analysis.affinity and analysis.get("iterations")):
+            return
         rest = {key: value for key, value in changes.items() if key not in analysis and key not in options}
         world.canary = dataclasses.replace(
             world.canary, analysis=dataclasses.replace(world.canary.analysis, **analysis), options=dataclasses.replace(world.canary.options, **options), **rest)
@@ -222,12 +234,12 @@ EVENTS: tuple[Event, ...] = (
     *(approve(gate_type) for gate_type in GATES), approve(CONFIRM_PROMOTION, revision=C), approve(CONFIRM_ROLLOUT, run="another"),
     *(gate(index, outcome) for index in range(7) for outcome in (ALLOWED, REFUSED, NO_ANSWER)),
     measure(FAIL), measure(PASS), measure(UNKNOWN, "no_data: nothing"), measure(UNKNOWN, "query_error: 500"),
-    *(edit(weight) for weight in (0, 7, 100)),
+    *(edit(weight) for weight in (0, 7, 100)), *(copies(percent) for percent in (0, 100)),
     route_is_deleted, route_is_refused, route_is_accepted, kill, kill, kill, scaled_by_hand,
     primary_scaled_by_hand, minimum_lowered_by_hand, scaler_is_deleted, pods_are_pruned, suspended(True), suspended(False),
     document(threshold=1), document(max_weight=20), document(max_weight=100, step_weight=50, step_weights=()), document(interval=30.0),
     document(manual_gates=GATES), document(manual_gates=()), document(skip_analysis=True), document(hooks=()),
-    document(iterations=0), document(iterations=3), document(settle=0.0),
+    document(iterations=0), document(iterations=3), document(mirror=0), document(mirror=100), document(settle=0.0),
     record_is_deleted, primary_is_deleted, primary_is_back, primary_is_edited("a"), primary_is_edited("d"),
     service_is_lost("-primary"), service_is_lost("-canary"), service_is_lost(""),
 )

@@ -37,8 +37,8 @@ BOTH = ("ConfigMap/podinfo", "Secret/podinfo")
 NAMED_BY_CONTENT = ("remove-configs/podinfo-remove-configs",)
 
 
-def canary(*checks: Check, provider: str = flagger.GATEWAYAPI) -> Canary:
-    return Canary(name="podinfo", namespace="test", provider=provider, target="podinfo", target_kind="Deployment",
+def canary(*checks: Check, provider: str = flagger.GATEWAYAPI, kind: str = "Deployment") -> Canary:
+    return Canary(name="podinfo", namespace="test", provider=provider, target="podinfo", target_kind=kind,
                   service=Service(name="podinfo", port=80), analysis=Analysis(interval=10, threshold=1, checks=checks))
 
 
@@ -51,8 +51,12 @@ def roles() -> dict[str, tuple[Rule, ...]]:
         found[f"walk-{name}/podinfo-walk"] = permissions.walk(objects) + permissions.EVENTS + permissions.budgets([COPY], [COPY])
     of_scalers = {kind: permissions.scaler(objects) + permissions.create_scaler(objects) for kind, objects in SCALED.items()}
     without = permissions.removal(SCALED[HPA])[:2]
+    daemonset = permissions.objects_of(canary(kind="DaemonSet"))
     return {
         **found,
+        "walk-daemonset/podinfo-walk-daemonset": permissions.of_target(daemonset),
+        "initialise-daemonset/podinfo-initialise-daemonset": _of_daemonsets(permissions.create(daemonset)),
+        "remove-daemonset/podinfo-remove-daemonset": _of_daemonsets(permissions.removal(daemonset)),
         "remove/podinfo-remove": permissions.removal(permissions.objects_of(canary()), [COPY]) + tuple(
             rule for objects in SCALED.values() for rule in permissions.removal(objects) if rule not in without),
         "configs/podinfo-configs": permissions.tracked(BOTH, BOTH),
@@ -68,6 +72,10 @@ def roles() -> dict[str, tuple[Rule, ...]]:
         "preflight/canary-preflight": permissions.LOOKS,
         "gateways/canary-gateways": permissions.gateways(["public"]),
     }
+
+
+def _of_daemonsets(rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    return tuple(rule for rule in rules if rule.resource == "daemonsets")
 
 
 def shipped() -> dict[str, list[Rule]]:
@@ -102,7 +110,7 @@ def test_only_a_removal_may_delete_and_nobody_may_do_everything() -> None:
 def test_the_examples_name_every_object_whose_name_is_known() -> None:
     unnamed = {(resource, verb) for role, rules in shipped().items() if role not in NAMED_BY_CONTENT
                for _group, resource, verb, name in singly(rules) if not name}
-    assert {(resource, verb) for resource, verb in unnamed if verb not in ("create", "list")} == {("replicasets", "get")}
+    assert {(resource, verb) for resource, verb in unnamed if verb not in ("create", "list")} == {("replicasets", "get"), ("controllerrevisions", "get")}
 
 
 def test_a_walk_over_services_alone_needs_nothing_of_a_gateway() -> None:
@@ -117,6 +125,23 @@ def test_a_walk_reads_the_users_autoscaler_by_its_name_and_changes_of_it_what_it
     assert [verb for _group, _resource, verb, _name in may] == (["get"] if kind == HPA else ["get", "patch"])
     assert [entry[2:] for entry in singly(permissions.removal(objects)) if entry[3].startswith("so")] == (
         [("delete", "so-primary"), ("patch", "so")] if kind == HPA else [("delete", "so-primary")])
+
+
+def test_what_a_daemonset_needs_differs_from_what_a_deployment_does_by_the_rules_of_its_kind_alone() -> None:
+    """So that the examples have one file for it, beside those of every provider."""
+    of_deployment, of_daemonset = (permissions.objects_of(canary(kind=kind)) for kind in ("Deployment", "DaemonSet"))
+    for rules in (permissions.walk, permissions.create, permissions.removal):
+        apart = [{rule for rule in rules(objects) if rule not in permissions.of_target(objects) and rule.resource not in ("deployments", "daemonsets")}
+                 for objects in (of_deployment, of_daemonset)]
+        assert apart[0] == apart[1]
+    assert permissions.objects_in("podinfo", {"spec": {"targetRef": {"kind": "DaemonSet", "name": "podinfo"}}}, {}) == of_daemonset
+
+
+def test_a_service_target_needs_nothing_of_workloads() -> None:
+    objects = permissions.objects_of(canary(kind="Service"))
+    for rules in (permissions.walk(objects), permissions.create(objects), permissions.removal(objects)):
+        assert not [rule for rule in rules if rule.group == "apps"]
+    assert Rule("", "services", ("delete",), ("podinfo-primary", "podinfo-canary")) in permissions.removal(objects)
 
 
 def test_a_document_from_a_file_needs_nothing_of_flagger() -> None:

@@ -49,7 +49,7 @@ texts = st.text(max_size=12).map(one_line)
 times = st.floats(0, 4e9, allow_nan=False)
 numbers = st.integers(0, 100)
 strings = st.dictionaries(texts, texts, max_size=3)
-splits = numbers.map(lambda weight: Split(100 - weight, weight))
+splits = st.builds(lambda weight, mirror, cookie: Split(100 - weight, weight, mirror, cookie, cookie, cookie), numbers, numbers, texts)
 traffic = st.builds(TrafficOrder, split=st.none() | splits, services=st.booleans(), apex=st.booleans())
 workload = st.builds(WorkloadOrder, create_primary=st.none() | numbers, scale_target=st.none() | numbers, promote=st.none() | strings,
                      restore=st.none() | strings)
@@ -58,7 +58,8 @@ endings = st.builds(Ending, outcome=texts, why=texts, at=times)
 evidence = st.fixed_dictionaries({"at": times, "checks": st.lists(st.fixed_dictionaries({"name": texts, "value": st.none() | times}), max_size=2)})
 tuples = st.lists(texts, max_size=3).map(tuple)
 records = st.builds(
-    Record, name=texts, namespace=texts, identity=strings, phase=st.sampled_from(("", *PHASES)), canary_weight=numbers, failed_checks=numbers,
+    Record, name=texts, namespace=texts, identity=strings, phase=st.sampled_from(("", *PHASES)), canary_weight=numbers, mirror=numbers,
+    cookie=texts, primary_cookie=texts, previous_cookie=texts, failed_checks=numbers,
     iterations=st.integers(-1, 9), last_applied=texts, last_promoted=texts, last_transition=times, condition_since=times, epoch=numbers,
     holder=st.none() | st.builds(Holder, run=texts, host=texts, pid=numbers, since=times, renewed=times, until=times),
     run=texts, pinned=st.none() | st.builds(Pinned, revision=texts, replicaset=texts, replicaset_uid=texts), previous=strings,

@@ -61,6 +61,79 @@ def warnings(**seen: Any) -> list[str]:
 
 # The target
 
+DAEMONSET = dataclasses.replace(CANARY, target_kind="DaemonSet")
+SPARED = {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+
+
+def daemonset(nodes: int = 1, strategy: Any = None, **more: Any) -> dict[str, Any]:
+    made = deployment(**more)
+    return {**made, "kind": "DaemonSet", "status": {"desiredNumberScheduled": nodes}, "spec": {**made["spec"], "updateStrategy": strategy or SPARED}}
+
+
+@pytest.mark.parametrize(("target", "words"), [
+    (None, "spec.targetRef.name: there is no DaemonSet 'podinfo' in namespace test (accepted: the name of a DaemonSet that exists there)"),
+    (daemonset(strategy={"type": "OnDelete"}), "DaemonSet test/podinfo: has the updateStrategy OnDelete"),
+    (daemonset(pods={"containers": [{"name": "app", "ports": [{"name": "http", "containerPort": 8080, "hostPort": 80}]}]}),
+     "DaemonSet test/podinfo: takes the port 80 of each node"),
+    (daemonset(pods={"hostNetwork": True}), "DaemonSet test/podinfo: takes the port 8080 of each node"),
+])
+def test_a_daemonset_whose_primary_could_not_run_beside_it_is_refused(target: Any, words: str) -> None:
+    told = refusals(canary=DAEMONSET, target=target)
+    assert [text[:len(words)] for text in told] == [words]
+
+
+@pytest.mark.parametrize(("target", "warned"), [
+    (daemonset(), False), (daemonset(nodes=3, strategy={"type": "RollingUpdate"}), False), (daemonset(strategy={"type": "RollingUpdate"}), True),
+    (daemonset(nodes=3, strategy={"rollingUpdate": {"maxUnavailable": 3}}), True),
+    (daemonset(nodes=3, strategy={"rollingUpdate": {"maxUnavailable": "100%"}}), True),
+])
+def test_safety_16_a_daemonset_without_a_pod_to_spare_is_warned_of(target: Any, warned: bool) -> None:
+    told = found(canary=DAEMONSET, target=target)
+    assert not told.problems and bool([text for text in told.warnings if "has no pod to spare" in text]) == warned
+
+
+def test_safety_23_a_tool_that_keeps_the_node_selector_of_a_daemonset_would_let_it_run() -> None:
+    kept = [{"manager": "argocd-controller", "fieldsV1": {"f:spec": {"f:template": {"f:spec": {"f:nodeSelector": {}}}}}}]
+    told = refusals(canary=DAEMONSET, target=daemonset(metadata={"managedFields": kept}))
+    assert len(told) == 1 and "spec.template.spec.nodeSelector" in told[0]
+    kept = [{"manager": "argocd-controller", "fieldsV1": {"f:spec": {"f:template": {"f:spec": {"f:containers": {}}}}}}]
+    assert refusals(canary=DAEMONSET, target=daemonset(metadata={"managedFields": kept})) == []
+
+
+SERVICE = dataclasses.replace(CANARY, target_kind="Service", service=Service(name="podinfo", port=80))
+
+
+@pytest.mark.parametrize(("target", "words"), [
+    (None, "spec.targetRef.name: there is no Service 'podinfo' in namespace test (accepted: the name of a Service that exists there)"),
+    (service("podinfo", None), "Service test/podinfo: selects no pods (ClusterIP without a selector)"),
+    (service("podinfo", {"app": "v1"}, kind="ExternalName"), "Service test/podinfo: selects no pods (ExternalName without a selector)"),
+    (obj("Service", "podinfo", {"selector": {"app": "v1"}, "ports": [{"port": 9898}]}),
+     "spec.service.port: Service test/podinfo has no TCP port 80 (accepted: 9898)"),
+    (service("podinfo", {"app": "v1"}, annotations={"progressive.delivery/canary": "other"}),
+     "spec.targetRef.name: Service test/podinfo belongs to the canary other"),
+])
+def test_a_service_that_cannot_be_a_target_is_refused(target: Any, words: str) -> None:
+    assert [text[:len(words)] for text in refusals(canary=SERVICE, target=target)] == [words]
+
+
+def test_safety_07_services_of_the_names_that_a_service_target_needs_are_refused_where_they_are_somebody_elses() -> None:
+    target = service("podinfo", {"app": "v1"})
+    others = [target, service("podinfo-primary", {"app": "v1"}), service("podinfo-canary", {"app": "v1"}, **OURS)]
+    assert [text.partition(" (")[0] for text in refusals(canary=SERVICE, target=target, services=others)] == [
+        "spec.targetRef.name: Service test/podinfo-primary exists and was not made for the canary podinfo"]
+
+
+def test_safety_23_whoever_keeps_the_selector_of_a_service_target_is_no_hand_on_a_walk() -> None:
+    kept = [{"manager": "argocd-controller", "fieldsV1": {"f:spec": {"f:selector": {}}}}]
+    assert found(canary=SERVICE, target=service("podinfo", {"app": "v1"}, managedFields=kept)) == Findings()
+
+
+def test_of_a_service_target_without_a_route_users_have_to_know_whom_to_call() -> None:
+    alone = dataclasses.replace(SERVICE, provider="kubernetes")
+    told = found(canary=alone, target=service("podinfo", {"app": "v1"})).warnings
+    assert len(told) == 1 and "users of podinfo have to call podinfo-primary" in told[0]
+
+
 def test_a_target_with_nothing_around_it_is_fine() -> None:
     assert found() == Findings()
 

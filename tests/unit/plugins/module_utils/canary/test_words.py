@@ -6,17 +6,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import ALLOWED, FAIL, NO_ANSWER, PASS, REFUSED, UNKNOWN, Answer, Outcome
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import ALLOWED, FAIL, NO_ANSWER, PASS, REFUSED, UNKNOWN, Answer, Outcome, Split
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import PHASES, Record
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.words import (
     answer_text,
     check_text,
     clock,
     clock_off,
+    gathering,
     line,
     number,
     report,
+    share,
     weight_bar,
 )
 from hypothesis import given
@@ -90,6 +94,21 @@ def test_a_line_has_time_phase_weight_report_and_what_comes_next() -> None:
 def test_a_line_shows_the_iteration_while_there_is_one(number: int, weight: int, text: str) -> None:
     record = Record("podinfo", "test", phase="Progressing", canary_weight=weight, iterations=number, iterations_wanted=10)
     assert line(record, NOON, "x") == f"12:00:00 Progressing      {text}"
+
+
+def test_a_line_shows_how_many_requests_are_copied_while_they_are() -> None:
+    record = Record("podinfo", "test", phase="Progressing", mirror=40, iterations=1, iterations_wanted=3)
+    assert line(record, NOON, "x") == "12:00:00 Progressing      [....................]   0% mirror 40% iteration 1/3 | x"
+    assert gathering(record) == "gathering evidence at 0%, and copies of 40%"
+    assert gathering(dataclasses.replace(record, canary_weight=20, mirror=0)) == "gathering evidence at 20%"
+
+
+@pytest.mark.parametrize(("split", "text"), [
+    (Split(80, 20), "20%"), (Split(100, 0, 60), "0%, and copies of 60%"), (Split(100, 0, cookie="a=b"), "0%, and whoever has its cookie"),
+    (Split(80, 20, cookie="a=b"), "20%"),
+])
+def test_what_gets_to_the_canary_in_words(split: Split, text: str) -> None:
+    assert share(split) == text
 
 
 @given(st.sampled_from(PHASES), st.text(min_size=1), st.floats(-100, 1e6))

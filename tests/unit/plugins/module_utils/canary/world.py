@@ -235,6 +235,15 @@ class Done:
     def live(self) -> int:
         return weight_of(self.seen)
 
+    @property
+    def copies(self) -> int | None:
+        """Percent of the requests that it lets be copied."""
+        return self.traffic.split.mirror if self.traffic and self.traffic.split else None
+
+    @property
+    def live_copies(self) -> int:
+        return self.seen.route.split.mirror if self.seen.route and self.seen.route.split else 0
+
 
 def weight_of(seen: Observation) -> int:
     return seen.route.split.canary if seen.route and seen.route.split else 0
@@ -286,6 +295,8 @@ class World:
     measured: list[tuple[float, int]] = field(default_factory=list)
     weights: list[tuple[float, int]] = field(default_factory=list)     # as somebody saw the live object, with changes only
     passed: set[str] = field(default_factory=set)            # "revision@weight" that was judged and passed
+    reached: list[tuple[float, bool]] = field(default_factory=list)    # whether anything of users' got to the canary, likewise
+    copied: set[str] = field(default_factory=set)            # runs that were judged by as many copies as the document asks for, and passed
     iterated: list[tuple[float, str, int]] = field(default_factory=list)   # time, run, iteration: judged and passed, in A/B at 100%, else at 0%
     by_hand: set[int] = field(default_factory=set)           # weights that people put on the route
     promote_ordered: bool = False
@@ -328,9 +339,15 @@ class World:
             changed_configs="ConfigMap app" if self.target and self.primary and configs_of(self.primary.revision) != self.target.configs else "",
             scaler=_told(self.scaler),
             scaler_to_copy=self.original is not None)
-        if not self.weights or self.weights[-1][1] != weight_of(seen):
-            self.weights.append((self.now, weight_of(seen)))
+        self.saw(seen.route.split if seen.route else None)
         return seen
+
+    def saw(self, split: Split | None) -> None:
+        weight, reached = (split.canary, split.reaches_canary) if split else (0, False)
+        if not self.weights or self.weights[-1][1] != weight:
+            self.weights.append((self.now, weight))
+        if not self.reached or self.reached[-1][1] != reached:
+            self.reached.append((self.now, reached))
 
     def _same_template(self) -> bool:
         return bool(self.target and self.primary and template_of(self.target.revision) == template_of(self.primary.revision))
@@ -453,9 +470,16 @@ class World:
         """Somebody edits the route by hand, or the apex, which has all or nothing."""
         if not self.canary.splits:
             weight = 100 if weight else 0
-        self.split, self.leads_back = Split(100 - weight, weight), False
+        # Whoever edits two weights leaves all else as it is.
+        self.split, self.leads_back = dataclasses.replace(self.split or Split(100, 0), primary=100 - weight, canary=weight), False
         self.accepted_from = self.now
         self.by_hand.add(weight)
+
+    def set_copies(self, percent: int) -> None:
+        """Somebody edits by hand how many requests are copied."""
+        if self.split and self.canary.splits:
+            self.split = dataclasses.replace(self.split, mirror=percent)
+            self.accepted_from = self.now
 
     def lose_record(self) -> None:
         self.stored = ""
@@ -720,13 +744,13 @@ class Run:
         world, intent = self.world, self.record.intent
         if intent is None or intent.workload or not intent.traffic or not intent.traffic.split or intent.traffic.services or intent.traffic.apex:
             return False
-        if self.record.phase not in states.ANALYSING or not intent.traffic.split.canary or world.orders() != Orders():
+        if self.record.phase not in states.ANALYSING or not intent.traffic.split.reaches_canary or world.orders() != Orders():
             return False
         if world.foreign_route or world.split != intent.traffic.split or world.now < world.accepted_from:
             return False
         seen = Observation(world.clock, None, None, False, (), True, Route(world.split, True), latest=world.clock_at_latest)
         self.record = read_back(world.canary, self.record, seen).record
-        world.weights.append((world.now, world.weight))
+        world.saw(world.split)
         return True
 
     def _claim(self) -> None:
@@ -805,7 +829,10 @@ class Run:
         world.decisions.append((world.now, where, decision))
         if where == stages.JUDGE and record.pinned and all(item.outcome == PASS for item in outcomes):
             world.passed.add(f"{record.pinned.revision}@{record.canary_weight}")
-            if record.canary_weight == (100 if world.canary.analysis.match else 0):
+            copied = record.mirror >= world.canary.analysis.mirror
+            if record.mirror and copied:
+                world.copied.add(record.run)
+            if record.canary_weight == (100 if world.canary.analysis.match else 0) and copied:
                 world.iterated.append((world.now, record.run, record.iterations))
         after = dataclasses.replace(decision.record, report=words.report(decision.why, answers, outcomes),
                                     judged_by=self.holder.run if where == stages.JUDGE else decision.record.judged_by)

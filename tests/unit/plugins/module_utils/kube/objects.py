@@ -43,6 +43,7 @@ class Objects:
     """``meanwhile`` happens once, just before the next write arrives, ``in_a_watch`` once a watch has begun: somebody else's change.
 
     ``forbids`` says which method on which path the user has no right to.
+    ``prune`` takes away what this server's kinds do not know of an object that is written.
     """
 
     def __init__(self, server: Any) -> None:
@@ -53,6 +54,7 @@ class Objects:
         self.meanwhile: Callable[[], None] | None = None
         self.in_a_watch: Callable[[], None] | None = None
         self.forbids: Callable[[str, str], bool] = lambda method, path: False
+        self.prune: Callable[[Object], None] = lambda obj: None
         server.says(self)
 
     # -- as everybody else changes them --
@@ -134,6 +136,7 @@ class Objects:
     def _keep(self, path: str, obj: Object) -> Object:
         with self._changed:
             obj = copy.deepcopy(obj)
+            self.prune(obj)
             obj["metadata"]["resourceVersion"] = str(next(self._versions))
             self._kept[path] = obj
             self._changed.notify_all()

@@ -6,15 +6,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from typing import Any
 
 import pytest
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError, LostLock
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError, LostLock, SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Split, TrafficOrder, WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Affinity
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import look, refs, routes
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.routes import apply_traffic
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.workloads import apply_workload
@@ -112,6 +114,72 @@ def test_safety_16_nothing_is_routed_to_a_service_without_endpoints(server: Any,
     done = apply_traffic(server.api(), CANARY, weights(20), 3, wait=0)
     assert not done.accepted and "has no ready endpoints" in done.why
     assert (kept.written, weight(kept)) == ([], 10)
+
+
+def test_safety_16_no_copies_are_sent_to_a_service_without_endpoints(server: Any, kept: Objects) -> None:
+    by_hand(kept, 0)
+    kept.change(refs.endpoint_slice("test", "podinfo-canary"), lambda live: live.update(endpoints=[]))
+    done = apply_traffic(server.api(), CANARY, TrafficOrder(split=Split(100, 0, 40)), 3, wait=0)
+    assert done.why == "not raised to 0%, and copies of 40%: Service test/podinfo-canary has no ready endpoints"
+    assert (kept.written, gatewayapi.read(kept.get(ROUTE) or {}, CANARY)) == ([], Split(100, 0))
+
+
+def test_safety_14_a_hand_that_stopped_the_copies_since_the_raise_was_decided_wins(server: Any, kept: Objects) -> None:
+    by_hand(kept, 0)
+    done = apply_traffic(server.api(), CANARY, TrafficOrder(split=Split(80, 20), raised_from=0, mirrored_from=100), 3, wait=0)
+    assert not done.accepted and done.why == "not raised to 20%: somebody lowered the copies of requests from 100% to 0%"
+    assert (kept.written, weight(kept)) == ([], 0)
+
+
+def test_safety_16_copies_that_traefik_would_answer_500_to_are_not_begun_in_mid_walk_either(server: Any, kept: Objects) -> None:
+    mirroring = dataclasses.replace(CANARY, analysis=dataclasses.replace(CANARY.analysis, mirror=100))
+    by_hand(kept, 0)
+    kept.change(ROUTE, lambda live: live["status"]["parents"][0].update(controllerName="traefik.io/gateway-controller"))
+    with pytest.raises(SpecError, match="answers 500 to everybody"):
+        apply_traffic(server.api(), mirroring, TrafficOrder(split=Split(100, 0, 100)), 3, wait=0)
+    assert (kept.written, gatewayapi.read(kept.get(ROUTE) or {}, mirroring)) == ([], Split(100, 0))
+    apply_traffic(server.api(), mirroring, weights(0), 3, wait=0)
+
+
+def test_a_cluster_that_drops_the_share_of_copies_is_told_and_copies_nothing(server: Any, kept: Objects) -> None:
+    """The CRDs of the Gateway API before 1.3."""
+    def prune(obj: dict[str, Any]) -> None:
+        for one in [entry for rule in obj.get("spec", {}).get("rules", []) for entry in rule.get("filters", [])]:
+            one["requestMirror"].pop("percent", None)
+
+    by_hand(kept, 0)
+    kept.prune = prune
+    with pytest.raises(CanaryError, match="all would be copied in place of 40%"):
+        apply_traffic(server.api(), CANARY, TrafficOrder(split=Split(100, 0, 40)), 3, wait=0)
+    assert gatewayapi.read(kept.get(ROUTE) or {}, CANARY) == Split(100, 0)
+    apply_traffic(server.api(), CANARY, TrafficOrder(split=Split(100, 0, 100)), 3, wait=0)
+    assert gatewayapi.read(kept.get(ROUTE) or {}, CANARY) == Split(100, 0, 100)
+
+
+def test_safety_07_a_route_of_flaggers_with_rules_for_cookies_is_freed_and_taken_back_by_one_order(server: Any, kept: Objects) -> None:
+    keeping = dataclasses.replace(CANARY, analysis=dataclasses.replace(CANARY.analysis, affinity=Affinity("stays")))
+
+    def as_flagger_left_it(live: dict[str, Any]) -> None:
+        everybody = live["spec"]["rules"][0]
+        header = {"name": "Cookie", "type": "RegularExpression", "value": ".*stays.*abcdefghij.*"}
+        backends = [{**entry, "weight": weight} for entry, weight in zip(everybody["backendRefs"], (0, 100), strict=True)]
+        live["spec"]["rules"].insert(0, {**everybody, "matches": [{**everybody["matches"][0], "headers": [header]}], "backendRefs": backends})
+        live["metadata"].update(labels={}, ownerReferences=[{"apiVersion": "flagger.app/v1beta1", "kind": "Canary", "name": "podinfo", "uid": "u"}])
+
+    kept.change(ROUTE, as_flagger_left_it)
+    assert gatewayapi.read(kept.get(ROUTE) or {}, keeping) is None
+    apply_traffic(server.api(), keeping, TrafficOrder(split=Split(100, 0, previous_cookie="stays=abcdefghij")), 3, wait=0)
+    route = kept.get(ROUTE)
+    assert route and gatewayapi.read(route, keeping) == Split(100, 0, previous_cookie="stays=abcdefghij")
+    assert not route["metadata"].get("ownerReferences")
+
+
+def test_what_a_task_tells_of_a_split_is_two_weights_and_what_else_there_is(server: Any, kept: Objects) -> None:
+    by_hand(kept, 0)
+    told = apply_traffic(server.api(), CANARY, TrafficOrder(split=Split(100, 0, 40)), 3, wait=0).result()
+    assert (told["before"], told["after"]) == ({"primary": 100, "canary": 0}, {"primary": 100, "canary": 0, "mirror": 40})
+    told = apply_traffic(server.api(), CANARY, TrafficOrder(split=Split(80, 20), mirrored_from=40), 3, wait=0).result()
+    assert (told["before"], told["after"]) == ({"primary": 100, "canary": 0, "mirror": 40}, {"primary": 80, "canary": 20})
 
 
 def test_safety_16_users_are_not_given_back_to_a_target_that_does_not_answer(server: Any, kept: Objects) -> None:

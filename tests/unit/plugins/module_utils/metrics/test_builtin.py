@@ -83,6 +83,16 @@ def test_only_the_canarys_backend_of_this_namespace_counts(word: str, label: str
     assert patterns and all(bool(re.fullmatch(pattern, label)) == counts for pattern in patterns)
 
 
+@pytest.mark.parametrize("name", [SUCCESS_RATE, DURATION])
+@pytest.mark.parametrize(("kind", "own", "of_primary"), [
+    ("Deployment", "podinfo-7d9f8b6c5-x2x4z", "podinfo-primary-7d9f8b6c5-x2x4z"), ("DaemonSet", "podinfo-x2x4z", "podinfo-primary-x2x4z")])
+def test_weak_spot_45_pods_are_those_of_the_target_whatever_its_kind(kind: str, own: str, of_primary: str, name: str) -> None:
+    """By the pattern for Deployments, the pods of a DaemonSet's primary would be taken for the canary's."""
+    query = render(builtin("gatewayapi:v1", name, kind=kind).query, VALUES, {})
+    patterns = re.findall(r'kubernetes_pod_name=~"([^"]+)"', query)
+    assert patterns and all(re.fullmatch(pattern, own) and not re.fullmatch(pattern, of_primary) for pattern in patterns)
+
+
 def test_contour_is_judged_by_its_envoy_unless_told_otherwise() -> None:
     assert builtin("contour", DURATION) == builtin("gatewayapi:v1", DURATION, "envoy")
     assert builtin("contour", DURATION, "app") == builtin("gatewayapi:v1", DURATION)
