@@ -91,7 +91,8 @@ def test_safety_11_a_good_release_moves_the_canarys_service_before_anything_goes
 
 
 @pytest.mark.parametrize(("end", "outcome", "led_to"), [
-    ("fails", "rolled_back", "v1"), ("set back", "superseded", "v1"), ("another revision", "promoted", "v3"), ("abort", "aborted", "v1"), ("remove", "removed", ""),
+    ("fails", "rolled_back", "v1"), ("set back", "superseded", "v1"), ("another revision", "promoted", "v3"), ("abort", "aborted", "v1"),
+    ("remove", "removed", ""),
 ])
 def test_safety_11_copies_and_cookies_end_and_drain_before_the_canarys_service_leads_elsewhere(
         cluster: Watched, end: str, outcome: str, led_to: str) -> None:
