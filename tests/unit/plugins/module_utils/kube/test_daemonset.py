@@ -6,17 +6,19 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 from typing import Any
 
 import pytest
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import parking
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import configs, parking
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import look, refs
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import configs as kept_configs, look, refs
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.workloads import apply_workload
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import Writer
 from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.kube.objects import A, B, Objects, document
 
 CANARY = dataclasses.replace(document(), target_kind="DaemonSet")
@@ -104,6 +106,32 @@ def test_safety_10_17_a_look_pins_the_controller_revision_that_runs(server: Any,
     assert seen.replicasets == ("podinfo-1", "podinfo-2", "podinfo-3") and seen.primary is None
     objects.put(TARGET, daemonset(B, updatedNumberScheduled=0))
     assert look.look(server.api(), CANARY).target.endpoints == 0, "the pod that answers is of another template"
+
+
+def test_safety_18_the_primary_of_a_daemonset_reads_copies_and_they_stay_while_a_controller_revision_names_them(server: Any, objects: Objects) -> None:
+    reading = copy.deepcopy(B)
+    reading["spec"]["containers"][0]["envFrom"] = [{"configMapRef": {"name": "app"}}]
+    objects.put(refs.config_map("test", "app"), {"data": {"message": "one"}})
+    objects.put(TARGET, daemonset(reading))
+    objects.put(refs.controller_revision("test", "podinfo-4"), kept("podinfo-4", "podinfo", 4, reading))
+    apply_workload(server.api(), CANARY, WorkloadOrder(create_primary=1), 3)
+    seen = look.look(server.api(), CANARY)
+    assert seen.same_as_primary and seen.target.replicaset == "podinfo-4"
+    first, = configs.copies_in(objects.get(PRIMARY)["spec"]["template"]["spec"])
+    objects.change(refs.config_map("test", "app"), lambda live: live["data"].update(message="two"))
+    seen = look.look(server.api(), CANARY)
+    assert not seen.same_as_primary and seen.same_template
+    order = {"replicaset": "podinfo-4", "uid": "uid-podinfo-4", "revision": seen.target.revision, "configs": seen.target.configs}
+    apply_workload(server.api(), CANARY, WorkloadOrder(promote=order), 3)
+    second, = configs.copies_in(objects.get(PRIMARY)["spec"]["template"]["spec"])
+    assert first != second and look.look(server.api(), CANARY).same_as_primary
+    former = copy.deepcopy(objects.get(PRIMARY)["spec"]["template"])
+    former["spec"]["containers"][0]["envFrom"][0]["configMapRef"]["name"] = first.partition("/")[2]
+    objects.put(refs.controller_revision("test", "podinfo-primary-1"), kept("podinfo-primary-1", "podinfo-primary", 1, former))
+    writer = Writer(server.api(), CANARY.name, 3)
+    assert kept_configs.tidied(writer, CANARY, (first, second)) == ()
+    objects.drop(refs.controller_revision("test", "podinfo-primary-1"))
+    assert kept_configs.tidied(writer, CANARY, (first, second)) == (first,)
 
 
 def test_safety_29_a_removal_gives_the_promoted_template_back_and_leaves_it_where_it_is(server: Any, objects: Objects) -> None:
