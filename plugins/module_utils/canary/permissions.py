@@ -74,8 +74,9 @@ _POLICY = "policy"
 _CONFIGS = {"ConfigMap": RECORD, "Secret": SECRETS}
 
 # Of each kind of target, its resource and that of what keeps its templates.
-_TARGETS: Mapping[str, tuple[str, str]] = {DEPLOYMENT: ("deployments", "replicasets"), DAEMONSET: ("daemonsets", "controllerrevisions"),
-                                             SERVICE: ("services", "")}
+_TARGETS: Mapping[str, tuple[str, str]] = {
+    DEPLOYMENT: ("deployments", "replicasets"), DAEMONSET: ("daemonsets", "controllerrevisions"), SERVICE: ("services", ""),
+}
 # The kinds that are scaled by their subresource.
 _SCALED = (DEPLOYMENT,)
 

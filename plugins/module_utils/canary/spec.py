@@ -335,4 +335,5 @@ class Canary:
         # By other names, whoever stayed with a side would be drawn anew.
         affinity = self.analysis.affinity
         cookies = {"cookies": "/".join(filter(None, (affinity.cookie_name, affinity.primary_cookie_name)))} if affinity else {}
-        return {"provider": self.provider, "target": f"{self.target_kind}/{self.target}", "service": self.service.name, **place, **audience, **cookies, **scaler}
+        target = f"{self.target_kind}/{self.target}"
+        return {"provider": self.provider, "target": target, "service": self.service.name, **place, **audience, **cookies, **scaler}

@@ -79,8 +79,8 @@ def _bounds(canary: Canary, scaler: Autoscaler, seen: Seen, live: Object, findin
         findings.warn(f"{REPLICAS}.maxReplicas" if scaler.max_replicas else f"{REF}.name",
                       f"gives {canary.primary} {wanted_most} replicas at most, and {now} serve users now")
     if canary.analysis.counts_without_users and canary.splits and least < now:
-        findings.warn(f"{REF}.name", f"{marks.name_of(live)} may shrink {canary.target} to {least} replicas while nobody uses it, and then all users meet it at "
-                                     f"once: it is scaled to as many as {canary.primary} has just before, and a higher minimum would keep it there")
+        findings.warn(f"{REF}.name", f"{marks.name_of(live)} may shrink {canary.target} to {least} replicas while nobody uses it, and then all users meet it "
+                                     f"at once: it is scaled to as many as {canary.primary} has just before, and a higher minimum would keep it there")
 
 
 def _of_keda(canary: Canary, scaler: Autoscaler, live: Object, findings: Findings) -> None:

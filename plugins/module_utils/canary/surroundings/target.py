@@ -89,4 +89,3 @@ def _port(canary: Canary, target: Object, findings: Findings) -> None:
     if wanted not in names:
         findings.refuse("spec.service.targetPort", f"no container of {marks.name_of(target)} has a port named '{wanted}'",
                         f"accepted: {', '.join(sorted(names)) or 'a number, since its ports have no names'}" + (", or a number" if names else ""))
-

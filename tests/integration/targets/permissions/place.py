@@ -151,8 +151,8 @@ class Place:
 
     def versions(self) -> dict[str, str]:
         """Of all that a walk could have written, what it is called and which version it has."""
-        kinds = (refs.config_map, refs.secret, refs.service, refs.deployment, refs.daemon_set, refs.event, refs.pod_disruption_budget, refs.autoscaler, refs.canary,
-                 refs.http_route)
+        kinds = (refs.config_map, refs.secret, refs.service, refs.deployment, refs.daemon_set, refs.event, refs.pod_disruption_budget, refs.autoscaler,
+                 refs.canary, refs.http_route)
         listed = [(kind(self.namespace).kind, item["metadata"]) for kind in kinds for item in self.admin.list(kind(self.namespace)).get("items") or []]
         # Controllers write status and Events of their own.
         return {f"{kind}/{one['name']}": str(one.get("generation") or "") for kind, one in listed if kind != "Event" and one["name"] != "kube-root-ca.crt"}

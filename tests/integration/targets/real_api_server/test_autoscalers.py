@@ -142,8 +142,8 @@ def test_safety_15_a_minimum_goes_up_and_back_and_nothing_else_changes(ours: Any
     assert look.look(ours, scaled).scaler == Scaler(2, 8)
 
 
-def test_weak_spot_32_a_copy_follows_its_original_and_a_second_time_changes_nothing(ours: Any, others: Any, scaled: Canary, copied: refs.Ref,
-                                                                                  original: refs.Ref, target: refs.Ref, line: Any) -> None:
+def test_weak_spot_32_a_copy_follows_its_original_and_a_second_time_changes_nothing(
+        ours: Any, others: Any, scaled: Canary, copied: refs.Ref, original: refs.Ref, target: refs.Ref, line: Any) -> None:
     """Also after the API server filled in what was left out."""
     ordered(ours, scaled, scaler=6)
     most = "maxReplicas" if original.kind == HPA else "maxReplicaCount"
@@ -182,8 +182,8 @@ def test_safety_07_what_flagger_made_is_taken_over_and_freed(ours: Any, others: 
 
 
 @pytest.mark.parametrize("order", [{"scaler": 6}, {"target_scaler": 6}])
-def test_safety_01_a_minimum_that_hung_is_refused_after_a_takeover(ours: Any, others: Any, line: Any, scaled: Canary, copied: refs.Ref,
-                                                                  original: refs.Ref, order: dict[str, int]) -> None:
+def test_safety_01_a_minimum_that_hung_is_refused_after_a_takeover(
+        ours: Any, others: Any, line: Any, scaled: Canary, copied: refs.Ref, original: refs.Ref, order: dict[str, int]) -> None:
     if "target_scaler" in order and original.kind == HPA:
         pytest.skip("the user's own HorizontalPodAutoscaler is not fenced: only a removal writes it, and its end takes every word of ours off")
     line.holding = True
@@ -207,8 +207,8 @@ def test_safety_01_a_pause_that_hung_is_refused_after_a_takeover(ours: Any, othe
     assert not pure.is_paused(others.get(place))
 
 
-def test_a_scaled_object_is_paused_when_the_target_rests_and_resumed_before_it_grows(ours: Any, others: Any, line: Any, canary: Canary,
-                                                                                   target: refs.Ref, keda: None) -> None:
+def test_a_scaled_object_is_paused_when_the_target_rests_and_resumed_before_it_grows(
+        ours: Any, others: Any, line: Any, canary: Canary, target: refs.Ref, keda: None) -> None:
     scaled = dataclasses.replace(canary, autoscaler=Autoscaler(SCALED_OBJECT, "podinfo"))
     place = refs.scaled_object(canary.namespace, "podinfo")
     spec = {"scaleTargetRef": {"name": "podinfo"}, **SPECS[SCALED_OBJECT]}
@@ -223,8 +223,8 @@ def test_a_scaled_object_is_paused_when_the_target_rests_and_resumed_before_it_g
     ordered(ours, scaled, scale_target=0)
 
 
-def test_safety_29_a_removal_takes_the_copy_away_and_leaves_the_users_own_as_it_was(ours: Any, others: Any, scaled: Canary, copied: refs.Ref,
-                                                                                  original: refs.Ref) -> None:
+def test_safety_29_a_removal_takes_the_copy_away_and_leaves_the_users_own_as_it_was(
+        ours: Any, others: Any, scaled: Canary, copied: refs.Ref, original: refs.Ref) -> None:
     before = others.get(original)["spec"]
     ordered(ours, scaled, scale_target=0)
     ordered(ours, scaled, target_scaler=6)

@@ -36,8 +36,8 @@ NAMED = {"ConfigMap/env": True, "ConfigMap/files": True, "ConfigMap/one": True, 
          "Secret/key": True, "Secret/piece": True, "Secret/tls": False}
 
 
-def template(pods: dict[str, Any] = PODS) -> dict[str, Any]:
-    return {"metadata": {"labels": {"app": "podinfo"}}, "spec": copy.deepcopy(pods)}
+def template(pods: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {"metadata": {"labels": {"app": "podinfo"}}, "spec": copy.deepcopy(PODS if pods is None else pods)}
 
 
 def read(**changes: Any) -> Configs:
@@ -174,7 +174,7 @@ def test_safety_29_the_targets_template_comes_back_with_the_names_that_it_had() 
     assert primary.target_template(live, template(), SELECTOR, configs.originals(live["spec"], NAMED)) == template()
 
 
-def replicaset(pods: dict[str, Any] = PODS) -> dict[str, Any]:
+def replicaset(pods: dict[str, Any] | None = None) -> dict[str, Any]:
     return {"metadata": {"name": "podinfo-1", "namespace": "test", "uid": "rs-uid", "ownerReferences": [{"controller": True, "uid": "d"}]},
             "spec": {"template": template(pods)}}
 

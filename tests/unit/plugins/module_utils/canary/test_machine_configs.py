@@ -87,7 +87,8 @@ def test_safety_17_a_configuration_that_changes_in_mid_walk_begins_anew_with_pod
     world.configure(Y)
     run = Run(world).walk()
     assert run.outcome == "promoted" and promotions(world) == [combined(B, Y)]
-    restarted = [one.workload.scale_target for one in world.done if one.workload and one.workload.scale_target is not None and one.record.phase == "Progressing"]
+    scaled = [one for one in world.done if one.workload and one.workload.scale_target is not None]
+    restarted = [one.workload.scale_target for one in scaled if one.record.phase == "Progressing"]
     assert restarted[-2:] == [0, 2], "its pods go before the analysis begins again"
     rules.hold(world)
 

@@ -165,8 +165,8 @@ def replicas(kept: Objects) -> int:
     return int((kept.get(TARGET) or {})["spec"]["replicas"])
 
 
-def test_keda_is_told_that_the_target_rests_before_its_replicas_say_so_and_that_it_works_before_it_grows(server: Any, kept: Objects, kind: str,
-                                                                                                       canary: Canary) -> None:
+def test_keda_is_told_that_the_target_rests_before_its_replicas_say_so_and_that_it_works_before_it_grows(
+        server: Any, kept: Objects, kind: str, canary: Canary) -> None:
     place = MADE[kind]
     ordered(server, canary, scale_target=0)
     first = next(one.path for one in server.asked if one.method == "PATCH")
@@ -196,8 +196,8 @@ def test_an_autoscaler_that_scales_meanwhile_is_no_person(server: Any, kept: Obj
 
 # Removal
 
-def test_safety_29_the_users_own_is_kept_large_while_the_target_takes_over_and_given_back_as_it_was(server: Any, kept: Objects, kind: str,
-                                                                                                  canary: Canary) -> None:
+def test_safety_29_the_users_own_is_kept_large_while_the_target_takes_over_and_given_back_as_it_was(
+        server: Any, kept: Objects, kind: str, canary: Canary) -> None:
     ordered(server, canary, scaler=0)
     ordered(server, canary, scale_target=0)
     removing = Record("podinfo", "test", phase="Terminating", removing=Removal("", 0.0, KEEP_PRIMARY))

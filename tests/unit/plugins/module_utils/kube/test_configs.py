@@ -357,7 +357,7 @@ def test_the_projection_forgets_what_is_not_tracked_any_more(server: Any) -> Non
     place = refs.canary("test", "podinfo")
     live = kept.put(place, {"spec": {}, "status": {"phase": "Succeeded", "trackedConfigs": {"configmap/a": "1", "secret/b": "2"}}})
     api = server.api()
-    api.patch_status = lambda ref, body: api.patch(ref, body)
+    api.patch_status = api.patch
     once = documents.project_status(api, live, {"phase": "Succeeded", "trackedConfigs": {"configmap/a": "3"}})
     assert once["status"]["trackedConfigs"] == {"configmap/a": "3"}
     none = documents.project_status(api, once, {"phase": "Succeeded"})
