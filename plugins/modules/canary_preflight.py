@@ -319,8 +319,8 @@ RELEASE = "canary_release"              # the role's name of the option release
 FORBIDDEN = 403
 NOBODY_WALKED_IT = (
     "{canary}: the Canary object is being deleted and waits for {finalizer}, but no record of a walk says what there is to give back (accepted: the Flagger "
-    "that made it finishes; or it goes as it is by kubectl patch canary {name} -n {namespace} --type merge -p '{{\"metadata\": {{\"finalizers\": null}}}}', and "
-    "what was made for it stays)")
+    "that made it finishes; or it goes as it is by kubectl patch canary {name} -n {namespace} --type merge -p '{{\"metadata\": {{\"finalizers\": null}}}}', "
+    "and what was made for it stays)")
 
 
 @dataclass(frozen=True)
