@@ -13,6 +13,9 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
+REFUSED = "refused"         # as an answer: not of a query, but an error of the server
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Server
@@ -20,6 +23,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query).get("query", [""])[0]
         value = self.server.value(query)
+        if value == REFUSED:
+            self.send_error(500)
+            return
         result = [] if value is None else [{"metric": {}, "value": [0, value]}]
         body = json.dumps({"status": "success", "data": {"resultType": "vector", "result": result}}).encode()
         self.send_response(200)

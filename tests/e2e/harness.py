@@ -163,6 +163,10 @@ class Receiver(ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}/"
 
+    def status_for(self, body: dict[str, Any]) -> int:
+        """The status that this request is answered with."""
+        return self.statuses.get(body.get("metadata", {}).get("type", ""), self.status)
+
 
 NOTED = b"noted by the test"
 
@@ -172,7 +176,7 @@ class _Receive(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.asked.append(body)
         self.server.on_ask()
-        self.send_response(self.server.statuses.get(body.get("metadata", {}).get("type", ""), self.server.status))
+        self.send_response(self.server.status_for(body))
         text = self.server.says(self)
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
@@ -467,6 +471,22 @@ class Release:
         assert pods, f"no pod has the label app={deployment_label} any more"
         path = f"/api/v1/namespaces/{self.namespace}/pods/{{}}:{PORT}/proxy/__requests"
         return max(json.loads(self.kubectl("get", "--raw", path.format(pod.removeprefix("pod/"))))["last_unix"] for pod in pods)
+
+    # -- Flagger --
+
+    def start_flagger(self, *flags: str) -> None:
+        """Flagger's own controller, for this namespace alone; FLAGGER names the program."""
+        self.kubectl("create", "serviceaccount", "flagger")
+        self.kubectl("create", "clusterrolebinding", self.namespace, "--clusterrole=cluster-admin", f"--serviceaccount={self.namespace}:flagger")
+        self.on_cleanup.append(lambda: self.kubectl("delete", "clusterrolebinding", self.namespace))
+        config = json.loads(self.kubeconfig.read_text())
+        config["users"][0]["user"] = {"token": self.kubectl("create", "token", "flagger", "--duration=1h").strip()}
+        (self.folder / "flagger").write_text(json.dumps(config))
+        with (self.folder / "flagger.log").open("w") as log:
+            process = subprocess.Popen(
+                [os.environ["FLAGGER"], f"-kubeconfig={self.folder / 'flagger'}", f"-namespace={self.namespace}", "-port=0", "-log-level=info", *flags],
+                stdout=log, stderr=subprocess.STDOUT)
+        self.on_cleanup.append(process.kill)
 
     def cleanup(self) -> None:
         for action in reversed(self.on_cleanup):
