@@ -18,16 +18,17 @@ from traces import SEQUENCES, Trace, trace
 
 @dataclass(frozen=True)
 class Comparison:
-    """``used``: names of the differences on purpose that show; ``wrong``: what is left, a text for each."""
+    """``used``: names of the differences on purpose that show, ``listed`` those of them that this document lists; ``wrong``: what is left, a text for each."""
 
     used: tuple[str, ...]
+    listed: tuple[str, ...]
     wrong: tuple[str, ...]
 
     @property
     def verdict(self) -> str:
         if self.wrong:
             return f"WRONG ({len(self.wrong)})"
-        return f"differs on purpose: {', '.join(self.used)}" if self.used else "same"
+        return f"differs on purpose: {', '.join(self.listed)}" if self.listed else "same"
 
 
 def compare(document: Document, theirs: Mapping[str, Any], ours: Mapping[str, Any], table: Sequence[Difference] = TABLE) -> Comparison:
@@ -45,7 +46,8 @@ def compare(document: Document, theirs: Mapping[str, Any], ours: Mapping[str, An
         wrong += _sequence(name, document, flagger, we, [one for one in table if one.everywhere or one in listed], used)
     wrong += _objects(document, flagger, we, [one for one in table if one.everywhere or one in listed], used)
     wrong += [f"{one.name} is listed as a difference of this document, and does not show" for one in listed if one.name not in used]
-    return Comparison(tuple(one.name for one in table if one.name in used), tuple(wrong))
+    shown = [one for one in table if one.name in used]
+    return Comparison(tuple(one.name for one in shown), tuple(one.name for one in shown if not one.everywhere), tuple(wrong))
 
 
 def _sequence(name: str, document: Document, flagger: Trace, we: Trace, known: Sequence[Difference], used: set[str]) -> list[str]:

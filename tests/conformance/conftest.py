@@ -52,9 +52,10 @@ def walked(lab: None, request: pytest.FixtureRequest, tmp_path_factory: pytest.T
     """Walks all documents of this run, some at the same time since most of it is waiting, and gives the comparison of one."""
     kept = Recorded(Path(str(request.config.rootpath)) / ".build" / "conformance")
     chosen = [item.callspec.params[DOCUMENT] for item in request.session.items if DOCUMENT in getattr(getattr(item, "callspec", None), "params", {})]
-    walk = kept.both if request.config.getoption("--recorded") else lambda document: kept.walk(document, tmp_path_factory.mktemp(document.name))
+    folder = tmp_path_factory.mktemp("conformance")
+    walk = kept.both if request.config.getoption("--recorded") else lambda document: kept.walk(document, folder / document.name)
     with ThreadPoolExecutor(request.config.getoption("--at-once")) as pool:
-        futures: dict[str, Future] = {document.name: pool.submit(walk, document) for document in chosen}
+        futures: dict[str, Future] = {document.name: pool.submit(walk, document) for document in sorted(chosen, key=lambda one: not one.quick)}
         try:
             yield lambda document: compare(document, *futures[document.name].result())
         finally:
@@ -65,4 +66,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     rows = [value for reports in terminalreporter.stats.values() for report in reports if getattr(report, "when", "") == "call"
             for key, value in report.user_properties if key == "conformance"]
     for name, verdict in rows:
-        terminalreporter.write_line(f"compared: {name:<42} {verdict}")
+        terminalreporter.write_line(f"{name:<42} {verdict}")

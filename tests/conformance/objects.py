@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from harness import Release
+from harness import Release, api
 
-KINDS = "deployments,daemonsets,services,configmaps,secrets,horizontalpodautoscalers,poddisruptionbudgets,httpproxies,httproutes"
+KINDS = ("deployment", "daemonset", "service", "configmap", "secret", "horizontalpodautoscaler", "poddisruptionbudget", "httpproxy", "httproute")
 # What the API server and Kubernetes' own controllers write, never whoever walks.
 SERVERS = {"uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink"}
 ANNOTATIONS = {"deployment.kubernetes.io/revision", "kubectl.kubernetes.io/last-applied-configuration"}
@@ -21,8 +20,14 @@ STRANGERS = {"kube-root-ca.crt"}
 
 def everything(release: Release) -> dict[str, Any]:
     """By "Kind/name": metadata and whatever says what an object is for, without what the API server adds; the record, which is ours alone, is a name."""
-    found = json.loads(release.kubectl("get", KINDS, "-o", "json"))["items"]
+    found = [one for kind in KINDS for one in api(kind).get(namespace=release.namespace).to_dict()["items"]]
     return {f"{one['kind']}/{one['metadata']['name']}": _of(one) for one in found if one["metadata"]["name"] not in STRANGERS}
+
+
+def events(release: Release) -> list[dict[str, str]]:
+    """The Kubernetes Events about the Canary: type, reason and message."""
+    found = api("event").get(namespace=release.namespace).to_dict()["items"]
+    return [{key: one[key] for key in ("type", "reason", "message")} for one in found if one["involvedObject"]["kind"] == "Canary"]
 
 
 def _of(body: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -17,11 +16,11 @@ from typing import Any
 from answers import Hooks, Metrics
 from documents import FAILED, SUCCEEDED, Document
 from harness import Release, Walk, wait_for
-from objects import everything
+from objects import events, everything
 from watching import StatusWatch
 
 QUICK = {"canary_min_interval": 1, "canary_settle": 0.5, "canary_drain": 1, "canary_file": None}
-LONGEST = 420.0             # seconds that one side may take for a document; Flagger's ticks are ten seconds apart, whatever the document says
+LONGEST = 900.0             # seconds that a side may take for one step; Flagger's ticks are ten seconds apart, whatever the document says
 NOTHING = 22.0              # seconds in which Flagger ticks twice
 QUIET = 3.0                 # seconds without another call, after which a side has said everything
 GROUP = "flagger.app/v1beta1"
@@ -35,6 +34,7 @@ class Side:
     """One side of a comparison; ``walk`` is what differs."""
 
     name = ""
+    walks_itself = False
 
     def __init__(self, document: Document, folder: Path) -> None:
         folder.mkdir(parents=True)
@@ -53,11 +53,10 @@ class Side:
 
     def _seen(self) -> dict[str, Any]:
         one = self.release
-        one.start_app(VERSION="1")
-        one.apply(*(copy.deepcopy(dict(obj)) for obj in self.document.objects), *self._providers())
+        one.start_app(walked=self.walks_itself, VERSION="1")
         statuses = StatusWatch(one)
         one.on_cleanup.append(statuses.stop)
-        one.apply(self._canary())
+        one.apply(*(copy.deepcopy(dict(obj)) for obj in self.document.objects), *self._providers(), self._canary())
         self.begin()
         self._comes_to("initialised", statuses, lambda status: status["phase"] == "Initialized")
         self.finish()
@@ -82,7 +81,7 @@ class Side:
         self._until_quiet()
         return {
             "statuses": statuses.statuses, "conditions": statuses.conditions, "weights": weights.stop() if weights else [],
-            "calls": self.hooks.asked, "events": self._events(), "initialised": initialised, "ended": everything(one), "namespace": one.namespace,
+            "calls": self.hooks.asked, "events": events(one), "initialised": initialised, "ended": everything(one), "namespace": one.namespace,
         }
 
     def _comes_to(self, what: str, watch: StatusWatch, reached: Callable[[Status], bool]) -> None:
@@ -123,13 +122,6 @@ class Side:
                 number, since = len(self.hooks.asked), time.monotonic()
             time.sleep(0.2)
 
-    def _events(self) -> list[dict[str, Any]]:
-        """The Kubernetes Events about the Canary, sorted: how many of one kind there are and in which order is said by the calls."""
-        found = self.release.kubectl("get", "events", "--field-selector", "involvedObject.kind=Canary", "-o", "json")
-
-        return sorted(({"type": one["type"], "reason": one["reason"], "message": one["message"]} for one in json.loads(found)["items"]),
-                      key=lambda one: (one["message"], one["type"]))
-
     # -- what differs --
 
     def begin(self) -> None:
@@ -163,6 +155,7 @@ class Ours(Side):
     """Our role, run once to initialise and again whenever somebody changed the target and nobody walks."""
 
     name = "ours"
+    walks_itself = True
     _walk: Walk | None = None
 
     def begin(self) -> None:

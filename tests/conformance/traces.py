@@ -40,13 +40,17 @@ class Trace:
 
 
 SEQUENCES = ("statuses", "conditions", "weights", "calls", "events", "alerts", "announced")
-EVENT_KEYS = {"eventMessage", "eventType", "timestamp"}
+COMBINED = "(combined from similar events): "      # client-go's, of an Event that stands for several
+# How often and in which words it is told that Kubernetes is waited for depends on the moment of looking.
+PACE = re.compile(r"(canary deployment )?\S+ not ready: ")
 
 
 def trace(seen: Json) -> Trace:
     """From what was seen of one side."""
     plain = json.loads(_anonymous(json.dumps(seen), seen["namespace"]))
     hooks = [body for body in plain["calls"] if "metadata" in body]
+    told = [(body["metadata"]["eventType"], body["phase"], body["metadata"]["eventMessage"]) for body in hooks
+            if body["metadata"]["hook"] == "events" and not PACE.match(body["metadata"]["eventMessage"])]
     checksums: dict[str, str] = {}
     for body in hooks:
         if body["metadata"]["hook"] != "events":
@@ -56,10 +60,18 @@ def trace(seen: Json) -> Trace:
         [(one["status"], one["reason"], one["message"]) for one in plain["conditions"]],
         plain["weights"],
         [_call(body, checksums) for body in hooks if body["metadata"]["hook"] != "events"],
-        [(body["phase"], body["metadata"]["eventType"], body["metadata"]["eventMessage"]) for body in hooks if body["metadata"]["hook"] == "events"],
+        [(phase, kind, message) for kind, phase, message in told],
         [_alert(body) for body in plain["calls"] if "attachments" in body],
-        sorted({(one["type"], one["reason"], one["message"]) for one in plain["events"]}),
+        _announced(plain["events"], told),
         {f"{when} {name} {path}": value for when in ("initialised", "ended") for name, body in plain[when].items() for path, value in flat(body)})
+
+
+def _announced(events: list[Json], told: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    """Each Event once. The eleventh of a reason and those after it are one Event with the last one's message: which they were say the webhooks."""
+    said = {(one["type"], one["reason"], one["message"].removeprefix(COMBINED)) for one in events}
+    if any(one["message"].startswith(COMBINED) for one in events):
+        said |= {(kind, "Synced", message) for kind, _phase, message in told}
+    return sorted(one for one in said if not PACE.match(one[2]))
 
 
 def _anonymous(text: str, namespace: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from harness import Release, api
 
 FIELDS = ("canaryWeight", "iterations", "failedChecks")
-LONGEST = 600               # seconds that a watch may last
+LONGEST = 3600              # seconds that a watch may last
 
 
 class StatusWatch(threading.Thread):

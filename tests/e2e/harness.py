@@ -41,6 +41,8 @@ FOR_SOME = ("remove", "watchdog")
 ROUTES = {"httproutes", "httpproxies", "traefikservices"}
 RESOURCES = {       # by kubectl's name for one of them
     "configmap": ("v1", "ConfigMap"), "service": ("v1", "Service"), "deployment": ("apps/v1", "Deployment"), "canary": ("flagger.app/v1beta1", "Canary"),
+    "secret": ("v1", "Secret"), "event": ("v1", "Event"), "daemonset": ("apps/v1", "DaemonSet"),
+    "horizontalpodautoscaler": ("autoscaling/v2", "HorizontalPodAutoscaler"), "poddisruptionbudget": ("policy/v1", "PodDisruptionBudget"),
     "httproute": ("gateway.networking.k8s.io/v1", "HTTPRoute"), "httpproxy": ("projectcontour.io/v1", "HTTPProxy"),
     "traefikservice": ("traefik.io/v1alpha1", "TraefikService"),
 }
@@ -277,9 +279,11 @@ class Release:
                      "template": {"metadata": {"labels": labels, "annotations": annotations}, "spec": {"containers": [container]}}},
         }
 
-    def start_app(self, **environment: str) -> None:
+    def start_app(self, walked: bool = True, **environment: str) -> None:
+        """Without a walker, where Flagger walks it."""
         self.kubectl("create", "namespace", self.namespace)
-        self.make_walker()
+        if walked:
+            self.make_walker()
         self.apply(self.deployment(**environment), *self.routing.root(self.namespace, self.name, self.host))
         self.kubectl("rollout", "status", f"deployment/{self.name}", "--timeout=60s")
 
@@ -475,16 +479,10 @@ class Release:
     # -- Flagger --
 
     def start_flagger(self, *flags: str) -> None:
-        """Flagger's own controller, for this namespace alone; FLAGGER names the program."""
-        self.kubectl("create", "serviceaccount", "flagger")
-        self.kubectl("create", "clusterrolebinding", self.namespace, "--clusterrole=cluster-admin", f"--serviceaccount={self.namespace}:flagger")
-        self.on_cleanup.append(lambda: self.kubectl("delete", "clusterrolebinding", self.namespace))
-        config = json.loads(self.kubeconfig.read_text())
-        config["users"][0]["user"] = {"token": self.kubectl("create", "token", "flagger", "--duration=1h").strip()}
-        (self.folder / "flagger").write_text(json.dumps(config))
+        """Flagger's own controller, for this namespace alone and as an admin; FLAGGER names the program."""
         with (self.folder / "flagger.log").open("w") as log:
             process = subprocess.Popen(
-                [os.environ["FLAGGER"], f"-kubeconfig={self.folder / 'flagger'}", f"-namespace={self.namespace}", "-port=0", "-log-level=info", *flags],
+                [os.environ["FLAGGER"], f"-kubeconfig={os.environ['KUBECONFIG']}", f"-namespace={self.namespace}", "-port=0", "-log-level=info", *flags],
                 stdout=log, stderr=subprocess.STDOUT)
         self.on_cleanup.append(process.kill)
 

@@ -48,8 +48,9 @@ def test_a_value_of_an_object_needs_an_entry() -> None:
     theirs = _seen()
     ours = _seen(initialised={"Service/podinfo": {"metadata": {"name": "podinfo", "labels": {"app": "podinfo", "ours": "yes"}}}})
     assert compare(PLAIN, theirs, ours, ()).wrong == ("initialised Service/podinfo metadata.labels.ours: None there, 'yes' here",)
-    assert compare(PLAIN, theirs, ours, (LABEL,)).verdict == "differs on purpose: label"
-    assert compare(PLAIN, theirs, theirs, (LABEL,)).verdict == "same"
+    explained = compare(PLAIN, theirs, ours, (LABEL,))
+    assert (explained.verdict, explained.used) == ("same", ("label",)), "what differs in every document is not said of each"
+    assert compare(PLAIN, theirs, theirs, (LABEL,)).used == ()
 
 
 def test_an_entry_counts_only_for_documents_that_list_it_and_has_to_show_there() -> None:
