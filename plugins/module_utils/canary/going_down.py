@@ -119,6 +119,7 @@ def promoting(turn: Turn) -> Decision:
     if turn.weight > 0 or turn.record.canary_weight > 0:
         return _return_traffic(turn)
     turn.enter(states.FINALISING)
+    turn.set(iterations=0)
     return finalising(turn)
 
 
