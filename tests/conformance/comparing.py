@@ -70,9 +70,15 @@ def _beside(expected: Sequence[Any], found: Sequence[Any]) -> list[str]:
 
 
 def _objects(document: Document, flagger: Trace, we: Trace, known: Sequence[Difference], used: set[str]) -> list[str]:
-    wrong = []
-    for path in sorted({*flagger.objects, *we.objects}):
-        leaf = Leaf(path, flagger.objects.get(path), we.objects.get(path))
+    wrong, expected = [], dict(flagger.objects)
+    for one in known:
+        if one.objects is not None:
+            rewritten = one.objects(dict(expected), document)
+            if rewritten != expected:
+                used.add(one.name)
+            expected = rewritten
+    for path in sorted({*expected, *we.objects}):
+        leaf = Leaf(path, expected.get(path), we.objects.get(path))
         if leaf.theirs == leaf.ours:
             continue
         names = [one.name for one in known if one.leaf is not None and one.leaf(leaf, document)]

@@ -123,6 +123,12 @@ INSIDER = {"headers": {"x-canary": {"exact": "insider"}}}
 EVERY_HOOK = tuple(hook(kind) for kind in (
     "confirm-rollout", "pre-rollout", "rollout", "confirm-traffic-increase", "confirm-promotion", "post-rollout"))
 
+# What documents of one kind differ in.
+AB_CONTOUR = ("status-weight-is-the-routes", "ab-conditions-of-contour")
+WAITING = ("waiting-keeps-its-numbers", "hooks-are-told-the-phase")
+ITERATIONS = ("status-weight-is-the-routes",)
+SERVICES_ALONE = ("services-promote-after-the-last-iteration",)
+
 STEPS = (
     Document("steps", steps(), acts=RELEASE, quick=True),
     Document("steps-gatewayapi", steps(), TRAEFIK, acts=RELEASE, quick=True),
@@ -138,19 +144,19 @@ STEPS = (
 )
 
 AB = (
-    Document("ab-header", iterations(2, match=[INSIDER]), acts=RELEASE, quick=True),
-    Document("ab-header-gatewayapi", iterations(2, match=[INSIDER]), TRAEFIK, acts=RELEASE),
-    Document("ab-regex-gatewayapi", iterations(2, match=[{"headers": {"cookie": {"regex": "^(.*?;)?(type=insider)(;.*)?$"}}}]), TRAEFIK, acts=RELEASE),
-    Document("ab-either-gatewayapi", iterations(2, match=[INSIDER, {"queryParams": {"canary": {"exact": "yes"}}}]), TRAEFIK, acts=RELEASE),
-    Document("ab-once", iterations(1, match=[INSIDER]), acts=RELEASE),
+    Document("ab-header", iterations(2, match=[INSIDER]), acts=RELEASE, quick=True, differs=AB_CONTOUR),
+    Document("ab-header-gatewayapi", iterations(2, match=[INSIDER]), TRAEFIK, acts=RELEASE, differs=ITERATIONS),
+    Document("ab-regex-gatewayapi", iterations(2, match=[{"headers": {"cookie": {"regex": "^(.*?;)?(type=insider)(;.*)?$"}}}]), TRAEFIK, acts=RELEASE, differs=ITERATIONS),
+    Document("ab-either-gatewayapi", iterations(2, match=[INSIDER, {"queryParams": {"canary": {"exact": "yes"}}}]), TRAEFIK, acts=RELEASE, differs=ITERATIONS),
+    Document("ab-once", iterations(1, match=[INSIDER]), acts=RELEASE, differs=AB_CONTOUR),
 )
 
 BLUE_GREEN = (
-    Document("blue-green", iterations(2), acts=RELEASE),
-    Document("blue-green-gatewayapi", iterations(2), TRAEFIK, acts=RELEASE),
-    Document("blue-green-once", iterations(1), acts=RELEASE),
-    Document("blue-green-services", services_alone(2), acts=RELEASE, quick=True),
-    Document("blue-green-services-once", services_alone(1), acts=RELEASE),
+    Document("blue-green", iterations(2), acts=RELEASE, differs=ITERATIONS),
+    Document("blue-green-gatewayapi", iterations(2), TRAEFIK, acts=RELEASE, differs=ITERATIONS),
+    Document("blue-green-once", iterations(1), acts=RELEASE, differs=ITERATIONS),
+    Document("blue-green-services", services_alone(2), acts=RELEASE, quick=True, differs=SERVICES_ALONE),
+    Document("blue-green-services-once", services_alone(1), acts=RELEASE, differs=SERVICES_ALONE),
 )
 
 METRICS = (
@@ -173,15 +179,15 @@ METRICS = (
     Document("no-values-of-a-query", steps(metrics=[custom(thresholdRange={"max": 1})]), metrics={"errors": [None]}, acts=RELEASE, ends=(FAILED,)),
     Document("query-refused", steps(metrics=[SUCCESS]), metrics={"success": [REFUSED]}, acts=RELEASE, ends=(FAILED,),
              variables={"canary_on_query_error": "fail"}),
-    Document("success-below-ab", iterations(2, match=[INSIDER]), metrics={"success": ["50"]}, acts=RELEASE, ends=(FAILED,)),
+    Document("success-below-ab", iterations(2, match=[INSIDER]), metrics={"success": ["50"]}, acts=RELEASE, ends=(FAILED,), differs=AB_CONTOUR),
     Document("success-below-blue-green", iterations(3), metrics={"success": ["50"]}, acts=RELEASE, ends=(FAILED,)),
     Document("success-below-services", services_alone(3), metrics={"success": ["50"]}, acts=RELEASE, ends=(FAILED,)),
 )
 
 HOOKS = (
     Document("hooks", steps(webhooks=EVERY_HOOK), acts=RELEASE, quick=True),
-    Document("hooks-blue-green-services", services_alone(2, webhooks=EVERY_HOOK), acts=RELEASE),
-    Document("hooks-ab", iterations(2, match=[INSIDER], webhooks=EVERY_HOOK), acts=RELEASE),
+    Document("hooks-blue-green-services", services_alone(2, webhooks=EVERY_HOOK), acts=RELEASE, differs=SERVICES_ALONE),
+    Document("hooks-ab", iterations(2, match=[INSIDER], webhooks=EVERY_HOOK), acts=RELEASE, differs=AB_CONTOUR),
     Document("hooks-accepted", steps(webhooks=[hook("pre-rollout"), hook("rollout")]), hooks={"pre-rollout": [202], "rollout": [201]}, acts=RELEASE),
     Document("hooks-without-content", steps(webhooks=[hook("rollout")]), hooks={"rollout": [204]}, acts=RELEASE, ends=(SUCCEEDED, FAILED)),
     Document("confirm-rollout-closed", steps(webhooks=[hook("confirm-rollout")]), hooks={"confirm-rollout": [403, 403, 200]}, acts=RELEASE),
@@ -191,21 +197,21 @@ HOOKS = (
     Document("rollout-fails-once", steps(webhooks=[hook("rollout")]), hooks={"rollout": [200, 400, 200]}, acts=RELEASE),
     Document("confirm-traffic-increase-closed", steps(webhooks=[hook("confirm-traffic-increase"), hook("rollout")]),
              hooks={"confirm-traffic-increase": [200, 403, 403, 200]}, acts=RELEASE),
-    Document("confirm-promotion-closed", steps(webhooks=[hook("confirm-promotion")]), hooks={"confirm-promotion": [403, 403, 200]}, acts=RELEASE, quick=True),
+    Document("confirm-promotion-closed", steps(webhooks=[hook("confirm-promotion")]), hooks={"confirm-promotion": [403, 403, 200]}, acts=RELEASE, quick=True, differs=WAITING),
     Document("confirm-promotion-closed-silently", steps(webhooks=[hook("confirm-promotion", muteAlert=True)]),
-             hooks={"confirm-promotion": [403, 200]}, acts=RELEASE),
-    Document("confirm-promotion-closed-services", services_alone(2, webhooks=[hook("confirm-promotion")]), hooks={"confirm-promotion": [403, 200]}, acts=RELEASE),
+             hooks={"confirm-promotion": [403, 200]}, acts=RELEASE, differs=WAITING),
+    Document("confirm-promotion-closed-services", services_alone(2, webhooks=[hook("confirm-promotion")]), hooks={"confirm-promotion": [403, 200]}, acts=RELEASE, differs=[*SERVICES_ALONE, *WAITING]),
     Document("confirm-promotion-closed-ab", iterations(2, match=[INSIDER], webhooks=[hook("confirm-promotion")]),
-             hooks={"confirm-promotion": [403, 200]}, acts=RELEASE),
+             hooks={"confirm-promotion": [403, 200]}, acts=RELEASE, differs=[*AB_CONTOUR, *WAITING]),
     Document("rollback-asked-for", steps(webhooks=[hook("rollback")]), hooks={"rollback": [403, 403, 200]}, acts=RELEASE, ends=(FAILED,)),
     Document("post-rollout-fails", steps(webhooks=[hook("post-rollout", "first"), hook("post-rollout", "second")]), hooks={"first": [400]}, acts=RELEASE),
     Document("post-rollout-of-a-failure", steps(webhooks=[hook("post-rollout")]), metrics={"success": ["0"]}, acts=RELEASE, ends=(FAILED,)),
 )
 
 SKIPPED = (
-    Document("skip-analysis", steps(spec__skipAnalysis=True, webhooks=EVERY_HOOK), metrics={"success": ["0"]}, acts=RELEASE, quick=True),
-    Document("skip-analysis-services", services_alone(2, spec__skipAnalysis=True), acts=RELEASE),
-    Document("skip-analysis-in-mid-walk", steps(), acts=(*RELEASE, Act(skip_analysis, weight=25))),
+    Document("skip-analysis", steps(spec__skipAnalysis=True, webhooks=EVERY_HOOK), metrics={"success": ["0"]}, acts=RELEASE, quick=True, differs=["skipping-waits-for-the-primary"]),
+    Document("skip-analysis-services", services_alone(2, spec__skipAnalysis=True), acts=RELEASE, differs=["skipping-waits-for-the-primary"]),
+    Document("skip-analysis-in-mid-walk", steps(), acts=(*RELEASE, Act(skip_analysis, weight=25)), differs=["skipping-waits-for-the-primary"]),
 )
 
 READINESS = (
@@ -216,8 +222,8 @@ READINESS = (
 
 REVISIONS = (
     Document("second-release", steps(), acts=(*RELEASE, Act(release("3"), weight=25)), quick=True),
-    Document("second-release-blue-green-services", services_alone(2), acts=(*RELEASE, Act(release("3"), iterations=1))),
-    Document("second-release-ab", iterations(2, match=[INSIDER]), acts=(*RELEASE, Act(release("3"), iterations=1))),
+    Document("second-release-blue-green-services", services_alone(2), acts=(*RELEASE, Act(release("3"), iterations=1)), differs=SERVICES_ALONE),
+    Document("second-release-ab", iterations(2, match=[INSIDER]), acts=(*RELEASE, Act(release("3"), iterations=1)), differs=AB_CONTOUR),
     Document("second-release-waiting", steps(webhooks=[hook("confirm-rollout")]), hooks={"confirm-rollout": [403, 403, 403, 200]},
              acts=(*RELEASE, Act(release("3"), phase="Waiting"))),
     Document("release-after-a-failure", steps(threshold=1), metrics={"success": ["0", "100"]}, acts=(*RELEASE, Act(release("3"), phase=FAILED))),
@@ -237,10 +243,10 @@ OWN_APEX = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "podinfo
             "spec": {"selector": {"app": "podinfo"}, "ports": [{"name": "http", "port": 80, "targetPort": 9898}]}}
 
 SERVICES = (
-    Document("service-by-another-name", {**services_alone(1), **_service(name="frontend")}, acts=RELEASE),
-    Document("service-ports", {**services_alone(1), **_service(port=9000, portName="web", targetPort="http", appProtocol="http", portDiscovery=True)}, acts=RELEASE),
+    Document("service-by-another-name", {**services_alone(1), **_service(name="frontend")}, acts=RELEASE, differs=SERVICES_ALONE),
+    Document("service-ports", {**services_alone(1), **_service(port=9000, portName="web", targetPort="http", appProtocol="http", portDiscovery=True)}, acts=RELEASE, differs=SERVICES_ALONE),
     Document("service-metadata", {**steps(), **_service(apex=METADATA, primary=METADATA, canary=METADATA)}, acts=RELEASE),
-    Document("service-own-apex", services_alone(1), acts=RELEASE, objects=[OWN_APEX]),
+    Document("service-own-apex", services_alone(1), acts=RELEASE, objects=[OWN_APEX], differs=SERVICES_ALONE),
     Document("service-timeout", {**steps(), **_service(timeout="15s", match=[{"uri": {"prefix": "/api"}}])}, acts=RELEASE),
     Document("service-of-a-route", {**steps(), **_service(
         timeout="15s", backendTimeout="5s", match=[{"uri": {"prefix": "/api"}}], rewrite={"uri": "/", "type": "ReplacePrefixMatch"},

@@ -25,7 +25,7 @@ class Trace:
         calls: (webhook, phase, checksum as "#1", "#2" ... in the order of first use, other metadata).
         events: (phase, type, message), as the webhook of type event was told.
         alerts: (colour, text, fields).
-        announced: (type, reason, message) of the Kubernetes Events, each once, sorted.
+        announced: where the Kubernetes Events are not those that the webhook was told; a sentence each.
         objects: by "initialised Kind/name path" and "ended Kind/name path", a value of one object.
     """
 
@@ -35,7 +35,7 @@ class Trace:
     calls: list[tuple[str, str, str, str]]
     events: list[tuple[str, str, str]]
     alerts: list[tuple[str, str, tuple[tuple[str, str], ...]]]
-    announced: list[tuple[str, str, str]]
+    announced: list[str]
     objects: dict[str, Any]
 
 
@@ -66,12 +66,12 @@ def trace(seen: Json) -> Trace:
         {f"{when} {name} {path}": value for when in ("initialised", "ended") for name, body in plain[when].items() for path, value in flat(body)})
 
 
-def _announced(events: list[Json], told: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
-    """Each Event once. The eleventh of a reason and those after it are one Event with the last one's message: which they were say the webhooks."""
-    said = {(one["type"], one["reason"], one["message"].removeprefix(COMBINED)) for one in events}
-    if any(one["message"].startswith(COMBINED) for one in events):
-        said |= {(kind, "Synced", message) for kind, _phase, message in told}
-    return sorted(one for one in said if not PACE.match(one[2]))
+def _announced(events: list[Json], told: list[tuple[str, str, str]]) -> list[str]:
+    """What only the Kubernetes Events say, or only the webhooks. Of Flagger's, the eleventh and all after it are one Event, with the last one's message."""
+    said = {(one["type"], one["message"].removeprefix(COMBINED)) for one in events if one["reason"] == "Synced" and not PACE.match(one["message"])}
+    heard = {(kind, message) for kind, _phase, message in told}
+    combined = any(one["message"].startswith(COMBINED) for one in events)
+    return sorted([f"only an Event: {one}" for one in said - heard] + [f"only a webhook: {one}" for one in heard - said if not combined])
 
 
 def _anonymous(text: str, namespace: str) -> str:

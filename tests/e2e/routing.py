@@ -65,7 +65,8 @@ class Routing:
 
 
 def _route_weights(route: Object) -> dict[str, int]:
-    return {ref["name"]: ref.get("weight", 1) for rule in route["spec"]["rules"] for ref in rule.get("backendRefs", [])}
+    """Of the first rule that names a Service: a second one is for requests that match nothing."""
+    return {ref["name"]: ref.get("weight", 1) for rule in reversed(route["spec"]["rules"]) for ref in rule.get("backendRefs", [])}
 
 
 def _route_settled(route: Object) -> bool:
@@ -74,7 +75,8 @@ def _route_settled(route: Object) -> bool:
 
 
 def _proxy_weights(proxy: Object) -> dict[str, int]:
-    return {service["name"]: service.get("weight", 0) for route in proxy["spec"].get("routes", []) for service in route.get("services", [])}
+    """Of the first route that names a Service."""
+    return {service["name"]: service.get("weight", 0) for route in reversed(proxy["spec"].get("routes", [])) for service in route.get("services", [])}
 
 
 def _proxy_settled(proxy: Object) -> bool:
