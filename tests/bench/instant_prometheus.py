@@ -12,7 +12,6 @@ import urllib.parse
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-
 REFUSED = "refused"         # as an answer: not of a query, but an error of the server
 
 
@@ -23,12 +22,11 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query).get("query", [""])[0]
         value = self.server.value(query)
-        if value == REFUSED:
-            self.send_error(500)
-            return
         result = [] if value is None else [{"metric": {}, "value": [0, value]}]
         body = json.dumps({"status": "success", "data": {"resultType": "vector", "result": result}}).encode()
-        self.send_response(200)
+        if value == REFUSED:
+            body = b"out of order"
+        self.send_response(500 if value == REFUSED else 200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import instant_prometheus
@@ -23,24 +23,23 @@ def nth(script: Sequence[Any], number: int) -> Any:
 
 
 class Metrics:
-    """A Prometheus of one side. Before ``begin`` all is well, since what is asked then judges nothing."""
+    """A Prometheus of one side. While nothing is ``judged`` all is well, and no answer of the script is used up: a look before a walk judges nothing."""
 
     def __init__(self, document: Document) -> None:
-        self._script, self._asked, self._begun, self._lock = document.metrics, Counter[str](), False, threading.Lock()
+        self._script, self._asked, self._lock = document.metrics, Counter[str](), threading.Lock()
+        self.judged: Callable[[], bool] = lambda: False
         self.url = instant_prometheus.start(self._answer)
-
-    def begin(self) -> None:
-        self._begun = True
 
     def _answer(self, query: str) -> str | None:
         if query == "vector(1)":
             return "1"
         named = re.search(r'scripted\{metric="([^"]+)"', query)
         metric = named[1] if named else "duration" if "histogram_quantile" in query else "success"
+        if metric not in self._script or not self.judged():
+            return GOOD.get(metric, "0")
         with self._lock:
-            number = self._asked[metric]
-            self._asked[metric] += self._begun
-        return nth(self._script.get(metric, [GOOD.get(metric, "0")]), number) if self._begun else GOOD.get(metric, "0")
+            self._asked[metric] += 1
+            return nth(self._script[metric], self._asked[metric] - 1)
 
 
 class Hooks(Receiver):

@@ -277,6 +277,13 @@ TABLE: tuple[Difference, ...] = (
         "checks-by-their-names", "a check is called what the document calls it", everywhere=True,
         sequences={"events": _all_of(*(replaced(f"advancement {theirs} ", f"advancement {ours} ") for theirs, ours in BY_NAME.items()))}),
     Difference(
+        "what-cannot-be-told", "no data and a query error begin with the word by which an option says what becomes of them", (39,),
+        sequences={"events": _all_of(
+            replaced(r"^Halt advancement no values found for (?:\w+ |custom )?metric:? ([\w-]+).*",
+                     r"Halt podinfo.NAMESPACE advancement no_data: \1: the query found no value (no traffic, or no such series)"),
+            replaced(r"^Prometheus query failed: running query failed: error response: Status 500 Internal Server Error: (.*)$",
+                     r"Halt podinfo.NAMESPACE advancement query_error: request-success-rate: http://ANSWERS answered 500: \1"))}),
+    Difference(
         "numbers-without-zeros", "1.5 > 1, with as many decimals as tell the two apart", everywhere=True, sequences={"events": _trimmed}),
     Difference(
         "rollback-says-why", "the check that reached the threshold is named where people look first", everywhere=True,

@@ -23,6 +23,7 @@ QUICK = {"canary_min_interval": 1, "canary_settle": 0.5, "canary_drain": 1, "can
 LONGEST = 900.0             # seconds that a side may take for one step; Flagger's ticks are ten seconds apart, whatever the document says
 NOTHING = 22.0              # seconds in which Flagger ticks twice
 QUIET = 3.0                 # seconds without another call, after which a side has said everything
+ANALYSED = ("Progressing", "WaitingPromotion")
 GROUP = "flagger.app/v1beta1"
 TEMPLATE = "scripted{{metric=\"errors\", namespace=\"{open} namespace {close}\", target=\"{open} target {close}\", side=\"{open} variables.side {close}\"}}"
 
@@ -63,7 +64,7 @@ class Side:
         self._until_quiet()
         initialised = everything(one)
         weights = one.watch_route() if self._routed else None
-        self.metrics.begin()
+        self.metrics.judged = lambda: statuses.statuses[-1]["phase"] in ANALYSED
         since = 0
         for act in self.document.acts:
             self._comes_to(str(act), statuses, act.reached)
