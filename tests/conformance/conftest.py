@@ -27,7 +27,7 @@ DOCUMENT = "document"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="walk every document, not only the quick ones")
-    parser.addoption("--at-once", type=int, default=6, help="documents that are walked at the same time (default: %(default)s)")
+    parser.addoption("--at-once", type=int, default=9, help="documents that are walked at the same time (default: %(default)s)")
     parser.addoption("--recorded", action="store_true", help="compare what an earlier run saw, without a lab")
 
 

@@ -173,6 +173,18 @@ def _phase_that_is(lines: list[Any], document: Document) -> list[Any]:
     return found
 
 
+def _once_and_beside_the_increase(lines: list[Any], document: Document) -> list[Any]:
+    """The gates before users meet the revision; Flagger asks one of them twice, with an analysis in between."""
+    first, second = [at for at, line in enumerate(lines) if line[0] == "confirm-promotion"][:2]
+    return [*lines[:first], ("confirm-traffic-increase", *lines[first][1:]), lines[first], *lines[second + 1:]]
+
+
+def _told_once_and_beside_the_increase(lines: list[Any], document: Document) -> list[Any]:
+    first, second = [at for at, line in enumerate(lines) if line[-1].startswith("Confirm-promotion ")][:2]
+    increase = (*lines[first][:-1], lines[first][-1].replace("onfirm-promotion", "onfirm-traffic-increase"))
+    return [*lines[:first + 1], increase, *lines[first + 1:second], *lines[second + 1:]]
+
+
 # -- events and alerts --
 
 def _warnings_have_a_colour(lines: list[Any], document: Document) -> list[Any]:
@@ -302,6 +314,9 @@ TABLE: tuple[Difference, ...] = (
     Difference(
         "services-promote-after-the-last-iteration", "an iteration more than the document says has nothing to show without a route",
         sequences={"statuses": _no_iteration_beyond_the_last}),
+    Difference(
+        "blue-green-gates", "all traffic to the canary, or the promotion, is an increase, and one approval is enough", (14,),
+        sequences={"calls": _once_and_beside_the_increase, "events": _told_once_and_beside_the_increase}),
     Difference(
         "skipping-waits-for-the-primary", "skipAnalysis leaves out the analysis, not the wait for a ready primary (SAFETY 31)", (15,),
         sequences={"statuses": _promoting_and_finalising, "conditions": _conditions_of_promoting_and_finalising}),

@@ -146,8 +146,10 @@ STEPS = (
 AB = (
     Document("ab-header", iterations(2, match=[INSIDER]), acts=RELEASE, quick=True, differs=AB_CONTOUR),
     Document("ab-header-gatewayapi", iterations(2, match=[INSIDER]), TRAEFIK, acts=RELEASE, differs=ITERATIONS),
-    Document("ab-regex-gatewayapi", iterations(2, match=[{"headers": {"cookie": {"regex": "^(.*?;)?(type=insider)(;.*)?$"}}}]), TRAEFIK, acts=RELEASE, differs=ITERATIONS),
-    Document("ab-either-gatewayapi", iterations(2, match=[INSIDER, {"queryParams": {"canary": {"exact": "yes"}}}]), TRAEFIK, acts=RELEASE, differs=ITERATIONS),
+    Document("ab-regex-gatewayapi", iterations(2, match=[{"headers": {"cookie": {"regex": "^(.*?;)?(type=insider)(;.*)?$"}}}]),
+             TRAEFIK, acts=RELEASE, differs=ITERATIONS),
+    Document("ab-either-gatewayapi", iterations(2, match=[INSIDER, {"queryParams": {"canary": {"exact": "yes"}}}]),
+             TRAEFIK, acts=RELEASE, differs=ITERATIONS),
     Document("ab-once", iterations(1, match=[INSIDER]), acts=RELEASE, differs=AB_CONTOUR),
 )
 
@@ -176,7 +178,8 @@ METRICS = (
     Document("template", steps(metrics=[{"name": "errors", "interval": "2s", "thresholdRange": {"max": 1}, "templateRef": {"name": "error-rate"},
                                          "templateVariables": {"side": "canary"}}]), metrics={"errors": ["1", "1.01"]}, acts=RELEASE, ends=(FAILED,)),
     Document("no-values", steps(metrics=[SUCCESS]), metrics={"success": [None]}, acts=RELEASE, ends=(FAILED,), differs=["what-cannot-be-told"]),
-    Document("no-values-of-a-query", steps(metrics=[custom(thresholdRange={"max": 1})]), metrics={"errors": [None]}, acts=RELEASE, ends=(FAILED,), differs=["what-cannot-be-told"]),
+    Document("no-values-of-a-query", steps(metrics=[custom(thresholdRange={"max": 1})]),
+             metrics={"errors": [None]}, acts=RELEASE, ends=(FAILED,), differs=["what-cannot-be-told"]),
     Document("query-refused", steps(metrics=[SUCCESS]), metrics={"success": [REFUSED]}, acts=RELEASE, ends=(FAILED,),
              variables={"canary_on_query_error": "fail"}, differs=["what-cannot-be-told"]),
     Document("success-below-ab", iterations(2, match=[INSIDER]), metrics={"success": ["50"]}, acts=RELEASE, ends=(FAILED,), differs=AB_CONTOUR),
@@ -186,7 +189,7 @@ METRICS = (
 
 HOOKS = (
     Document("hooks", steps(webhooks=EVERY_HOOK), acts=RELEASE, quick=True),
-    Document("hooks-blue-green-services", services_alone(2, webhooks=EVERY_HOOK), acts=RELEASE, differs=SERVICES_ALONE),
+    Document("hooks-blue-green-services", services_alone(2, webhooks=EVERY_HOOK), acts=RELEASE, differs=[*SERVICES_ALONE, *["blue-green-gates"]]),
     Document("hooks-ab", iterations(2, match=[INSIDER], webhooks=EVERY_HOOK), acts=RELEASE, differs=AB_CONTOUR),
     Document("hooks-accepted", steps(webhooks=[hook("pre-rollout"), hook("rollout")]), hooks={"pre-rollout": [202], "rollout": [201]}, acts=RELEASE),
     Document("hooks-without-content", steps(webhooks=[hook("rollout")]), hooks={"rollout": [204]}, acts=RELEASE, ends=(SUCCEEDED, FAILED)),
@@ -197,10 +200,12 @@ HOOKS = (
     Document("rollout-fails-once", steps(webhooks=[hook("rollout")]), hooks={"rollout": [200, 400, 200]}, acts=RELEASE),
     Document("confirm-traffic-increase-closed", steps(webhooks=[hook("confirm-traffic-increase"), hook("rollout")]),
              hooks={"confirm-traffic-increase": [200, 403, 403, 200]}, acts=RELEASE),
-    Document("confirm-promotion-closed", steps(webhooks=[hook("confirm-promotion")]), hooks={"confirm-promotion": [403, 403, 200]}, acts=RELEASE, quick=True, differs=WAITING),
+    Document("confirm-promotion-closed", steps(webhooks=[hook("confirm-promotion")]),
+             hooks={"confirm-promotion": [403, 403, 200]}, acts=RELEASE, quick=True, differs=WAITING),
     Document("confirm-promotion-closed-silently", steps(webhooks=[hook("confirm-promotion", muteAlert=True)]),
              hooks={"confirm-promotion": [403, 200]}, acts=RELEASE, differs=WAITING),
-    Document("confirm-promotion-closed-services", services_alone(2, webhooks=[hook("confirm-promotion")]), hooks={"confirm-promotion": [403, 200]}, acts=RELEASE, differs=[*SERVICES_ALONE, *WAITING]),
+    Document("confirm-promotion-closed-services", services_alone(2, webhooks=[hook("confirm-promotion")]),
+             hooks={"confirm-promotion": [403, 200]}, acts=RELEASE, differs=[*SERVICES_ALONE, *WAITING]),
     Document("confirm-promotion-closed-ab", iterations(2, match=[INSIDER], webhooks=[hook("confirm-promotion")]),
              hooks={"confirm-promotion": [403, 200]}, acts=RELEASE, differs=[*AB_CONTOUR, *WAITING]),
     Document("rollback-asked-for", steps(webhooks=[hook("rollback")]), hooks={"rollback": [403, 403, 200]}, acts=RELEASE, ends=(FAILED,)),
@@ -209,7 +214,8 @@ HOOKS = (
 )
 
 SKIPPED = (
-    Document("skip-analysis", steps(spec__skipAnalysis=True, webhooks=EVERY_HOOK), metrics={"success": ["0"]}, acts=RELEASE, quick=True, differs=["skipping-waits-for-the-primary"]),
+    Document("skip-analysis", steps(spec__skipAnalysis=True, webhooks=EVERY_HOOK),
+             metrics={"success": ["0"]}, acts=RELEASE, quick=True, differs=["skipping-waits-for-the-primary"]),
     Document("skip-analysis-services", services_alone(2, spec__skipAnalysis=True), acts=RELEASE, differs=["skipping-waits-for-the-primary"]),
     Document("skip-analysis-in-mid-walk", steps(), acts=(*RELEASE, Act(skip_analysis, weight=25)), differs=["skipping-waits-for-the-primary"]),
 )
@@ -244,7 +250,8 @@ OWN_APEX = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "podinfo
 
 SERVICES = (
     Document("service-by-another-name", {**services_alone(1), **_service(name="frontend")}, acts=RELEASE, differs=SERVICES_ALONE),
-    Document("service-ports", {**services_alone(1), **_service(port=9000, portName="web", targetPort="http", appProtocol="http", portDiscovery=True)}, acts=RELEASE, differs=SERVICES_ALONE),
+    Document("service-ports", {**services_alone(1), **_service(port=9000, portName="web", targetPort="http", appProtocol="http", portDiscovery=True)},
+             acts=RELEASE, differs=SERVICES_ALONE),
     Document("service-metadata", {**steps(), **_service(apex=METADATA, primary=METADATA, canary=METADATA)}, acts=RELEASE),
     Document("service-own-apex", services_alone(1), acts=RELEASE, objects=[OWN_APEX], differs=SERVICES_ALONE),
     Document("service-timeout", {**steps(), **_service(timeout="15s", match=[{"uri": {"prefix": "/api"}}])}, acts=RELEASE),
