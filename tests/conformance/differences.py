@@ -185,7 +185,31 @@ def _told_once_and_beside_the_increase(lines: list[Any], document: Document) -> 
     return [*lines[:first + 1], increase, *lines[first + 1:second], *lines[second + 1:]]
 
 
+def _gate_before_those_who_match(lines: list[Any], document: Document) -> list[Any]:
+    """After the pre-rollout hooks."""
+    at = next(at for at, line in enumerate(lines) if line[0] == "pre-rollout")
+    return [*lines[:at + 1], ("confirm-traffic-increase", *lines[at][1:]), *lines[at + 1:]]
+
+
+def _gate_told_before_those_who_match(lines: list[Any], document: Document) -> list[Any]:
+    at = next(at for at, line in enumerate(lines) if line[-1].startswith("Pre-rollout check "))
+    return [*lines[:at + 1], (*lines[at][:-1], "Confirm-traffic-increase check confirm-traffic-increase passed"), *lines[at + 1:]]
+
+
+def _as_if_nothing_had_failed(lines: list[Any], document: Document) -> list[Any]:
+    found: list[Any] = []
+    for line in lines:
+        passed = (*line[:3], 0)
+        found += [] if found and found[-1] == passed else [passed]
+    return found
+
+
 # -- events and alerts --
+
+def _starting_when_it_starts(lines: list[Any], document: Document) -> list[Any]:
+    """Not before a pre-rollout hook that keeps it from starting."""
+    return [line for line, after in zip(lines, [*lines[1:], ("", "", "")]) if not (line[-1].startswith("Starting ") and " pre-rollout check " in after[-1])]
+
 
 def _warnings_have_a_colour(lines: list[Any], document: Document) -> list[Any]:
     return [("warning", *line[1:]) if line[1].endswith("waiting for approval.") or line[1].startswith("Rolling back manual") else line for line in lines]
@@ -296,6 +320,15 @@ TABLE: tuple[Difference, ...] = (
             replaced(r"^Prometheus query failed: running query failed: error response: Status 500 Internal Server Error: (.*)$",
                      r"Halt podinfo.NAMESPACE advancement query_error: request-success-rate: http://ANSWERS answered 500: \1"))}),
     Difference(
+        "hooks-by-their-type", "a hook is called by its type, and what it answered stands behind a colon", everywhere=True,
+        sequences={"events": _all_of(replaced(r"external check (\S+) failed ", r"rollout check \1 failed: "),
+                                     replaced(r"pre-rollout check (\S+) failed (?=\w)", r"pre-rollout check \1 failed: "))}),
+    Difference(
+        "starting-is-told-once", "an analysis has started when the pre-rollout hooks have let it", (12,), sequences={"events": _starting_when_it_starts}),
+    Difference(
+        "no-content-is-success", "204 is a success", (48,), sequences={
+            "statuses": _as_if_nothing_had_failed, "calls": lambda lines, document: lines[1:], "events": without(r"Halt \S+ advancement ")}),
+    Difference(
         "numbers-without-zeros", "1.5 > 1, with as many decimals as tell the two apart", everywhere=True, sequences={"events": _trimmed}),
     Difference(
         "rollback-says-why", "the check that reached the threshold is named where people look first", everywhere=True,
@@ -317,6 +350,9 @@ TABLE: tuple[Difference, ...] = (
     Difference(
         "blue-green-gates", "all traffic to the canary, or the promotion, is an increase, and one approval is enough", (14,),
         sequences={"calls": _once_and_beside_the_increase, "events": _told_once_and_beside_the_increase}),
+    Difference(
+        "ab-gate-before-users", "those who match meet the revision in the first iteration, which is an increase",
+        sequences={"calls": _gate_before_those_who_match, "events": _gate_told_before_those_who_match}),
     Difference(
         "skipping-waits-for-the-primary", "skipAnalysis leaves out the analysis, not the wait for a ready primary (SAFETY 31)", (15,),
         sequences={"statuses": _promoting_and_finalising, "conditions": _conditions_of_promoting_and_finalising}),

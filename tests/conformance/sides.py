@@ -23,6 +23,7 @@ QUICK = {"canary_min_interval": 1, "canary_settle": 0.5, "canary_drain": 1, "can
 LONGEST = 900.0             # seconds that a side may take for one step; Flagger's ticks are ten seconds apart, whatever the document says
 NOTHING = 22.0              # seconds in which Flagger ticks twice
 QUIET = 3.0                 # seconds without another call, after which a side has said everything
+PATIENT = 300               # progressDeadlineSeconds, on a busy machine
 ANALYSED = ("Progressing", "WaitingPromotion")
 GROUP = "flagger.app/v1beta1"
 TEMPLATE = "scripted{{metric=\"errors\", namespace=\"{open} namespace {close}\", target=\"{open} target {close}\", side=\"{open} variables.side {close}\"}}"
@@ -102,7 +103,7 @@ class Side:
         webhooks = [{"name": "events", "type": "event", "timeout": "5s"}, *self.document.changes.get("webhooks", ())]
         changes["webhooks"] = [{"url": self.hooks.url, **one, "metadata": {"hook": one["name"]}} for one in webhooks]
         changes["alerts"] = [{"name": "people", "severity": "info", "providerRef": {"name": "on-call"}}]
-        body = self.release.document(**{"interval": "2s", "spec__metricsServer": self.metrics.url, **changes})
+        body = self.release.document(**{"interval": "2s", "spec__metricsServer": self.metrics.url, "spec__progressDeadlineSeconds": PATIENT, **changes})
         body["spec"]["service"].update(self.document.changes.get("service", {}))
         return body
 
