@@ -253,6 +253,18 @@ def _reason_of_the_rollback(lines: list[Any], document: Document) -> list[Any]:
     return found
 
 
+WAITS = "waiting for rollout to finish: 0 of 1 (readyThreshold 100%) updated replicas are available"
+
+
+def _deadline_before_it_fails(lines: list[Any], document: Document) -> list[Any]:
+    why = f"Rolling back podinfo.NAMESPACE podinfo did not become ready within its progress deadline: {WAITS}"
+    return [one for line in lines for one in ([("Progressing", "Warning", why), line] if line[-1].startswith("Canary failed!") else [line])]
+
+
+def _deadline_last(lines: list[Any], document: Document) -> list[Any]:
+    return [*lines, ("danger", f"Progress deadline exceeded {WAITS}", lines[-1][2])]
+
+
 # -- objects --
 
 def _ab_of_contour(values: dict[str, Any], document: Document) -> dict[str, Any]:
@@ -353,6 +365,9 @@ TABLE: tuple[Difference, ...] = (
     Difference(
         "ab-gate-before-users", "those who match meet the revision in the first iteration, which is an increase",
         sequences={"calls": _gate_before_those_who_match, "events": _gate_told_before_those_who_match}),
+    Difference(
+        "deadline-is-told", "why a release goes back is an Event and an alert, also where it is the progress deadline", (52,),
+        sequences={"events": _deadline_before_it_fails, "alerts": _deadline_last}),
     Difference(
         "skipping-waits-for-the-primary", "skipAnalysis leaves out the analysis, not the wait for a ready primary (SAFETY 31)", (15,),
         sequences={"statuses": _promoting_and_finalising, "conditions": _conditions_of_promoting_and_finalising}),

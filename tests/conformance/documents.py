@@ -222,8 +222,8 @@ SKIPPED = (
 )
 
 READINESS = (
-    Document("never-ready", steps(spec__progressDeadlineSeconds=15), acts=(Act(release("unready")),), ends=(FAILED,)),
-    Document("crashes", steps(spec__progressDeadlineSeconds=15), acts=(Act(release("crash")),), ends=(FAILED,)),
+    Document("never-ready", steps(spec__progressDeadlineSeconds=40), acts=(Act(release("unready")),), ends=(FAILED,), differs=["deadline-is-told"]),
+    Document("crashes", steps(spec__progressDeadlineSeconds=40), acts=(Act(release("crash")),), ends=(FAILED,), differs=["deadline-is-told"]),
     Document("late", steps(), acts=(Act(release("late")),)),
 )
 

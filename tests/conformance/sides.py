@@ -42,7 +42,8 @@ class Side:
         folder.mkdir(parents=True)
         self.document = document
         self.metrics, self.hooks = Metrics(document), Hooks(document)
-        self.release = Release(f"{self.name}-{document.name[:40]}-{uuid.uuid4().hex[:4]}", folder, replicas=1, routing=document.routing, scraped=False)
+        self.release = Release(f"{self.name}-{document.name[:40]}-{uuid.uuid4().hex[:4]}", folder, replicas=1, routing=document.routing, scraped=False,
+                               patience=PATIENT)
         self.release.on_cleanup.append(self.hooks.shutdown)
 
     def seen(self) -> dict[str, Any]:

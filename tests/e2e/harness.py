@@ -239,6 +239,7 @@ class Release:
     routing: Routing = TRAEFIK
     scraped: bool = True        # whether Prometheus reads the metrics of the app itself
     unready_after: int = 1      # probes of a pod, one a second, that fail in a row
+    patience: int = 60          # seconds that the app, or one kubectl, may take
     on_cleanup: list[Callable[[], Any]] = field(default_factory=list)
     _walks: int = 0
 
@@ -249,7 +250,7 @@ class Release:
     # -- Kubernetes --
 
     def kubectl(self, *arguments: str, stdin: str | None = None, check: bool = True) -> str:
-        done = subprocess.run(["kubectl", "-n", self.namespace, *arguments], input=stdin, capture_output=True, text=True, timeout=60,
+        done = subprocess.run(["kubectl", "-n", self.namespace, *arguments], input=stdin, capture_output=True, text=True, timeout=self.patience + 5,
                               check=False)
         assert not check or done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}"
         return done.stdout
@@ -285,7 +286,7 @@ class Release:
         if walked:
             self.make_walker()
         self.apply(self.deployment(**environment), *self.routing.root(self.namespace, self.name, self.host))
-        self.kubectl("rollout", "status", f"deployment/{self.name}", "--timeout=60s")
+        self.kubectl("rollout", "status", f"deployment/{self.name}", f"--timeout={self.patience}s")
 
     def make_walker(self) -> None:
         """A ServiceAccount with the Roles of the examples and nothing else: every playbook of a test runs as it, never as an admin."""
