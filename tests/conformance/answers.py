@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import instant_prometheus
@@ -47,7 +47,13 @@ class Hooks(Receiver):
 
     def __init__(self, document: Document) -> None:
         super().__init__()
-        self._script, self._number = document.hooks, Counter[str]()
+        self._script, self._number = dict(document.hooks), Counter[str]()
+
+    def answer(self, scripts: Mapping[str, Sequence[int]]) -> None:
+        """From now on."""
+        self._script.update(scripts)
+        for name in scripts:
+            self._number[name] = 0
 
     def status_for(self, body: dict[str, Any]) -> int:
         name = body.get("metadata", {}).get("hook", "")

@@ -317,7 +317,7 @@ TABLE: tuple[Difference, ...] = (
         "told-when-done", "an Event and an alert tell of what has been seen done, so the phase may be the next one already", everywhere=True,
         sequences={"events": phase_of({
             "Copying": "Promoting", "Confirm-rollout": "Progressing", "Confirm-promotion": "Promoting",
-            r"Halt \S+ advancement waiting for promotion": "WaitingPromotion"})}),
+            r"Halt \S+ advancement waiting for promotion": "WaitingPromotion", r"Halt \S+ advancement waiting for approval": "Waiting"})}),
     Difference(
         "told-before-hooks-after-it", "the end is told when it is decided, and post-rollout hooks cannot delay it", (49, 51), everywhere=True,
         sequences={"events": _told_before_the_hooks_after_it}),
@@ -365,6 +365,9 @@ TABLE: tuple[Difference, ...] = (
     Difference(
         "ab-gate-before-users", "those who match meet the revision in the first iteration, which is an increase",
         sequences={"calls": _gate_before_those_who_match, "events": _gate_told_before_those_who_match}),
+    Difference(
+        "rollback-hooks-are-quiet", "that nothing is to be done is no Event of every interval; which hook wants it is told", (11, 13),
+        sequences={"events": _all_of(without("Rollback hook ", "Rollback check "), replaced("manual webhook invoked", "manual webhook rollback invoked"))}),
     Difference(
         "deadline-is-told", "why a release goes back is an Event and an alert, also where it is the progress deadline", (52,),
         sequences={"events": _deadline_before_it_fails, "alerts": _deadline_last}),

@@ -74,6 +74,7 @@ class Side:
                 self.finish()
                 self._until_quiet()
             since = len(statuses.statuses)
+            self.hooks.answer(act.answers)
             act.does(one)
             self.walk()
         if self.document.nothing:

@@ -59,7 +59,7 @@ def trace(seen: Json) -> Trace:
         [(one["phase"], one["canaryWeight"], one["iterations"], one["failedChecks"]) for one in plain["statuses"]],
         [(one["status"], one["reason"], one["message"]) for one in plain["conditions"]],
         plain["weights"],
-        [_call(body, checksums) for body in hooks if body["metadata"]["hook"] != "events"],
+        _calls([_call(body, checksums) for body in hooks if body["metadata"]["hook"] != "events"]),
         [(phase, kind, message) for kind, phase, message in told],
         [_alert(body) for body in plain["calls"] if "attachments" in body],
         _announced(plain["events"], told),
@@ -76,6 +76,11 @@ def _announced(events: list[Json], told: list[tuple[str, str, str]]) -> list[str
 
 def _anonymous(text: str, namespace: str) -> str:
     return re.sub(r"http://127\.0\.0\.1:\d+", "http://ANSWERS", text.replace(namespace, "NAMESPACE"))
+
+
+def _calls(calls: list[tuple[str, str, str, str]]) -> list[tuple[str, str, str, str]]:
+    """How often rollback hooks are asked in a row depends on the pace."""
+    return [call for before, call in zip([None, *calls], calls) if call != before or call[0] != "rollback"]
 
 
 def _call(body: Json, checksums: dict[str, str]) -> tuple[str, str, str, str]:
