@@ -206,6 +206,13 @@ def _as_if_nothing_had_failed(lines: list[Any], document: Document) -> list[Any]
 
 # -- events and alerts --
 
+def _gate_of_the_promotion(lines: list[Any], document: Document) -> list[Any]:
+    """What lets a promotion through is told with it."""
+    following = [*lines[1:], ("", "", "")]
+    return [("Promoting", *line[1:]) if line[-1].startswith("Confirm-traffic-increase ") and after[-1].startswith(("Confirm-promotion ", "Copying ")) else line
+            for line, after in zip(lines, following)]
+
+
 def _starting_when_it_starts(lines: list[Any], document: Document) -> list[Any]:
     """Not before a pre-rollout hook that keeps it from starting."""
     return [line for line, after in zip(lines, [*lines[1:], ("", "", "")]) if not (line[-1].startswith("Starting ") and " pre-rollout check " in after[-1])]
@@ -315,9 +322,9 @@ TABLE: tuple[Difference, ...] = (
         sequences={"events": without(PROVIDERS_ANSWER)}),
     Difference(
         "told-when-done", "an Event and an alert tell of what has been seen done, so the phase may be the next one already", everywhere=True,
-        sequences={"events": phase_of({
+        sequences={"events": _all_of(_gate_of_the_promotion, phase_of({
             "Copying": "Promoting", "Confirm-rollout": "Progressing", "Confirm-promotion": "Promoting",
-            r"Halt \S+ advancement waiting for promotion": "WaitingPromotion", r"Halt \S+ advancement waiting for approval": "Waiting"})}),
+            r"Halt \S+ advancement waiting for promotion": "WaitingPromotion", r"Halt \S+ advancement waiting for approval": "Waiting"}))}),
     Difference(
         "told-before-hooks-after-it", "the end is told when it is decided, and post-rollout hooks cannot delay it", (49, 51), everywhere=True,
         sequences={"events": _told_before_the_hooks_after_it}),

@@ -270,5 +270,17 @@ SERVICES = (
 # DaemonSets and Services as targets, configs, autoscalers, mirroring, session affinity: here, each a section of its own.
 WORKLOADS: tuple[Document, ...] = ()
 
+UNWALKED = frozenset((
+    "ab-header", "ab-header-gatewayapi", "ab-regex-gatewayapi", "ab-either-gatewayapi", "ab-once", "success-below-ab", "hooks-ab", "hooks",
+    "query-by-threshold", "template", "query-refused", "hooks-without-content", "confirm-rollout-closed", "rollback-asked-for", "never-ready",
+    "steps-clamped", "steps-listed-gatewayapi", "promotion-in-steps-gatewayapi", "blue-green-once", "blue-green-services-once", "success-at-the-limit",
+    "success-once-below", "success-now-and-then-below", "success-first-failure", "duration-above", "hooks-accepted", "pre-rollout-fails-once",
+    "rollout-fails", "rollout-fails-once", "confirm-traffic-increase-closed", "confirm-promotion-closed-silently", "confirm-promotion-closed-services",
+    "confirm-promotion-closed-ab", "post-rollout-fails", "post-rollout-of-a-failure", "skip-analysis-services", "skip-analysis-in-mid-walk", "crashes",
+    "late", "second-release-blue-green-services", "second-release-ab", "second-release-waiting", "release-after-a-failure", "release-after-a-success",
+    "set-back", "set-back-after-a-failure", "service-by-another-name", "service-ports", "service-metadata", "service-own-apex", "service-timeout",
+    "service-of-a-route"))
+"""Names of documents that were written and have not been compared to the end yet, for want of time; what differs in them may need entries of its own."""
+
 DOCUMENTS: tuple[Document, ...] = (
     *STEPS, *AB, *BLUE_GREEN, *METRICS, *HOOKS, *SKIPPED, *READINESS, *REVISIONS, *SERVICES, *WORKLOADS)
