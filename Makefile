@@ -31,7 +31,7 @@ LAB_TOOL = $(IN_VENV) python3 tests/lab/lab.py $(1) $(if $(LAB),--name "$(LAB)")
 STAGE := $(IN_VENV) $(PYTHON) tests/toolchain/stages.py $(if $(LAB),--lab "$(LAB)") --cluster "$(CLUSTER)"
 
 .PHONY: help setup setup-runtime demo demo-down test \
-  test-unit test-lint test-types test-sanity test-integration test-e2e test-docs mutants chaos \
+  test-unit test-lint test-types test-sanity test-integration test-e2e test-docs mutants chaos conformance \
   lab-build lab-up lab-down lab-status lab-shell lab-env bench clean
 
 help:  ## list the targets
@@ -80,6 +80,9 @@ test-e2e: setup  ## whole releases in the lab (CLUSTER=own: in a cluster of your
 
 chaos: setup  ## every kill, fault, late write and random walk there is, in the lab (an hour and more; make test tries a part)
 	@$(STAGE) chaos -- --full $(ARGS)
+
+conformance: setup  ## every document walked by Flagger's own controller and by us, in the lab, and compared (make test walks the quick ones)
+	@$(STAGE) conformance -- --full $(ARGS)
 
 test-docs: setup  ## module documentation and changelog fragments
 	@$(STAGE) docs

@@ -136,7 +136,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.frozen
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.releasing import Release
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import short
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import DAEMONSET, DEPLOYMENT, Canary
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import look, record as store, refs, releasing as releases
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import look, record as store, releasing as releases
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.record import Stored
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.targets import place as place_of_target, target_ref

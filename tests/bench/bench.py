@@ -19,9 +19,9 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent / "toolchain"), str(HERE.parent / "e2e"), str(HERE.parent / "lab")]
 
+import flagger_program  # noqa: E402
 import prepare  # noqa: E402
 from background_lab import Lab, LabError  # noqa: E402
-from labkit import cache, recipes  # noqa: E402
 from measure import FLAGGER, parse, wanted  # noqa: E402
 
 
@@ -37,14 +37,8 @@ def main() -> int:
             return 1
         command = [*shlex.split(exports["LAB_EXEC"]), sys.executable, str(HERE / "measure.py"), *sys.argv[1:]]
         if FLAGGER in wanted(asked):
-            exports["FLAGGER"] = str(flagger() / "flagger")
+            exports["FLAGGER"] = str(flagger_program.path())
         return subprocess.run(command, env={**os.environ, **exports}, check=False).returncode
-
-
-def flagger() -> Path:
-    """The folder with Flagger's controller, built now if need be."""
-    folder, _new = cache.obtain(recipes.FLAGGER_PROGRAM, cache.Workshop(cache.go_for_builds(print), print))
-    return folder
 
 
 if __name__ == "__main__":

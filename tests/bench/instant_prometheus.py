@@ -12,6 +12,8 @@ import urllib.parse
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+REFUSED = "refused"         # as an answer: not of a query, but an error of the server
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -22,7 +24,9 @@ class _Handler(BaseHTTPRequestHandler):
         value = self.server.value(query)
         result = [] if value is None else [{"metric": {}, "value": [0, value]}]
         body = json.dumps({"status": "success", "data": {"resultType": "vector", "result": result}}).encode()
-        self.send_response(200)
+        if value == REFUSED:
+            body = b"out of order"
+        self.send_response(500 if value == REFUSED else 200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

@@ -41,9 +41,9 @@ FOR_SOME = ("configs", "remove", "remove-configs", "watchdog", "revert-on-deleti
 OF_DEPLOYMENTS = {"deployments", "deployments/scale", "replicasets"}
 ROUTES = {"httproutes", "httpproxies", "traefikservices"}
 RESOURCES = {       # by kubectl's name for one of them
-    "configmap": ("v1", "ConfigMap"), "secret": ("v1", "Secret"), "service": ("v1", "Service"), "deployment": ("apps/v1", "Deployment"),
-    "daemonset": ("apps/v1", "DaemonSet"),
-    "canary": ("flagger.app/v1beta1", "Canary"),
+    "configmap": ("v1", "ConfigMap"), "secret": ("v1", "Secret"), "service": ("v1", "Service"), "event": ("v1", "Event"),
+    "deployment": ("apps/v1", "Deployment"), "daemonset": ("apps/v1", "DaemonSet"), "canary": ("flagger.app/v1beta1", "Canary"),
+    "horizontalpodautoscaler": ("autoscaling/v2", "HorizontalPodAutoscaler"), "poddisruptionbudget": ("policy/v1", "PodDisruptionBudget"),
     "httproute": ("gateway.networking.k8s.io/v1", "HTTPRoute"), "httpproxy": ("projectcontour.io/v1", "HTTPProxy"),
     "autoscaler": ("autoscaling/v2", "HorizontalPodAutoscaler"),
     "traefikservice": ("traefik.io/v1alpha1", "TraefikService"),
@@ -173,6 +173,10 @@ class Receiver(ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}/"
 
+    def status_for(self, body: dict[str, Any]) -> int:
+        """The status that this request is answered with."""
+        return self.statuses.get(body.get("metadata", {}).get("type", ""), self.status)
+
 
 NOTED = b"noted by the test"
 
@@ -182,7 +186,7 @@ class _Receive(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.asked.append(body)
         self.server.on_ask()
-        self.send_response(self.server.statuses.get(body.get("metadata", {}).get("type", ""), self.server.status))
+        self.send_response(self.server.status_for(body))
         text = self.server.says(self)
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
@@ -244,6 +248,7 @@ class Release:
     routing: Routing = TRAEFIK
     scraped: bool = True        # whether Prometheus reads the metrics of the app itself
     unready_after: int = 1      # probes of a pod, one a second, that fail in a row
+    patience: int = 60          # seconds that the app, or one kubectl, may take
     on_cleanup: list[Callable[[], Any]] = field(default_factory=list)
     _walks: int = 0
 
@@ -254,7 +259,7 @@ class Release:
     # -- Kubernetes --
 
     def kubectl(self, *arguments: str, stdin: str | None = None, check: bool = True) -> str:
-        done = subprocess.run(["kubectl", "-n", self.namespace, *arguments], input=stdin, capture_output=True, text=True, timeout=60,
+        done = subprocess.run(["kubectl", "-n", self.namespace, *arguments], input=stdin, capture_output=True, text=True, timeout=self.patience + 5,
                               check=False)
         assert not check or done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}"
         return done.stdout
@@ -288,11 +293,13 @@ class Release:
                      "template": {"metadata": {"labels": labels, "annotations": annotations}, "spec": {"containers": [container]}}},
         }
 
-    def start_app(self, **environment: str) -> None:
+    def start_app(self, walked: bool = True, **environment: str) -> None:
+        """Without a walker, where Flagger walks it."""
         self.kubectl("create", "namespace", self.namespace)
-        self.make_walker()
+        if walked:
+            self.make_walker()
         self.apply(self.deployment(**environment), *self.routing.root(self.namespace, self.name, self.host))
-        self.kubectl("rollout", "status", f"{self.kind.lower()}/{self.name}", "--timeout=60s")
+        self.kubectl("rollout", "status", f"{self.kind.lower()}/{self.name}", f"--timeout={self.patience}s")
 
     def make_walker(self) -> None:
         """A ServiceAccount with the Roles of the examples and nothing else: every playbook of a test runs as it, never as an admin."""
@@ -490,6 +497,16 @@ class Release:
         assert pods, f"no pod has the label app={deployment_label} any more"
         path = f"/api/v1/namespaces/{self.namespace}/pods/{{}}:{PORT}/proxy/__requests"
         return max(json.loads(self.kubectl("get", "--raw", path.format(pod.removeprefix("pod/"))))["last_unix"] for pod in pods)
+
+    # -- Flagger --
+
+    def start_flagger(self, *flags: str) -> None:
+        """Flagger's own controller, for this namespace alone and as an admin; FLAGGER names the program."""
+        with (self.folder / "flagger.log").open("w") as log:
+            process = subprocess.Popen(
+                [os.environ["FLAGGER"], f"-kubeconfig={os.environ['KUBECONFIG']}", f"-namespace={self.namespace}", "-port=0", "-log-level=info", *flags],
+                stdout=log, stderr=subprocess.STDOUT)
+        self.on_cleanup.append(process.kill)
 
     def cleanup(self) -> None:
         for action in reversed(self.on_cleanup):

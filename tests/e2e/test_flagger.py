@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import time
 from typing import Any
 
@@ -34,17 +33,7 @@ def flaggers(release: Release) -> Release:
     if not os.environ.get("FLAGGER"):
         pytest.skip("FLAGGER names no program of Flagger's controller; make bench ARGS='--only flagger' builds one in the lab's cache")
     release.start_app(VERSION="1")
-    release.kubectl("create", "serviceaccount", "flagger")
-    release.kubectl("create", "clusterrolebinding", release.namespace, "--clusterrole=cluster-admin", f"--serviceaccount={release.namespace}:flagger")
-    release.on_cleanup.append(lambda: release.kubectl("delete", "clusterrolebinding", release.namespace))
-    config = json.loads(release.kubeconfig.read_text())
-    config["users"][0]["user"] = {"token": release.kubectl("create", "token", "flagger", "--duration=1h").strip()}
-    (release.folder / "flagger").write_text(json.dumps(config))
-    with (release.folder / "flagger.log").open("w") as log:
-        process = subprocess.Popen(
-            [os.environ["FLAGGER"], f"-kubeconfig={release.folder / 'flagger'}", f"-metrics-server={os.environ['PROMETHEUS_URL']}", "-mesh-provider=contour",
-             f"-namespace={release.namespace}", "-port=0", "-log-level=info"], stdout=log, stderr=subprocess.STDOUT)
-    release.on_cleanup.append(process.kill)
+    release.start_flagger(f"-metrics-server={os.environ['PROMETHEUS_URL']}", "-mesh-provider=contour")
     release.apply(release.document(**CANARY))
     wait_for("Flagger has initialised it", lambda: _phase(release) == "Initialized", LONGEST)
     return release

@@ -23,6 +23,7 @@ import typing
 
 import yaml
 
+import flagger_program
 import own_cluster
 import prepare
 import tree
@@ -37,7 +38,7 @@ class Stage:
     """One line of the summary. Where `assembled`, it runs in the copy made for ansible-test; where `lab`, inside its network.
 
     `closing` finds the runner's closing lines, of which the last `closing_lines` count; `nothing` finds what it says when it passed
-    because it looked at nothing.
+    because it looked at nothing. Where `flagger`, FLAGGER names Flagger's own controller, which is built for it.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Stage:
     nothing: str | None = None
     assembled: bool = False
     lab: bool = False
+    flagger: bool = False
     takes_arguments: bool = False
 
 
@@ -73,6 +75,10 @@ STAGES = {
         ),
         Stage(
             "chaos", "python -m pytest tests/chaos -n {workers}", lab=True, takes_arguments=True, closing=r"^=* ?\d+ .* in [\d.]+s|^tried: ", closing_lines=40,
+        ),
+        Stage(
+            "conformance", "python -m pytest tests/conformance", lab=True, flagger=True, takes_arguments=True,
+            closing=r"^=* ?\d+ .* in [\d.]+s",
         ),
         Stage("e2e", "python -m pytest tests/e2e -n {workers} -m 'not wide'", closing=r"^=* ?\d+ .* in [\d.]+s", lab=True, takes_arguments=True),
     )
@@ -137,10 +143,12 @@ def run(stage: Stage, command: list[str], copy: pathlib.Path | None, lab: Lab | 
             exports = lab.environment()
             command = [*shlex.split(exports["LAB_EXEC"]), *command]
             environment.update(exports)
+            if stage.flagger:
+                environment["FLAGGER"] = str(flagger_program.path())
             if stage.assembled:
                 assert copy is not None
                 write_integration_config(copy, exports)
-    except (LabError, own_cluster.OwnClusterError) as error:
+    except (LabError, flagger_program.LabError, own_cluster.OwnClusterError) as error:
         print(error, flush=True)
         return Result(stage.name, False, time.monotonic() - started, str(error).splitlines()[0])
     if stage.assembled:

@@ -18,8 +18,9 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.going_
     resume_target,
 )
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import FAIL, PASS, UNKNOWN, Outcome, WorkloadOrder
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import EVIDENCE_KEPT, Pinned, order_key
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import EVIDENCE_KEPT, Pinned, Record, order_key
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import (
+    CONFIRM_PROMOTION,
     CONFIRM_ROLLOUT,
     CONFIRM_TRAFFIC_INCREASE,
     PRE_ROLLOUT,
@@ -199,8 +200,15 @@ def judge(turn: Turn) -> Decision:
     if turn.canary.analysis.iterations:
         return strategy(turn.canary).advance(turn)
     if at_top(turn.canary.analysis, turn.record.canary_weight):
-        return confirm_promotion(turn, "all checks passed at the last weight")
+        return _kept_from_all_users(turn) or confirm_promotion(turn, "all checks passed at the last weight")
     return _raise(turn, "all checks passed")
+
+
+def gates_ahead(canary: Canary, record: Record) -> tuple[str, ...]:
+    """The gates of the step that follows a weight. A promotion is the greatest increase of all; who waits for its approval has passed that gate."""
+    if not at_top(canary.analysis, record.canary_weight):
+        return (CONFIRM_TRAFFIC_INCREASE,)
+    return (CONFIRM_PROMOTION,) if record.phase == states.WAITING_PROMOTION else (CONFIRM_TRAFFIC_INCREASE, CONFIRM_PROMOTION)
 
 
 def _long_absence(turn: Turn) -> float:
@@ -268,14 +276,27 @@ def _hold(turn: Turn, why: str) -> Decision:
     return turn.next_interval(CLOCK, f"cannot tell: {why}")
 
 
-def _raise(turn: Turn, why: str) -> Decision:
+def _kept_from_all_users(turn: Turn) -> Decision | None:
+    """A promotion gives the revision to everybody: who keeps traffic from increasing keeps it from that too, as in Flagger."""
+    return None if turn.record.phase == states.WAITING_PROMOTION else _kept(turn, "increase-promotion")
+
+
+def _kept(turn: Turn, once: str) -> Decision | None:
+    """The wait at the gate before more traffic; None where it is open."""
     is_open, closed = turn.gate(CONFIRM_TRAFFIC_INCREASE)
+    if is_open:
+        return None
+    turn.halt_for(CONFIRM_TRAFFIC_INCREASE, closed, once=once)
+    return turn.next_interval(PERSON, closed, gate=CONFIRM_TRAFFIC_INCREASE)
+
+
+def _raise(turn: Turn, why: str) -> Decision:
     weight = next_weight(turn.canary.analysis, turn.record.canary_weight)
     copied = turn.canary.analysis.mirror
     mirrors = turn.record.canary_weight == 0 and turn.record.mirror < copied
-    if not is_open:
-        turn.halt_for(CONFIRM_TRAFFIC_INCREASE, closed, once="increase-mirror" if mirrors else f"increase-{weight}")
-        return turn.next_interval(PERSON, closed, gate=CONFIRM_TRAFFIC_INCREASE)
+    kept = _kept(turn, "increase-mirror" if mirrors else f"increase-{weight}")
+    if kept:
+        return kept
     if turn.record.phase == states.WAITING_PROMOTION:
         turn.enter(states.PROGRESSING)
     if mirrors:

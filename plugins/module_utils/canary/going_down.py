@@ -162,6 +162,7 @@ def promoting(turn: Turn) -> Decision:
     if turn.reaches_canary:
         return _return_traffic(turn)
     turn.enter(states.FINALISING)
+    turn.set(iterations=0)
     return finalising(turn)
 
 

@@ -36,7 +36,6 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec i
     ROLLOUT,
     Canary,
 )
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.steps import at_top
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn import CLOCK, KUBERNETES, PERSON, Decision, Turn
 
 
@@ -157,7 +156,7 @@ def _gates_ahead(canary: Canary, record: Record) -> tuple[str, ...]:
     """The gates of the step that follows when all checks pass."""
     if canary.analysis.iterations:
         return analysing.strategy(canary).gates_ahead(canary, record)
-    return (CONFIRM_PROMOTION if at_top(canary.analysis, record.canary_weight) else CONFIRM_TRAFFIC_INCREASE,)
+    return analysing.gates_ahead(canary, record)
 
 
 def every(canary: Canary) -> Asks:

@@ -75,7 +75,8 @@ def _scaler(turn: Turn) -> Decision | None:
         return None
     if not seen.scaler_to_copy:
         return turn.done("held", f"there is no {scaler.called} of which {scaler.primary} could be made; {turn.canary.target} serves as before")
-    least = 0 if seen.route and seen.route.split == ALL_TO_PRIMARY and seen.apex_on_primary else max(1, seen.target.replicas, seen.primary.replicas)
+    serves_all = turn.live is not None and not turn.live.reaches_canary and seen.apex_on_primary
+    least = 0 if serves_all else max(1, seen.target.replicas, seen.primary.replicas)
     turn.set(scaler_minimum=least)
     return _step(turn, f"create {scaler.primary} as {scaler.called} is" if seen.scaler is None else f"take {scaler.primary} over", lowers=False,
                  workload=WorkloadOrder(scaler=least))

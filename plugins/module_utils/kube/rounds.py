@@ -268,7 +268,8 @@ class Round:
             "due": True, "outcome": "", "phase": self.record.phase, "weight": self.record.canary_weight, "epoch": self.record.epoch,
             "asks": {"before": list(wanted.before), "checks": list(wanted.checks), "after": list(wanted.after)},
             "window": stages.confirmed_for(self.record, seen.now),
-            "checksum": checksum(self.record.tracked, self.record.pinned.revision if self.record.pinned else self.record.last_applied),
+            # Of what was taken up last, so that all that a gate is asked before the next is taken up carries the same one.
+            "checksum": checksum(self.record.tracked, self.record.last_applied),
             "seen": dump(seen), "open": {}, **more,
         }
 

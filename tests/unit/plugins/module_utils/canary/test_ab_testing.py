@@ -44,6 +44,12 @@ def test_a_good_release_meets_those_who_match_in_every_iteration_and_is_promoted
     rules.at_rest(world)
 
 
+def test_the_count_of_iterations_ends_with_the_promotion_as_in_flagger() -> None:
+    world = in_iteration(3)
+    until(world, lambda now: now.record.phase == states.FINALISING)
+    assert world.record.iterations == 0
+
+
 def test_a_plan_tells_the_iterations() -> None:
     assert squeezed(step.weight for step in planned(released(a_b()))) == [0, 100, 0]
     whats = [step.what for step in planned(released(a_b()))]

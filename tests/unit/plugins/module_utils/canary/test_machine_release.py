@@ -362,6 +362,23 @@ def test_a_closed_gate_holds_and_an_open_one_lets_through(gate: str, phase: str,
     rules.hold(world)
 
 
+def test_who_keeps_traffic_from_increasing_keeps_all_users_from_it_too_as_in_flagger() -> None:
+    """A promotion is the greatest increase of all; it is asked for once, before the one that confirms it."""
+    world = at_weight(50, canary(hooks=(hook(0, CONFIRM_TRAFFIC_INCREASE), hook(1, CONFIRM_PROMOTION))))
+    world.gates[0] = REFUSED
+    run = Run(world, patience=200).walk()
+    assert (run.outcome, world.record.phase, world.weight) == ("interrupted", states.PROGRESSING, 50)
+    assert said(world)[-1].startswith("Halt podinfo.test advancement waiting for traffic increase approval")
+    world.gates.update({0: ALLOWED, 1: REFUSED})
+    run = Run(world, patience=200).walk()
+    assert (run.outcome, world.record.phase) == ("interrupted", states.WAITING_PROMOTION)
+    world.asked.clear()
+    world.gates.update({0: REFUSED, 1: ALLOWED})
+    assert Run(world).walk().outcome == "promoted"
+    assert counted(world, 0) == 0
+    rules.hold(world)
+
+
 @pytest.mark.parametrize("gate", [CONFIRM_ROLLOUT, CONFIRM_TRAFFIC_INCREASE, CONFIRM_PROMOTION])
 @pytest.mark.parametrize("by_hand", [True, False])
 def test_a_run_that_does_not_wait_ends_at_a_closed_gate(gate: str, by_hand: bool) -> None:
@@ -513,7 +530,7 @@ def test_a_tick_asks_what_its_stage_needs() -> None:
     assert (wanted.before, wanted.checks, wanted.after) == ((5, 2), (0,), (3,))
     world = at_weight(50, canary(hooks=hooks))
     world.pass_time(10)
-    assert asks(world.canary, world.record, world.look()).after == (4,)
+    assert asks(world.canary, world.record, world.look()).after == (3, 4)
 
 
 # -- the glance of a run that may have nothing to do --

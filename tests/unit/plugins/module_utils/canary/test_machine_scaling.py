@@ -235,6 +235,17 @@ def test_safety_05_a_minimum_that_a_lost_record_held_is_given_back() -> None:
     rules.hold(world)
 
 
+def test_safety_05_a_copy_that_is_lost_with_the_record_is_made_again_without_a_minimum_to_hold() -> None:
+    world = serving()
+    Run(world).walk()
+    world.lose_record()
+    world.scaler = None
+    assert Run(world).walk().outcome == "promoted" and world.scaler is not None
+    made = [one.workload.scaler for one in world.done if one.workload and one.workload.scaler is not None]
+    assert made[-1] == 0, "all users are with the primary already, so that its autoscaler knows what it needs"
+    well(world)
+
+
 def test_safety_08_the_autoscaler_of_a_document_is_frozen_during_a_walk() -> None:
     assert document().identity["autoscaler"] == "HorizontalPodAutoscaler/podinfo"
     assert "autoscaler" not in canary().identity
