@@ -59,7 +59,6 @@ class Difference:
     sequences: Mapping[str, Rewrite] = field(default_factory=dict)
 
 
-
 # -- ways to say what becomes of a sequence --
 
 def without(*patterns: str) -> Rewrite:
