@@ -274,7 +274,7 @@ WORKLOADS: tuple[Document, ...] = ()
 
 UNWALKED = frozenset((
     "ab-header", "ab-header-gatewayapi", "ab-regex-gatewayapi", "ab-either-gatewayapi", "ab-once", "success-below-ab", "hooks-ab", "hooks",
-    "query-by-threshold", "template", "query-refused", "hooks-without-content", "confirm-rollout-closed", "rollback-asked-for", "never-ready",
+    "query-by-threshold", "template", "query-refused", "hooks-without-content", "rollback-asked-for", "never-ready",
     "steps-clamped", "steps-listed-gatewayapi", "promotion-in-steps-gatewayapi", "blue-green-once", "blue-green-services-once", "success-at-the-limit",
     "success-once-below", "success-now-and-then-below", "success-first-failure", "duration-above", "hooks-accepted", "pre-rollout-fails-once",
     "rollout-fails", "rollout-fails-once", "confirm-traffic-increase-closed", "confirm-promotion-closed-silently", "confirm-promotion-closed-services",
