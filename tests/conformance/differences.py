@@ -271,6 +271,22 @@ def _deadline_last(lines: list[Any], document: Document) -> list[Any]:
     return [*lines, ("danger", f"Progress deadline exceeded {WAITS}", lines[-1][2])]
 
 
+# -- a target that is set back at 25 % --
+
+SET_BACK = "the target was set back to the promoted revision"
+
+
+def _ends_at_once(lines: list[Any], document: Document) -> list[Any]:
+    at = next(at for at, line in enumerate(lines) if line[1] == 25)
+    return [*lines[:at + 1], ("Progressing", 0, 0, 0), lines[-1]]
+
+
+def _nothing_is_promoted(lines: list[Any], document: Document) -> list[Any]:
+    at = next(at for at, line in enumerate(lines) if line[-1].endswith("canary weight 25"))
+    return [*lines[:at + 1], ("Progressing", "Warning", f"Rolling back podinfo.NAMESPACE {SET_BACK}"),
+            ("Succeeded", "Normal", f"Analysis ended for podinfo.NAMESPACE: {SET_BACK}")]
+
+
 # -- objects --
 
 def _ab_of_contour(values: dict[str, Any], document: Document) -> dict[str, Any]:
@@ -377,6 +393,12 @@ TABLE: tuple[Difference, ...] = (
     Difference(
         "deadline-is-told", "why a release goes back is an Event and an alert, also where it is the progress deadline", (52,),
         sequences={"events": _deadline_before_it_fails, "alerts": _deadline_last}),
+    Difference(
+        "set-back-ends-the-walk", "what was promoted before is not analysed as if it were new, and an abandoned revision is not called promoted", (6,),
+        sequences={
+            "statuses": _ends_at_once, "conditions": lambda lines, document: [line for line in lines if line[1] not in ("Promoting", "Finalising")],
+            "weights": lambda weights, document: [0, 25, 0], "events": _nothing_is_promoted,
+            "alerts": lambda lines, document: [*lines[:-1], ("good", f"Rolling back: {SET_BACK}", lines[-1][2])]}),
     Difference(
         "skipping-waits-for-the-primary", "skipAnalysis leaves out the analysis, not the wait for a ready primary (SAFETY 31)", (15,),
         sequences={"statuses": _promoting_and_finalising, "conditions": _conditions_of_promoting_and_finalising}),
