@@ -26,7 +26,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.kube import a
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api, Permission
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.client import make_api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.services import ensure_services
-from ansible_collections.progressive.delivery.plugins.module_utils.kube.targets import place as place_of_target
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.targets import place as place_of_target, primary_ref
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import Writer, ensure
 from ansible_collections.progressive.delivery.plugins.module_utils.routers import router_for
 from ansible_collections.progressive.delivery.plugins.module_utils.verb import Call, Verb
@@ -97,8 +97,9 @@ class Place:
             template["spec"]["nodeSelector"] = {"there-is": "no-such-node"}
         self._create(self._target(), {"spec": {**resting, "selector": {"matchLabels": labels}, "template": template}})
         self._create(refs.pod_disruption_budget(self.namespace, "podinfo"), {"spec": {"maxUnavailable": 1, "selector": {"matchLabels": labels}}})
-        self._create(refs.autoscaler(self.namespace, "podinfo"), {
-            "spec": {"maxReplicas": 3, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "podinfo"}}})
+        if self.kind == "Deployment":
+            self._create(refs.autoscaler(self.namespace, "podinfo"), {
+                "spec": {"maxReplicas": 3, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "podinfo"}}})
         self._create(refs.secret(self.namespace, "prometheus"), {"stringData": {"token": "sesame-4711"}})
         self._create(refs.metric_template(self.namespace, "error-rate"), self._template())
         self._create(refs.secret(self.namespace, "on-call"), {"stringData": {"address": "http://127.0.0.1:1/sesame-4711"}})
@@ -113,13 +114,14 @@ class Place:
         canary = self.canary()
         writer = Writer(self.admin, canary.name, 1)
         workloads.create_primary(writer, canary, 0)
-        autoscalers.apply(writer, canary, 0)
+        if canary.autoscaler:
+            autoscalers.apply(writer, canary, 0)
         ensure_services(writer, canary, services.ROLES)
         if canary.splits:
             router = router_for(canary)
             ensure(writer, routes.ref(canary), lambda: router.desired(canary, Split(100, 0)), dict, claim=True)
             self._until("the route is accepted", lambda: router.accepted(self.admin.get(routes.ref(canary)), canary)[0])
-        primary = self.admin.get(refs.deployment(self.namespace, "podinfo-primary"))
+        primary = self.admin.get(primary_ref(canary))
         made = configs.copies_in(primary["spec"]["template"]["spec"])
         record = Record(canary.name, canary.namespace, phase="Initialized", identity=canary.identity, epoch=1, inventory=made)
         store.write(self.admin, store.Stored(self.namespace, "podinfo"), record)
@@ -193,7 +195,7 @@ class Place:
         steps = {"iterations": 2} if self.provider == "kubernetes" else {"stepWeight": 25, "maxWeight": 50}
         return {
             "provider": self.provider, "targetRef": {"apiVersion": "apps/v1", "kind": self.kind, "name": "podinfo"},
-            "autoscalerRef": {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "name": "podinfo"},
+            **({"autoscalerRef": {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "name": "podinfo"}} if self.kind == "Deployment" else {}),
             "service": {"port": 80, "targetPort": "http", **(routed if self.provider == "gatewayapi:v1" else {})}, "analysis": {**analysis, **steps},
         }
 
