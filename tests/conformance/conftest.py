@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Flagger and we, side by side in the lab: ``make conformance`` walks every document, ``make test`` the quick ones."""
+"""Flagger and we, side by side in the lab: ``make conformance`` walks every document; without ``--full`` the quick ones are walked."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class Document:
         variables: of our role, where its default is not Flagger's way.
         objects: what the user has beside the app.
         nothing: after the last act nothing is to happen.
-        quick: whether ``make test`` has the time for it.
+        quick: whether it is walked without ``--full`` too, in some minutes.
         known_bug: what is wrong with us here, exactly; then the comparison has to fail.
     """
 
