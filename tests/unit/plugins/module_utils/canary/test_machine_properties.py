@@ -243,6 +243,7 @@ EVENTS: tuple[Event, ...] = (
     record_is_deleted, primary_is_deleted, primary_is_back, primary_is_edited("a"), primary_is_edited("d"),
     service_is_lost("-primary"), service_is_lost("-canary"), service_is_lost(""),
 )
+SETTLED = 60.0              # seconds in which an autoscaler sees what users do now, and the pods that it adds get ready
 PAUSES = (0.0, 0.0, 1.0, 3.0, 7.0, 12.0, 40.0, 200.0)
 ABSENCES = (0.0, 2.0, 9.0, 45.0, 400.0, 3600.0)
 HAPPENINGS = st.lists(st.tuples(st.sampled_from(PAUSES), st.sampled_from(EVENTS)), max_size=10)
@@ -294,6 +295,7 @@ def end(world: World) -> Run:
         run = Run(world, patience=3600).walk()
         assert run.outcome not in ("killed", "interrupted", "error", "lost_lock"), (run.outcome, run.why, world.lines[-3:])
         if run.outcome == "unchanged":
+            world.pass_time(SETTLED)
             return run
     raise AssertionError(f"it never comes to rest: {run.outcome} {run.why}")
 
