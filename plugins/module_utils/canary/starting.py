@@ -35,10 +35,12 @@ def initialise(turn: Turn) -> Decision:
     if seen.primary is None:
         replicas = max(1, seen.target.replicas)
         return _step(turn, turn.kind.making(turn.canary.primary, replicas), lowers=False, workload=WorkloadOrder(create_primary=replicas))
+    service = turn.canary.service
+    if turn.canary.splits and turn.live is not None and turn.live.reaches_canary and _as_available_as_target(turn):
+        return _all_to_primary(turn)
     scaled = _scaler(turn)
     if scaled:
         return scaled
-    service = turn.canary.service
     if service.primary_name in seen.services or service.canary_name in seen.services:
         return _step(turn, f"create the Services {service.primary_name} and {service.canary_name}", lowers=False, traffic=TrafficOrder(services=True))
     if not _as_available_as_target(turn):
@@ -52,8 +54,7 @@ def initialise(turn: Turn) -> Decision:
             return turn.done("held", f"{turn.canary.primary} did not become ready: {why}; {turn.canary.target} serves as before")
         return turn.wait(KUBERNETES, f"{turn.canary.primary} is not ready: {why}")
     if seen.route is None or turn.live is None or turn.live.reaches_canary or seen.route.flaggers:
-        what = "route all traffic to the primary" if turn.canary.splits else f"point Service {service.name} at the primary"
-        return _step(turn, what, lowers=True, traffic=TrafficOrder(split=turn.all_to_primary()))
+        return _all_to_primary(turn)
     if not seen.route.accepted:
         if late > turn.canary.options.max_time_to_accept + turn.canary.analysis.interval:
             return turn.done("held", f"the gateway's controller has not accepted the route: {seen.route.why}; {turn.canary.target} serves as before")
@@ -80,6 +81,11 @@ def _scaler(turn: Turn) -> Decision | None:
     turn.set(scaler_minimum=least)
     return _step(turn, f"create {scaler.primary} as {scaler.called} is" if seen.scaler is None else f"take {scaler.primary} over", lowers=False,
                  workload=WorkloadOrder(scaler=least))
+
+
+def _all_to_primary(turn: Turn) -> Decision:
+    what = "route all traffic to the primary" if turn.canary.splits else f"point Service {turn.canary.service.name} at the primary"
+    return _step(turn, what, lowers=True, traffic=TrafficOrder(split=turn.all_to_primary()))
 
 
 def _promoted(turn: Turn) -> str:

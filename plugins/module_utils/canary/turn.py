@@ -162,7 +162,7 @@ class Turn:
             failed_checks=0, iterations=0, iterations_wanted=0,
             ready_since=0.0, unready_since=0.0, hold_since=0.0, pre_rollout_done=False, announced=(), ending=None, restoring=None,
             previous={}, started_at=self.now, due=0.0, due_why="", closed_gate="", evidence=(),
-            primary_replicas=self.seen.primary.replicas if self.seen.primary else 0)
+            primary_replicas=self.seen.primary.replicas if self.seen.primary else 0, scaler_minimum=0)
 
     # -- decisions --
 

@@ -155,7 +155,7 @@ def named_by_ours(api: Api, canary: Canary, selector: Selector | None) -> frozen
 
 def tidied(writer: Writer, canary: Canary, entries: Iterable[str]) -> tuple[str, ...]:
     """Take away copies of the inventory that nobody refers to any more; those that are gone by now. Who may not delete leaves the rest to others."""
-    kept = tuple(filter(inventory.is_config, entries))
+    kept = tuple(filter(inventory.is_config, entries)) if canary.target_kind in targets.WORKLOADS else ()
     primary = _got(writer.api, primary_ref(canary)) if kept else None
     if primary is None:
         return ()                           # whoever brings it back needs what it read

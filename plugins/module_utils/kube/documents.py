@@ -88,6 +88,8 @@ def _finalizers(api: Api, canary_object: dict[str, Any], make: Callable[[list[st
     """Others have finalizers of their own on it, which stay."""
     def change(live: Mapping[str, Any]) -> dict[str, Any]:
         present = live["metadata"].get("finalizers") or []
+        if live["metadata"].get("deletionTimestamp") and FINALIZER not in present:
+            return {}                       # an object that is being deleted takes no new one
         wanted = make([one for one in present if one != FINALIZER])
         return {"metadata": {"finalizers": wanted}} if sorted(wanted) != sorted(present) else {}
     return _changed(api.get, api.patch, canary_object, change)

@@ -29,6 +29,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.routers.aroun
 Object = Mapping[str, Any]
 
 BUDGET = "PodDisruptionBudget"
+FORBIDDEN = 403
 
 
 def remains(api: Api, canary: Canary, recorded: Sequence[str], target: Object | None, selector: Selector | None, slices: Sequence[Object],
@@ -44,13 +45,13 @@ def remains(api: Api, canary: Canary, recorded: Sequence[str], target: Object | 
     of_apex = targets.by_kind(canary.target_kind).IS_APEX
     known = inventory.to_dispose(canary, inventory.joined(recorded, (*made_besides(api, canary), *_read_by(api, canary))))
     return Remains(
-        objects=inventory.at_once(entry for entry in known if entry not in needed and is_left(_read(api, canary, entry), canary.name)),
+        objects=inventory.at_once(entry for entry in known if entry not in needed and _is_left(api, canary, entry)),
         apex=MISSING if apex is None else ORIGINAL if selector is None or services.is_original(apex, selector) else OURS,
         apex_has_primary=not of_apex and bool(pods & endpoints.all_pods(slices, canary.service.primary_name)),
         apex_ready=bool(endpoints.ready_pods(slices, canary.service.name)),
         route=MISSING if routing is None else OURS if router_for(canary).release(routing, canary) != routing else ORIGINAL,
         held=any(live is not None and marks.is_held(live, canary.name) for live in (target, apex, routing, scaler)),
-        needed=tuple(entry for entry in needed if is_left(_read(api, canary, entry), canary.name)),
+        needed=tuple(entry for entry in needed if _is_left(api, canary, entry)),
         paused=scaler is not None and is_paused(scaler),
         scaler=told(scaler) if scaler is not None else None,
     )
@@ -85,6 +86,16 @@ def _read(api: Api, canary: Canary, entry: str) -> Object | None:
         if error.reason != UNKNOWN_KIND:
             raise
         return None                         # whoever took the kind away took all of them away
+
+
+def _is_left(api: Api, canary: Canary, entry: str) -> bool:
+    """What may not be looked at counts as there: no look, and so no way back for the traffic, waits for that right."""
+    try:
+        return is_left(_read(api, canary, entry), canary.name)
+    except KubeError as error:
+        if error.status != FORBIDDEN:
+            raise
+        return True
 
 
 def apex_back(writer: Writer, canary: Canary, selector: Selector) -> Change:

@@ -35,6 +35,7 @@ STALE_MARGIN = 15.0         # seconds beyond the lease that tick mode wants, sin
 CLAIM_TRIES = 10            # a takeover races with a living holder's writes
 SLACK = 5.0                 # seconds by which a tick may begin after its due under the lease of the wait before it
 ENDS = ("promoted", "rolled_back", "aborted", "superseded", "unchanged", "removed")   # how a walk ends, of the outcomes of a run
+FORBIDDEN = 403
 REPEAT = 30.0               # seconds after which a wait says again what it waits for
 
 
@@ -62,6 +63,7 @@ class Round:
     began: float = field(init=False, default_factory=time.monotonic)
     _said: tuple[str, float] = field(init=False, default=("", 0.0))
     changed: bool = field(init=False, default=False)
+    _unkept: bool = field(init=False, default=False)
 
     # -- the whole --
 
@@ -145,6 +147,9 @@ class Round:
             self.record = dataclasses.replace(self.record, tracked=tracked)
         if seen.target and seen.target.uid != self.record.target_uid:
             self.record = dataclasses.replace(self.record, target_uid=seen.target.uid)
+        if self.canary.revert_on_deletion and self.canary_object:
+            # Whoever waits in here has to hear of its deletion too.
+            self.canary_object = documents.readable_canary(self.api, self.canary.namespace, self.canary.name) or self.canary_object
         suspended = bool(self.canary_object and takeover.is_suspended(self.canary_object)) if self.canary.source == "object" else self.canary.suspend
         rejected = bool(self.canary_object and seen.target and takeover.rejects(self.canary_object, seen.target.revision))
         return dataclasses.replace(seen, orders=self._orders(), suspended=suspended, rejected=rejected,
@@ -395,7 +400,18 @@ class Round:
         if self.canary_object:
             self.canary_object = documents.project_status(self.api, self.canary_object, flagger_status(self.record))
             if self.canary.revert_on_deletion and self.record.removing is None and self.record.phase != states.TERMINATED:
-                self.canary_object = documents.keep_until_reverted(self.api, self.canary_object)
+                self._keep_until_reverted(self.canary_object)
+
+    def _keep_until_reverted(self, canary_object: dict[str, Any]) -> None:
+        """No walk, and no way back, waits for the right to do that: the object goes at once then, and what was made stays."""
+        try:
+            self.canary_object = documents.keep_until_reverted(self.api, canary_object)
+        except KubeError as error:
+            if error.status != FORBIDDEN:
+                raise
+            if not self._unkept:
+                self.say(words.line(self.record, self.api.now(), f"without a finalizer a deletion of the Canary object would not wait: {error}"))
+            self._unkept = True
 
     # -- waiting --
 

@@ -139,7 +139,7 @@ def accepted(obj: Mapping[str, Any], canary: Canary) -> tuple[bool, str]:
     if said == VALID and valid.get("status") == "True":
         return True, ""
     split = read(obj, canary)
-    if said == ORPHANED and (split.canary == 0 if split else _is_released(obj, canary)):
+    if said == ORPHANED and (not split.reaches_canary if split else _is_released(obj, canary)):
         return True, ""
     return False, f"{where} is {said or 'not valid'}: {objection_of(obj)}"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import configs, record as states, stage as stages
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.machine import decide
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import FAIL, WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import CONFIRM_PROMOTION, Options
 from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.canary import rules
@@ -177,3 +178,36 @@ def test_safety_12_what_began_anew_has_evidence_of_its_own(weight: int) -> None:
     world.configure(Y)
     Run(world).walk()
     rules.a_raise_has_evidence_of_its_own(world)
+
+
+# Where users are served otherwise than by a walk
+
+@pytest.mark.parametrize("configs", [X, Y])
+@pytest.mark.parametrize("gone", [True, False])
+def test_safety_16_pods_of_the_target_stay_while_nobody_answers_for_the_primary(configs: str, gone: bool) -> None:
+    world = begun()
+    if gone:
+        world.primary = None
+    else:
+        world.primary.down = True
+    world.pass_time(100)
+    world.target.scale(3, world.now)
+    world.target.template(B, world.now)
+    world.target.configure(configs)
+    world.pass_time(60)
+    decision = decide(world.canary, world.record, world.look_for(world.record))
+    assert decision.workload is None and decision.traffic is None, decision.why
+
+
+def test_what_was_rejected_before_its_configurations_were_tracked_stays_rejected() -> None:
+    world = fresh(canary())
+    assert Run(world).walk().outcome == "promoted"
+    world.measures[0] = (FAIL, "bad")
+    world.target.template(B, world.now)
+    assert Run(world).walk().outcome == "rolled_back"
+    world.measures.clear()
+    world.target.configure(X)
+    world.pass_time(3600)
+    before = len(world.done)
+    assert Run(world).walk().outcome in ("rolled_back", "unchanged")
+    assert not [one for one in world.done[before:] if one.weight]

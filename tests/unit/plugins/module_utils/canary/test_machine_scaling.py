@@ -306,3 +306,13 @@ def test_an_observation_with_an_autoscaler_stays_small() -> None:
     seen = serving().look()
     assert len(str(dump(seen))) - len(str(dump(dataclasses.replace(seen, scaler=None)))) < 120
     assert stages.minimum_to_hold(Record("a", "b", primary_replicas=3), seen) == 3
+
+
+def test_safety_15_a_restart_holds_what_the_primary_has_by_then() -> None:
+    world = walking(20)
+    assert minimums(world) == [LOAD]
+    world.primary.scale(LOAD + 3, world.now)
+    world.load = LOAD + 3
+    world.release(C)
+    Run(world).walk()
+    assert max(minimums(world)) == LOAD + 3, minimums(world)

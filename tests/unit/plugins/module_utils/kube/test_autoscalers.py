@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import autoscalers as pure, marks
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.configs import NONE
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, LostLock
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.machine import decide
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Scaler, WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import KEEP_PRIMARY, Record, Removal
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
@@ -233,3 +234,11 @@ def test_a_canary_whose_copy_is_gone_is_not_at_rest(server: Any, kept: Objects, 
     ordered(server, canary, scaler=0)
     assert autoscalers.is_there(server.api(), canary) and autoscalers.is_there(server.api(), document())
     assert not preflight._at_rest(server.api(), canary), "ten percent of the traffic is on the canary"
+
+
+def test_safety_05_a_lost_record_takes_the_weight_away_before_anything_else(server: Any) -> None:
+    scaled = document(autoscaler=Autoscaler(HPA, "podinfo"))
+    walked(server, scaled, 50, time.time() - 30)
+    record = Record("podinfo", "test", identity=scaled.identity)
+    decision = decide(scaled, record, look.look(server.api(), scaled, record))
+    assert decision.traffic is not None and decision.traffic.split.canary == 0, decision.why

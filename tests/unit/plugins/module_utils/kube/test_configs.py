@@ -365,3 +365,16 @@ def test_the_projection_forgets_what_is_not_tracked_any_more(server: Any) -> Non
     server.asked.clear()
     documents.project_status(api, none, {"phase": "Succeeded"})
     assert server.asked == []
+
+
+def test_nothing_is_tidied_where_the_target_has_no_pods_of_its_own(server: Any, kept: Objects, two_generations: tuple[str, str]) -> None:
+    """A Service took the place of a Deployment that was a target before: whoever removed that has to see to its copies."""
+    of_service = dataclasses.replace(CANARY, target_kind="Service")
+    assert kept_configs.tidied(Writer(server.api(), "podinfo", 3), of_service, two_generations) == ()
+
+
+def test_safety_29_what_may_not_be_looked_at_counts_as_left_and_hinders_no_look(server: Any, kept: Objects) -> None:
+    copied = "ConfigMap/podinfo-primary-0123456789"
+    kept.forbids = lambda method, path: path.endswith("/podinfo-primary-0123456789")
+    record = Record("podinfo", "test", identity=CANARY.identity, inventory=(copied,), removing=Removal("why not", 0.0, "primary"))
+    assert copied in look.look(server.api(), CANARY, record).remains.objects

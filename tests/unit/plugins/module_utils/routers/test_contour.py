@@ -368,6 +368,15 @@ def test_safety_29_an_entry_of_the_users_own_for_the_apex_is_enough() -> None:
     assert contour.release(theirs, CANARY) == proxy({"services": [entry("podinfo", 5)]})
 
 
+def test_safety_26_an_orphan_whose_canary_is_to_get_copies_is_not_accepted() -> None:
+    copying = dataclasses.replace(CANARY, analysis=dataclasses.replace(CANARY.analysis, mirror=100))
+    orphan = contour.desired(copying, Split(100, 0, mirror=100))
+    orphan["metadata"]["generation"] = 3
+    orphan["status"] = report("orphaned", "False", 3, "this HTTPProxy is not part of a delegation chain from a root HTTPProxy")
+    assert contour.read(orphan, copying) == Split(100, 0, mirror=100)
+    assert contour.accepted(orphan, copying)[0] is False
+
+
 def test_safety_29_an_orphan_that_was_given_back_is_accepted() -> None:
     orphaned = report("orphaned", "False", 3, "this HTTPProxy is not part of a delegation chain from a root HTTPProxy")
     released = contour.release(proxy(splits(100, 0), status=orphaned), CANARY)
