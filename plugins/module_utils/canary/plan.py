@@ -60,7 +60,7 @@ def plan(canary: Canary, record: Record, seen: Observation, then: str = "") -> t
         steps.append(Step(seen.now - began, decision.record.phase, decision.record.canary_weight, decision.why, waits))
         record = decision.record
         if decision.waits == DONE and then and seen.target:
-            released = dataclasses.replace(seen.target, revision=then, template="", replicaset="", replicaset_uid="")
+            released = dataclasses.replace(seen.target, revision=then, replicaset="", replicaset_uid="")
             seen = dataclasses.replace(seen, same_as_primary=False, target=released)
             then = ""
             continue

@@ -118,8 +118,7 @@ def _idle(canary: Canary, record: Record, seen: Observation) -> str:
     revision = seen.target.revision
     if revision == record.last_promoted or seen.same_as_primary:
         return UNCHANGED
-    # What was rejected before its ConfigMaps and Secrets were tracked is known by its template alone.
-    if record.last_applied in filter(None, (revision, seen.target.template)) and record.phase != states.WAITING:
+    if revision == record.last_applied and record.phase != states.WAITING:
         return UNCHANGED
     # While nobody answers for the primary, whoever has pods may be all that users have.
     served = seen.primary is not None and seen.primary.ready and seen.primary.endpoints > 0

@@ -197,17 +197,3 @@ def test_safety_16_pods_of_the_target_stay_while_nobody_answers_for_the_primary(
     world.pass_time(60)
     decision = decide(world.canary, world.record, world.look_for(world.record))
     assert decision.workload is None and decision.traffic is None, decision.why
-
-
-def test_what_was_rejected_before_its_configurations_were_tracked_stays_rejected() -> None:
-    world = fresh(canary())
-    assert Run(world).walk().outcome == "promoted"
-    world.measures[0] = (FAIL, "bad")
-    world.target.template(B, world.now)
-    assert Run(world).walk().outcome == "rolled_back"
-    world.measures.clear()
-    world.target.configure(X)
-    world.pass_time(3600)
-    before = len(world.done)
-    assert Run(world).walk().outcome in ("rolled_back", "unchanged")
-    assert not [one for one in world.done[before:] if one.weight]
