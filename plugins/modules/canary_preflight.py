@@ -289,6 +289,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.removi
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import EVENT, GATES
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import configs, documents as in_cluster, look, preflight, record as store
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import releasing as releases, secrets, surroundings
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import FORBIDDEN
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.preflight import Found, Glance
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.targets import target_ref
 from ansible_collections.progressive.delivery.plugins.module_utils.metrics import ready
@@ -316,7 +317,6 @@ OPTIONS = {
 }
 RELEASE = "canary_release"              # the role's name of the option release
 
-FORBIDDEN = 403
 NOBODY_WALKED_IT = (
     "{canary}: the Canary object is being deleted and waits for {finalizer}, but no record of a walk says what there is to give back (accepted: the Flagger "
     "that made it finishes; or it goes as it is by kubectl patch canary {name} -n {namespace} --type merge -p '{{\"metadata\": {{\"finalizers\": null}}}}', "

@@ -34,6 +34,7 @@ STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 NOT_SENT = "NotSent"                    # KubeError.reason: the request never reached the server
 UNTRUSTED = "Untrusted"                 # KubeError.reason: no TLS connection, and another attempt will not mend it
 LONGEST_MESSAGE = 600                   # characters of what the server, or a webhook of its, says
+FORBIDDEN = 403                         # KubeError.status: the user may not do that
 UNKNOWN_KIND = "UnknownKind"            # KubeError.reason: the server does not serve this kind
 
 REQUEST_SECONDS = 10.0
@@ -339,7 +340,7 @@ def _refusal(verb: str, ref: Ref, reply: Reply, host: str) -> KubeError:
     message = shown.excerpt(message, LONGEST_MESSAGE)
     if reply.status == 401:
         text = f"the API server {host} does not accept the credentials (401): check api_key, client_cert, or the user of the kubeconfig's context"
-    elif reply.status == 403:
+    elif reply.status == FORBIDDEN:
         text = f"no permission to {verb} {ref} (403): {message}"
     elif reply.status == 404 and not status:
         reason = UNKNOWN_KIND

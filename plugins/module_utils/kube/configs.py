@@ -17,14 +17,13 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.permis
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.primary import Selector
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import refs
-from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import FORBIDDEN, Api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.targets import history_ref, primary_ref
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import Change, Writer, deleted
 
 Object = Mapping[str, Any]
 
-FORBIDDEN = 403
 _NOT_PERMITTED = "cannot create resource"       # what RBAC says; webhooks that refuse answer 403 as well, in words of their own
 _REFS: Mapping[str, Callable[[str, str], Ref]] = {configs.CONFIG_MAP: refs.config_map, configs.SECRET: refs.secret}
 

@@ -58,7 +58,7 @@ def project_status(api: Api, canary_object: dict[str, Any], status: Mapping[str,
             # A merge patch adds to a mapping: what is not tracked any more has to be named.
             changed[TRACKED] = {**dict.fromkeys(present[TRACKED]), **status[TRACKED]} if TRACKED in status else None
         return {"status": changed} if changed else {}
-    return _changed(api.get, api.patch_status, canary_object, change)
+    return _changed(api, api.patch_status, canary_object, change)
 
 
 def is_deleted(canary_object: Mapping[str, Any] | None) -> bool:
@@ -68,15 +68,11 @@ def is_deleted(canary_object: Mapping[str, Any] | None) -> bool:
 
 def keep_until_reverted(api: Api, canary_object: dict[str, Any]) -> dict[str, Any]:
     """The Canary object with the finalizer; one that is being deleted takes no new one."""
-    if canary_object["metadata"].get("deletionTimestamp") or _has_finalizer(canary_object):
-        return canary_object
     return _finalizers(api, canary_object, lambda others: [*others, FINALIZER])
 
 
 def let_go(api: Api, canary_object: dict[str, Any]) -> dict[str, Any]:
     """Without the finalizer: one that was deleted goes now."""
-    if not _has_finalizer(canary_object):
-        return canary_object
     return _finalizers(api, canary_object, lambda others: others)
 
 
@@ -92,11 +88,11 @@ def _finalizers(api: Api, canary_object: dict[str, Any], make: Callable[[list[st
             return {}                       # an object that is being deleted takes no new one
         wanted = make([one for one in present if one != FINALIZER])
         return {"metadata": {"finalizers": wanted}} if sorted(wanted) != sorted(present) else {}
-    return _changed(api.get, api.patch, canary_object, change)
+    return _changed(api, api.patch, canary_object, change)
 
 
-def _changed(read: Callable[[refs.Ref], dict[str, Any] | None], write: Callable[[refs.Ref, dict[str, Any]], dict[str, Any]],
-             canary_object: dict[str, Any], change: Callable[[Mapping[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+def _changed(api: Api, write: Callable[[refs.Ref, dict[str, Any]], dict[str, Any]], canary_object: dict[str, Any],
+             change: Callable[[Mapping[str, Any]], dict[str, Any]]) -> dict[str, Any]:
     """The object after what ``change`` says of it as it is now (empty: nothing), under the resourceVersion that this was read with."""
     live: dict[str, Any] | None = canary_object
     place = refs.canary(canary_object["metadata"]["namespace"], canary_object["metadata"]["name"])
@@ -112,5 +108,5 @@ def _changed(read: Callable[[refs.Ref], dict[str, Any] | None], write: Callable[
         except KubeError as error:
             if attempt == MOST_TRIES - 1 or error.status not in (404, 409):
                 raise
-        live = read(place)
+        live = api.get(place)
     return canary_object

@@ -18,7 +18,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.primar
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import autoscalers, configs as kept_configs, refs
-from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import UNKNOWN_KIND, Api
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import FORBIDDEN, UNKNOWN_KIND, Api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.targets import history_ref, primary_ref, target_ref
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.waits import existing
@@ -29,7 +29,6 @@ from ansible_collections.progressive.delivery.plugins.module_utils.routers.aroun
 Object = Mapping[str, Any]
 
 BUDGET = "PodDisruptionBudget"
-FORBIDDEN = 403
 
 
 def remains(api: Api, canary: Canary, recorded: Sequence[str], target: Object | None, selector: Selector | None, slices: Sequence[Object],

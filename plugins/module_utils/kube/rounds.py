@@ -23,6 +23,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.revisi
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn import CLOCK, DONE, KUBERNETES, PERSON, Decision
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import configs, documents, events, look, record as store, routes
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import FORBIDDEN
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.client import Api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.services import has_endpoints
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import Writer
@@ -35,7 +36,6 @@ STALE_MARGIN = 15.0         # seconds beyond the lease that tick mode wants, sin
 CLAIM_TRIES = 10            # a takeover races with a living holder's writes
 SLACK = 5.0                 # seconds by which a tick may begin after its due under the lease of the wait before it
 ENDS = ("promoted", "rolled_back", "aborted", "superseded", "unchanged", "removed")   # how a walk ends, of the outcomes of a run
-FORBIDDEN = 403
 REPEAT = 30.0               # seconds after which a wait says again what it waits for
 
 
