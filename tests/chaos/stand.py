@@ -24,7 +24,7 @@ NO_REVIEW = r"^(?!.*(accessreviews|rulesreviews))"      # what asks for permissi
 HOOKS = ("confirm-rollout", "pre-rollout", "rollout", "confirm-promotion", "post-rollout")
 QUICK = {"canary_min_interval": 0.5, "canary_settle": 0.3, "canary_drain": 1}
 MOST_TICKS = 60
-SLICES = 2                  # parts of a list of points; each walks in a namespace of its own
+SLICES = 4                  # parts of a list of points; each walks in a namespace of its own
 RATE = 40                   # requests a second; whoever loses one of a good release fails the test
 PATIENCE = 150.0            # seconds that any playbook here may take, on a busy machine
 
