@@ -208,6 +208,13 @@ def tracked(entries: Iterable[str], copied: Iterable[str]) -> tuple[Rule, ...]:
                  for rule in (Rule("", _CONFIGS[kind], ("get",), tuple(names)), *([Rule("", _CONFIGS[kind], CREATE)] if kind in made else [])))
 
 
+def present_copies(copied: Iterable[str]) -> tuple[Rule, ...]:
+    """To go on with copies that are there already, made by a promotion that was interrupted, or of a content that comes back: a name that holds what
+    it says is only seen by looking. A walk begins without it, and whoever lacks it is told."""
+    kinds = {entry.partition("/")[0] for entry in copied}
+    return tuple(Rule("", resource, ("get",)) for kind, resource in _CONFIGS.items() if kind in kinds)
+
+
 def old_copies(entries: Iterable[str]) -> tuple[Rule, ...]:
     """For whoever takes copies away, by name unknown: those of a removal, and those that nobody refers to any more."""
     kinds = {entry.partition("/")[0] for entry in entries}

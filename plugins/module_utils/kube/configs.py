@@ -63,6 +63,11 @@ def needed(canary: Canary, target: Object | None, found: Configs) -> tuple[Rule,
     return permissions.tracked(configs.references(_pods(target)), (*found.digests, *found.unreadable))
 
 
+def looked_at(found: Configs) -> tuple[Rule, ...]:
+    """What a walk whose target reads what was ``found`` looks at, where copies are there already."""
+    return permissions.present_copies(found.digests)
+
+
 def _pods(workload: Object) -> Object:
     return workload["spec"]["template"].get("spec") or {}
 
@@ -92,7 +97,7 @@ def _ensure(writer: Writer, made: dict[str, Any], named: Callable[[], frozenset[
         if live is not None:
             _refuse_another(live, wanted, writer)
         return Change(place, wanted, wanted, False)
-    live = writer.api.get(place)
+    live = _looked_at(writer, place)
     if live is not None:
         _refuse_another(live, wanted, writer)
         # Somebody may have ordered it away while nobody named it, and that may come late: made anew it has another uid (SAFETY 1).
@@ -119,6 +124,19 @@ def _created(writer: Writer, place: Ref, wanted: dict[str, Any]) -> bool:
     if refused.ambiguous or place.kind != configs.SECRET or _NOT_PERMITTED in str(refused):
         raise refused
     raise KubeError(f"create {place}: the API server refuses it ({refused.status}); what it says is not shown, since it may repeat what the Secret holds",
+                    refused.status, refused.reason)
+
+
+def _looked_at(writer: Writer, place: Ref) -> dict[str, Any] | None:
+    """The object under a copy's name that no ReplicaSet of ours names. Whoever may create can work out such a name, so it is believed by nothing but a look."""
+    try:
+        return writer.api.get(place)
+    except KubeError as error:
+        if error.status != FORBIDDEN:
+            raise
+        refused = error
+    raise KubeError(f"{place} is there already, left by a promotion that was interrupted or made by somebody else, and may not be looked at ({refused}): "
+                    "grant that (configs.yml in examples/rbac of the collection has it), or delete this copy, which nothing reads; then run again",
                     refused.status, refused.reason)
 
 
