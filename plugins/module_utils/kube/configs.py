@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import configs, inventory, marks, permissions, primary as copies, targets
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import configs, inventory, marks, permissions, primary as copies, takeover, targets
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.configs import NONE, Configs
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.permissions import Rule
@@ -20,7 +20,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.kube import r
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import FORBIDDEN, Api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.targets import history_ref, primary_ref
-from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import Change, Writer, deleted
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import Change, Writer, change, deleted
 
 Object = Mapping[str, Any]
 
@@ -160,14 +160,14 @@ def _got(api: Api, place: Ref) -> dict[str, Any] | None:
 
 
 def named_by_ours(api: Api, canary: Canary, selector: Selector | None) -> frozenset[str]:
-    """Copies that the primary, or a former template of primary or target, refers to: somebody may start pods of it."""
+    """What the primary, or a former template of primary or target, refers to, be it a copy or not: somebody may start pods of it."""
     primary, kept = api.get(primary_ref(canary)), targets.workload(canary.target_kind).kept
     selector = selector or (copies.selector_of_primary(primary) if primary else None)
     values = f"{selector.target[selector.key]}, {selector.primary[selector.key]}" if selector else ""
     label = f"{selector.key} in ({values})" if selector else ""
     history = api.list(history_ref(canary), label_selector=label).get("items") or []
     pods = [*(kept(entry).get("spec") or {} for entry in history), *([_pods(primary)] if primary else [])]
-    return frozenset(entry for spec in pods for entry in configs.copies_in(spec))
+    return frozenset(entry for spec in pods for entry in configs.references(spec))
 
 
 def tidied(writer: Writer, canary: Canary, entries: Iterable[str]) -> tuple[str, ...]:
@@ -199,4 +199,40 @@ def originals(api: Api, canary: Canary, pods: Object) -> dict[str, str]:
         name = marks.annotations_of(live or {}).get(configs.COPY_OF)
         if live is not None and name and marks.is_ours(live, canary.name):
             found[entry] = name
+    taken_over = (entry for entry, live in of_flagger(api, canary, pods).items() if marks.is_ours(live, canary.name))
+    return {**found, **{entry: configs.original_of(entry) for entry in taken_over}}
+
+
+# Copies that Flagger made
+
+def of_flagger(api: Api, canary: Canary, pods: Object) -> dict[str, Object]:
+    """Those that the primary's pods read and Flagger made, by one request each, until the first promotion here; without what may not be read."""
+    found = {entry: _got(api, place_of(canary.namespace, entry)) for entry in configs.flaggers_in(pods)}
+    return {entry: live for entry, live in found.items() if live is not None and takeover.is_copy(live, canary.name)}
+
+
+def owners(api: Api, canary: Canary, primary: Object | None) -> dict[str, tuple[str, ...]]:
+    """Of what a primary's pods read under the names of such copies, the names of the Canary objects that own it; none where it may not be looked at."""
+    found: dict[str, tuple[str, ...]] = {}
+    for entry in configs.flaggers_in(_pods(primary)) if primary and canary.target_kind in targets.WORKLOADS else ():
+        try:
+            live = api.get(place_of(canary.namespace, entry))
+        except KubeError as error:
+            if error.status != FORBIDDEN:
+                raise
+            found[entry] = ()
+            continue
+        if takeover.owners_of(live or {}):
+            found[entry] = tuple(str(owner.get("name", "")) for owner in takeover.owners_of(live or {}))
     return found
+
+
+def freed(writer: Writer, namespace: str, primary: Object) -> list[Change]:
+    """What the primary's pods read is freed from the Canary objects that own it: with them, or with their CRD, it would go from under pods that serve
+    users, and none could start any more (SAFETY 7, 25)."""
+    changes = []
+    for place in (place_of(namespace, entry) for entry in configs.flaggers_in(_pods(primary))):
+        live = writer.api.get(place)
+        if live is not None and takeover.owners_of(live):
+            changes.append(change(writer, place, lambda now: takeover.freed_copy(now, writer.canary), live=live))
+    return changes

@@ -60,6 +60,7 @@ def roles() -> dict[str, tuple[Rule, ...]]:
         "remove/podinfo-remove": permissions.removal(permissions.objects_of(canary()), [COPY]) + tuple(
             rule for objects in SCALED.values() for rule in permissions.removal(objects) if rule not in without),
         "configs/podinfo-configs": permissions.tracked(BOTH, BOTH) + permissions.present_copies(BOTH),
+        "take-over/podinfo-take-over": permissions.taken_over(["ConfigMap/podinfo-primary", "Secret/podinfo-primary"]),
         "remove-configs/podinfo-remove-configs": permissions.old_copies(["ConfigMap/podinfo-primary-0123456789", "Secret/podinfo-primary-0123456789"]),
         "autoscaler/podinfo-autoscaler": of_scalers[HPA],
         "scaled-object/podinfo-scaled-object": of_scalers[SCALED_OBJECT],
