@@ -129,6 +129,9 @@ class Round:
             self.record = Record(self.canary.name, self.canary.namespace, identity=self.canary.identity, epoch=self.record.epoch, holder=self.record.holder)
         if not self._is_ours():
             self.record = absence.noted(self.canary, self.record, self.api.now())
+        refused = states.another_target(self.record, self.canary.identity)
+        if refused and not (self.abort or self.stored.orders.abort or self.stored.orders.remove):
+            raise refused
         if self.record.phase in (*states.IDLE, states.TERMINATED) or self.record.identity == self.canary.identity:
             self.record = dataclasses.replace(self.record, identity=self.canary.identity)
             return
