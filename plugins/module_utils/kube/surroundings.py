@@ -255,5 +255,5 @@ def _judge_route(api: Api, canary: Canary, seen: Seen, findings: Findings) -> No
             findings.refuse(f"{field}.name", f"there is no {place['kind']} {place['namespace']}/{place['name']}", f"accepted: a {place['kind']} that exists")
             continue
         objection = around.objection(canary, field, parent)
-        if objection is not None:
+        if objection is not None and str(objection) not in map(str, findings.problems):
             findings.problems.append(objection)
