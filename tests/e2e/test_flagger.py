@@ -147,7 +147,7 @@ def test_safety_25_what_a_primary_of_flaggers_needs_stays_when_its_canary_object
         release.allow(role)
     began = time.time()
     refused = release.walk(canary_file=None).wait()
-    assert refused.rc == 2 and "may not get, patch configmaps" in refused.output and release.writes(began) == [], refused.output[-4000:]
+    assert refused.rc == 2 and "may not patch configmaps" in refused.output and release.writes(began) == [], refused.output[-4000:]
     release.allow("podinfo-take-over")
     watch = release.watch_route()
     taken = release.walk(canary_file=None).wait(400)

@@ -205,9 +205,13 @@ def originals(api: Api, canary: Canary, pods: Object) -> dict[str, str]:
 
 # Copies that Flagger made
 
-def of_flagger(api: Api, canary: Canary, pods: Object) -> dict[str, Object]:
-    """Those that the primary's pods read and Flagger made, by one request each, until the first promotion here; without what may not be read."""
-    found = {entry: _got(api, place_of(canary.namespace, entry)) for entry in configs.flaggers_in(pods)}
+def of_flagger(api: Api, canary: Canary, pods: Object, target: Object | None = None) -> dict[str, Object]:
+    """Those that the primary's pods read and Flagger made, by one request each, until the first promotion here; without what may not be read.
+
+    What the ``target`` reads too is the user's own, whatever it is called, and not asked for.
+    """
+    own = configs.references(_pods(target)) if target else {}
+    found = {entry: _got(api, place_of(canary.namespace, entry)) for entry in configs.flaggers_in(pods) if entry not in own}
     return {entry: live for entry, live in found.items() if live is not None and takeover.is_copy(live, canary.name)}
 
 

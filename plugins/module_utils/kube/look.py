@@ -74,7 +74,7 @@ def look_whole(api: Api, canary: Canary, record: Record | None = None, imagined:
     only_primary = _only_primary(canary, slices)
     scaler, to_copy = autoscalers.look(api, canary)
     differing, missing = _differing(api, canary, target, selector, _suspects(canary, record, slices, only_primary, target))
-    flaggers = read_configs.of_flagger(api, canary, _pods(primary)) if primary else {}
+    flaggers = read_configs.of_flagger(api, canary, _pods(primary), target) if primary else {}
     differs = difference(target["spec"]["template"], primary["spec"]["template"], selector, read, flaggers) if target and primary and selector else None
     return Observation(
         now=api.now(),

@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import configs, marks, primary as copies
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import KubeError
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.machine import decide
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.permissions import Rule
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Holder, Record, Removal
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import HPA, Autoscaler
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings import Seen
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import configs as kept_configs, look, record as store, refs, surroundings
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.rounds import Round
@@ -131,6 +133,16 @@ def test_safety_25_what_flagger_promoted_is_not_walked_again_where_its_copies_ho
     assert not look.look(server.api(), CANARY).same_template
 
 
+def test_what_the_target_reads_itself_is_no_copy_whatever_it_is_called(server: Any, kept: Objects) -> None:
+    for place in (TARGET, refs.replica_set("test", "podinfo-1")):
+        kept.change(place, lambda live: live["spec"].update(template=reading(template("podinfo:B"), "app", "key-primary")))
+    kept.change(COPIES[1], lambda live: live["metadata"].update(ownerReferences=[]))
+    seen, own = look.look(server.api(), CANARY), kept.get(COPIES[1])
+    assert (seen.same_template, seen.changed_configs) == (True, "")
+    adopt(server)
+    assert kept.get(COPIES[1]) == own
+
+
 def test_safety_07_what_is_freed_is_in_the_inventory_before_it_is(server: Any, kept: Objects) -> None:
     tick = Round(server.api(), CANARY, Holder("us"), lambda text: None, lambda record, told: None, mode="tick").run()
     assert tick["due"] and set(NAMES) <= set(store.read(server.api(), "test", "podinfo").record.inventory)
@@ -161,6 +173,18 @@ def test_safety_29_the_target_gets_its_own_names_back_and_the_copies_go(server: 
     assert set(configs.references(back["spec"])) == {"ConfigMap/app", "Secret/key"}
     seen = look.look(server.api(), CANARY, Record("podinfo", "test", phase="Terminating", removing=Removal("by a person", 1.0)))
     assert seen.same_as_primary and seen.remains and set(NAMES) <= set(seen.remains.objects), "also where the record was lost"
+
+
+def test_safety_25_the_autoscaler_that_flagger_made_is_taken_over_and_freed(server: Any, kept: Objects) -> None:
+    canary, copied = document(autoscaler=Autoscaler(HPA, "podinfo")), refs.autoscaler("test", "podinfo-primary")
+    for place, target in ((refs.autoscaler("test", "podinfo"), "podinfo"), (copied, "podinfo-primary")):
+        kept.put(place, {"metadata": {"labels": {}}, "spec": {"scaleTargetRef": {"kind": "Deployment", "name": target}, "minReplicas": 2, "maxReplicas": 5}})
+    kept.change(copied, lambda live: live["metadata"].update(ownerReferences=[owner()]))
+    decision = decide(canary, Record("podinfo", "test", identity=canary.identity), look.look(server.api(), canary))
+    assert decision.workload and decision.workload.scaler is not None, decision.why
+    apply_workload(server.api(), canary, decision.workload, 1)
+    live, seen = kept.get(copied), look.look(server.api(), canary).scaler
+    assert live and not live["metadata"].get("ownerReferences") and marks.is_ours(live, "podinfo") and seen and seen.ours
 
 
 # Before it
