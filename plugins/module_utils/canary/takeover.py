@@ -14,10 +14,9 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.docume
 
 Object = Mapping[str, Any]
 
-FLAGGER = "flagger"
+FLAGGER = flagger.FLAGGER
 OURS = "progressive-delivery"
-# On a Canary object: "flagger" lets its spec.suspend hold for Flagger alone.
-SUSPEND = marks.PREFIX + "suspend-means"
+SUSPEND = flagger.SUSPEND_MEANS
 
 REMEDY = (f"suspend it for Flagger alone (spec.suspend: true, with the annotation {SUSPEND}: {FLAGGER}), or, when Flagger is no longer there, "
           "set canary_flagger_is_gone: true")
