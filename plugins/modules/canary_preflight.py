@@ -397,6 +397,9 @@ def _checked(call: Call, given: Given) -> dict[str, Any]:
     found = preflight.find(call.api, given, call.params["options"], stored)
     if in_cluster.is_deleted(found.canary_object) and not call.params["abort"]:
         return _checked_for_removal(call, given, stored, found)
+    retargeted = another_target(stored.record, found.canary.identity) if preflight.begins(stored) and not call.params["abort"] else None
+    if retargeted:
+        raise retargeted                # before its target is looked at, which whoever walks the other one may have no right to
     target = _target(call, found, stored)
     anew = preflight.begins_anew(given, found, stored, call.params["mode"])
     seen = _glance(call, found, stored, target, anew)
@@ -496,9 +499,6 @@ def _look_around(call: Call, given: Given, found: Found, stored: store.Stored, r
     if released.refused:
         findings.problems.append(released.refused)
     begins = preflight.begins(stored)
-    retargeted = another_target(stored.record, canary.identity) if begins and not call.params["abort"] else None
-    if retargeted:
-        findings.problems.append(retargeted)
     if begins:
         findings.warnings.extend([*_ignored(call, given), *canary.warnings, *filter(None, [words.clock_off(time.time(), call.api.now())])])
     if begins and canary.analysis.alerts:
@@ -511,8 +511,7 @@ def _look_around(call: Call, given: Given, found: Found, stored: store.Stored, r
         problems, warnings = ready.objections(canary, found.frozen["canary"], held)
         findings.problems.extend([*problems, *destination.objections(canary.analysis.alerts, functools.partial(secrets.of_alerts, call.api))])
         findings.warnings.extend(warnings)
-        left = () if retargeted else surroundings.left_behind(call.api, canary, stored.record)     # users are led to that one
-        findings.warnings.extend(filter(None, [words.left_behind(left)]))
+        findings.warnings.extend(filter(None, [words.left_behind(surroundings.left_behind(call.api, canary, stored.record))]))
     for text in findings.warnings:
         call.warn(text)
     preflight.refuse_all(findings.problems)

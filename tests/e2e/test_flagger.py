@@ -163,11 +163,11 @@ def test_safety_25_what_a_primary_of_flaggers_needs_stays_when_its_canary_object
     release.kubectl("rollout", "status", "deployment/podinfo-primary", "--timeout=60s")
     assert watch.canary_weights() == [0], "what Flagger had promoted is not walked again"
 
-    settings = {"VERSION": "2", "ON_TERM": "drain"}
+    load, settings = release.load(50), {"VERSION": "2", "ON_TERM": "drain"}
     release.kubectl("patch", "configmap", "podinfo", "--type=merge", "-p", json.dumps({"data": settings}))
     promoted = release.walk(canary_file=None).wait(400)
     assert (promoted.rc, promoted.result["outcome"]) == (0, "promoted"), promoted.output[-4000:]
-    assert watch.stop() == [0, 20, 40, 0]
+    assert watch.stop() == [0, 20, 40, 0] and release.lost(load.stop()) == []
     first, second = release.primary_template()["spec"]["containers"][0]["envFrom"]
     assert first["configMapRef"]["name"].startswith("podinfo-primary-") and second["secretRef"]["name"].startswith("podinfo-primary-")
     assert release.get("configmap", "podinfo-primary")["data"]["VERSION"] == "1", "for whoever goes back to what Flagger had promoted"

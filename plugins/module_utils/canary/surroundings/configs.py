@@ -41,7 +41,7 @@ def _of_flagger(canary: Canary, primary: Mapping[str, Any], flaggers: Mapping[st
     others = sorted({owner for owners in owned.values() for owner in owners if owner != canary.name})
     if others:
         findings.warn(name, f"reads {in_words(owned)}, which Flagger made for {', '.join(map(excerpt, others))} too: it may rewrite them, and own them again, "
-                             "until the first promotion here gives the primary copies of its own; do not delete that Canary before")
+                            "until the first promotion here gives the primary copies of its own; do not delete that Canary before")
     elif owned and marks.annotations_of(primary).get(marks.PROMOTED):
         findings.warn(name, f"reads {in_words(owned)}, which Flagger made and which a Canary object owns: do not delete that one "
-                             "before the first promotion here, which gives it copies that nobody owns")
+                            "before the first promotion here, which gives it copies that nobody owns")
