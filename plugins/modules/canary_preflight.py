@@ -284,7 +284,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.given import Given
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import dump
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.outline import hooks_lines, plan_line
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import is_initialised
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import another_target, is_initialised
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.removing import DELETED
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import EVENT, GATES
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import configs, documents as in_cluster, look, preflight, record as store
@@ -375,7 +375,8 @@ def _lacks(call: Call, given: Given) -> str:
 
 def _checked(call: Call, given: Given) -> dict[str, Any]:
     if call.params["credentials"]:
-        return {"credentials": preflight.find(call.api, given, call.params["options"], _stored(call, given)).credentials}
+        removes = call.params["state"] == "absent"
+        return {"credentials": preflight.find(call.api, given, call.params["options"], _stored(call, given), removes).credentials}
     try:
         stored = store.read(call.api, given.namespace, given.name)
         problem = "" if stored.exists else "there is no record of a walk"
@@ -386,7 +387,7 @@ def _checked(call: Call, given: Given) -> dict[str, Any]:
     if call.params["abort"] and problem:
         return _to_abort(call, given, stored, problem)
     if call.params["state"] == "absent":
-        return _checked_for_removal(call, given, stored, preflight.find(call.api, given, call.params["options"], stored))
+        return _checked_for_removal(call, given, stored, preflight.find(call.api, given, call.params["options"], stored, removes=True))
     found = preflight.remembered(stored, call.params["mode"]) if given.document is None else None
     if found is not None:
         target = _target(call, found, stored)
@@ -396,6 +397,9 @@ def _checked(call: Call, given: Given) -> dict[str, Any]:
     found = preflight.find(call.api, given, call.params["options"], stored)
     if in_cluster.is_deleted(found.canary_object) and not call.params["abort"]:
         return _checked_for_removal(call, given, stored, found)
+    retargeted = another_target(stored.record, found.canary.identity) if preflight.begins(stored) and not call.params["abort"] else None
+    if retargeted:
+        raise retargeted                # before its target is looked at, which whoever walks the other one may have no right to
     target = _target(call, found, stored)
     anew = preflight.begins_anew(given, found, stored, call.params["mode"])
     seen = _glance(call, found, stored, target, anew)
@@ -418,6 +422,8 @@ def _checked_for_removal(call: Call, given: Given, stored: store.Stored, found: 
         if stored.record is None:
             raise CanaryError(NOBODY_WALKED_IT.format(canary=call.subject, finalizer=FINALIZER, name=given.name, namespace=given.namespace))
         stored = dataclasses.replace(stored, orders=dataclasses.replace(stored.orders, remove=DELETED))
+    for text in found.told:
+        call.warn(text)
     target = _as_it_is(call, found)
     seen = preflight.glance_at_removal(call.api, found.canary, stored)
     if not seen.verdict:

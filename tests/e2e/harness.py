@@ -37,7 +37,7 @@ EXAMPLES = REPOSITORY / "examples" / "rbac"
 # By spec.provider, how the files with the Roles for a first walk and for every walk end; and what a walk may need besides.
 ROLES_OF = {"gatewayapi:v1": "gatewayapi", "contour": "contour", "traefik": "traefik", "kubernetes": "kubernetes"}
 FOR_WALKS = ("canary-object", "metric-templates", "alert-providers", "secrets", "preflight")
-FOR_SOME = ("configs", "remove", "remove-configs", "watchdog", "revert-on-deletion", "autoscaler")
+FOR_SOME = ("configs", "remove", "remove-configs", "watchdog", "revert-on-deletion", "autoscaler", "take-over")
 OF_DEPLOYMENTS = {"deployments", "deployments/scale", "replicasets"}
 ROUTES = {"httproutes", "httpproxies", "traefikservices"}
 RESOURCES = {       # by kubectl's name for one of them

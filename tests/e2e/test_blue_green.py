@@ -142,6 +142,22 @@ def test_safety_16_traefik_which_answers_500_to_a_route_that_copies_is_refused_b
     assert counted["failed"] == 0 and list(counted["versions"]) == ["1"], counted
 
 
+def test_safety_16_copies_of_a_document_are_left_out_where_traefik_serves_and_refused_before_a_release(release: Release) -> None:
+    """The walker may not look at the Gateway, so that only the route's status tells who serves it."""
+    release.start_app(VERSION="1")
+    service = {**release.document()["spec"]["service"], "mirror": [{"backendRef": {"name": "podinfo-primary", "port": 80}}]}
+    release.write_document(iterations=3, spec__service=service, **STEPS)
+    first = release.walk(canary_max_time_to_accept=3).wait()
+    assert (first.rc, release.phase()) == (0, "Initialized"), first.output[-4000:]
+    assert "irror" not in json.dumps(release.get(release.routing.resource, "podinfo")["spec"])
+    users = release.load()
+    release.set_template("lab.local/testapp:2", VERSION="2")
+    refused = release.walk().wait()
+    assert refused.rc == 2 and "spec.service.mirror" in refused.output and "500" in refused.output, refused.output[-4000:]
+    counted = users.stop()
+    assert counted["failed"] == 0 and list(counted["versions"]) == ["1"], counted
+
+
 def test_a_good_release_over_services_alone_loses_no_request_and_needs_no_route(release: Release) -> None:
     release.start_app(VERSION="1", ON_TERM="drain")
     _without_routes(release)

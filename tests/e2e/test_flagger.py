@@ -30,13 +30,21 @@ def routing() -> Routing:
 @pytest.fixture
 def flaggers(release: Release) -> Release:
     """A canary that Flagger has initialised."""
+    _need_flagger()
+    release.start_app(VERSION="1")
+    _initialised_by_flagger(release)
+    return release
+
+
+def _need_flagger() -> None:
     if not os.environ.get("FLAGGER"):
         pytest.skip("FLAGGER names no program of Flagger's controller; make bench ARGS='--only flagger' builds one in the lab's cache")
-    release.start_app(VERSION="1")
+
+
+def _initialised_by_flagger(release: Release, **changes: Any) -> None:
     release.start_flagger(f"-metrics-server={os.environ['PROMETHEUS_URL']}", "-mesh-provider=contour")
-    release.apply(release.document(**CANARY))
+    release.apply(release.document(**CANARY, **changes))
     wait_for("Flagger has initialised it", lambda: _phase(release) == "Initialized", LONGEST)
-    return release
 
 
 def _status(release: Release) -> dict[str, Any]:
@@ -103,3 +111,63 @@ def test_safety_25_what_flagger_rejected_stays_rejected_until_there_is_another(f
     walk = flaggers.walk(canary_file=None).wait()
     assert (walk.rc, walk.result["outcome"], watch.stop()) == (0, "promoted", [0, 20, 40, 0]), walk.output[-4000:]
     load.stop()
+
+
+NAMED = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "name": "podinfo"}
+OWNED = (("configmap", "podinfo-primary"), ("secret", "podinfo-primary"), ("autoscaler", "podinfo-primary"), ("deployment", "podinfo-primary"))
+
+
+def _configured(release: Release) -> None:
+    """podinfo with all of its settings in a ConfigMap and a Secret, and with an autoscaler."""
+    release.start_app(VERSION="0")
+    metadata = {"name": "podinfo", "namespace": release.namespace}
+    release.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"VERSION": "1", "ON_TERM": "drain"}},
+                  {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {"TOKEN": "sesame-4711"}},
+                  {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": metadata, "spec": {
+                      "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "podinfo"}, "minReplicas": 2, "maxReplicas": 3}})
+    deployment = release.deployment()
+    container = deployment["spec"]["template"]["spec"]["containers"][0]
+    container["env"], container["envFrom"] = [], [{"configMapRef": {"name": "podinfo"}}, {"secretRef": {"name": "podinfo"}}]
+    release.apply(deployment)
+    release.kubectl("rollout", "status", "deployment/podinfo", "--timeout=60s")
+
+
+def _owners(release: Release) -> dict[str, list[str]]:
+    return {kind: [owner["kind"] for owner in release.get(kind, name)["metadata"].get("ownerReferences", [])] for kind, name in OWNED}
+
+
+def test_safety_25_what_a_primary_of_flaggers_needs_stays_when_its_canary_object_is_deleted(release: Release) -> None:
+    _need_flagger()
+    _configured(release)
+    _initialised_by_flagger(release, spec__autoscalerRef=NAMED)
+    wait_for("Flagger has made the primary's autoscaler", lambda: release.get("autoscaler", "podinfo-primary"), LONGEST)
+    assert _owners(release) == {kind: ["Canary"] for kind, _name in OWNED}
+    _suspend_for_flagger(release)
+    for role in ("podinfo-configs", "podinfo-autoscaler"):
+        release.allow(role)
+    began = time.time()
+    refused = release.walk(canary_file=None).wait()
+    assert refused.rc == 2 and "may not patch configmaps" in refused.output and release.writes(began) == [], refused.output[-4000:]
+    release.allow("podinfo-take-over")
+    watch = release.watch_route()
+    taken = release.walk(canary_file=None).wait(400)
+    assert (taken.rc, release.phase()) == (0, "Initialized"), taken.output[-4000:]
+    assert _owners(release) == {kind: [] for kind, _name in OWNED}
+
+    uid = release.get("canary", "podinfo")["metadata"]["uid"]
+    owner = {"apiVersion": "flagger.app/v1beta1", "kind": "Canary", "name": "podinfo", "uid": uid}
+    release.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "bait", "namespace": release.namespace, "ownerReferences": [owner]}})
+    release.kubectl("delete", "canary", "podinfo")
+    wait_for("the garbage collector has been here", lambda: release.get("configmap", "bait") == {}, LONGEST)
+    release.kubectl("delete", "pods", "-l", "app=podinfo-primary")
+    release.kubectl("rollout", "status", "deployment/podinfo-primary", "--timeout=60s")
+    assert watch.canary_weights() == [0], "what Flagger had promoted is not walked again"
+
+    load, settings = release.load(50), {"VERSION": "2", "ON_TERM": "drain"}
+    release.kubectl("patch", "configmap", "podinfo", "--type=merge", "-p", json.dumps({"data": settings}))
+    promoted = release.walk(canary_file=None).wait(400)
+    assert (promoted.rc, promoted.result["outcome"]) == (0, "promoted"), promoted.output[-4000:]
+    assert watch.stop() == [0, 20, 40, 0] and release.lost(load.stop()) == []
+    first, second = release.primary_template()["spec"]["containers"][0]["envFrom"]
+    assert first["configMapRef"]["name"].startswith("podinfo-primary-") and second["secretRef"]["name"].startswith("podinfo-primary-")
+    assert release.get("configmap", "podinfo-primary")["data"]["VERSION"] == "1", "for whoever goes back to what Flagger had promoted"

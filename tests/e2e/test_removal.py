@@ -67,6 +67,19 @@ def test_safety_29_removed_after_a_promotion_and_begun_anew_without_a_failed_req
     assert counted["failed"] == 0, counted["failures"]
 
 
+def test_weak_spot_57_another_target_is_refused_and_the_canary_is_removed_by_what_was_walked(release: Release) -> None:
+    begun(release)
+    spec = release.document()["spec"]
+    release.write_document(spec__targetRef={**spec["targetRef"], "name": "frontend"}, spec__service={**spec["service"], "name": "podinfo"})
+    began = time.time()
+    for mode in ("walk", "tick"):
+        refused = release.walk(canary_mode=mode).wait()
+        assert refused.rc == 2 and "spec.targetRef: names Deployment frontend, and by its record podinfo walks Deployment podinfo" in refused.output, (
+            refused.output[-4000:])
+    assert release.writes(began) == []
+    removed(release, release.walk(canary_state="absent", **FAST).wait())
+
+
 @on_every_gateway
 def test_safety_29_removed_in_mid_walk_with_the_promoted_template(release: Release) -> None:
     begun(release)

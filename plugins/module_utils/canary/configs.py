@@ -37,6 +37,7 @@ _OF_THE_CLUSTER = frozenset(("ConfigMap/kube-root-ca.crt", "ConfigMap/openshift-
 _DIGEST = 16
 _IN_NAME = 10
 _SUFFIX = "-primary-"
+_FLAGGERS = "-primary"      # what Flagger puts behind a name for its copy
 _LONGEST_NAME = 253
 _A_COPY = re.compile(rf"{_SUFFIX}[0-9a-f]{{{_IN_NAME}}}")
 
@@ -136,10 +137,11 @@ def rename(pods: dict[str, Any], names: Mapping[str, str]) -> None:
             reference[key] = wanted     # type: ignore[index]  # the caller's own copy
 
 
-def originals(pods: Object, entries: Iterable[str]) -> dict[str, str]:
-    """Of the references of a primary's pods, those to copies of one of ``entries``, each with the name that it is a copy of."""
+def originals(pods: Object, entries: Iterable[str], flaggers: Iterable[str] = ()) -> dict[str, str]:
+    """Of the references of a primary's pods, those to copies of one of ``entries``, each with the name that it is a copy of; ``flaggers`` are copies that
+    Flagger made."""
     stems = {(kind, _stem(name)): name for kind, name in map(_split, entries)}
-    found = {}
+    found = {entry: original_of(entry) for entry in flaggers}
     for entry in references(pods):
         kind, name = _split(entry)
         original = stems.get((kind, name[:-_IN_NAME])) if is_copy_name(name) else None
@@ -158,10 +160,25 @@ def copies_in(pods: Object) -> tuple[str, ...]:
     return tuple(entry for entry in references(pods) if is_copy_name(_split(entry)[1]))
 
 
-def changed(tracked: Configs, primary: Object) -> tuple[str, ...]:
-    """Of what is tracked, that of which the primary's pods read another content; what they read itself, and not a copy, is the same by necessity."""
+def flaggers_in(pods: Object) -> tuple[str, ...]:
+    """References of a primary's pods by the names that Flagger gives its copies; whether it made them, only the objects say (``takeover.is_copy``)."""
+    return tuple(entry for entry in references(pods) if _split(entry)[1].endswith(_FLAGGERS))
+
+
+def original_of(entry: str) -> str:
+    """The name of what Flagger made a copy of."""
+    return _split(entry)[1].removesuffix(_FLAGGERS)
+
+
+def changed(tracked: Configs, primary: Object, flaggers: Mapping[str, Object] = NONE.objects) -> tuple[str, ...]:
+    """Of what is tracked, that of which the primary's pods read another content; what they read itself, and not a copy, is the same by necessity.
+
+    ``flaggers`` are copies that Flagger made and the primary's pods read: their names do not tell what they hold.
+    """
     read = references(primary)
-    return tuple(entry for entry, name in tracked.names.items() if entry not in read and f"{_split(entry)[0]}/{name}" not in read)
+    same = {entry.removesuffix(_FLAGGERS): digest_of(entry, obj) for entry, obj in flaggers.items()}
+    return tuple(entry for entry, name in tracked.names.items()
+                 if entry not in read and f"{_split(entry)[0]}/{name}" not in read and same.get(entry) != tracked.digests[entry])
 
 
 def flaggers(digests: Mapping[str, str]) -> dict[str, str]:

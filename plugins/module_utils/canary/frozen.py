@@ -20,8 +20,9 @@ def freeze(canary: Mapping[str, Any], *, templates: Sequence[Mapping[str, Any]],
     metadata = canary.get("metadata") or {}
     kept = {key: metadata[key] for key in ("name", "namespace") if key in metadata}
     annotations = metadata.get("annotations") or {}
-    if flagger.METRICS_FROM in annotations:
-        kept["annotations"] = {flagger.METRICS_FROM: annotations[flagger.METRICS_FROM]}
+    meant = {key: annotations[key] for key in (flagger.METRICS_FROM, flagger.SUSPEND_MEANS) if key in annotations}
+    if meant:
+        kept["annotations"] = meant
     return {
         "canary": {**{key: value for key, value in canary.items() if key != "status"}, "metadata": kept},
         "templates": [_named(item) for item in templates],

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -206,6 +206,19 @@ def tracked(entries: Iterable[str], copied: Iterable[str]) -> tuple[Rule, ...]:
         found.setdefault(kind, []).append(name)
     return tuple(rule for kind, names in found.items()
                  for rule in (Rule("", _CONFIGS[kind], ("get",), tuple(names)), *([Rule("", _CONFIGS[kind], CREATE)] if kind in made else [])))
+
+
+def taken_over(entries: Collection[str]) -> tuple[Rule, ...]:
+    """For a primary that Flagger made, whose pods read these: copies that a Canary object owns, and is not to take along when it goes."""
+    names = {kind: tuple(entry.partition("/")[2] for entry in entries if entry.startswith(f"{kind}/")) for kind in _CONFIGS}
+    return tuple(Rule("", _CONFIGS[kind], CHANGE, of) for kind, of in names.items() if of)
+
+
+def present_copies(copied: Iterable[str]) -> tuple[Rule, ...]:
+    """To go on with copies that are there already, made by a promotion that was interrupted, or of a content that comes back: a name that holds what
+    it says is only seen by looking. A walk begins without it, and whoever lacks it is told."""
+    kinds = {entry.partition("/")[0] for entry in copied}
+    return tuple(Rule("", resource, ("get",)) for kind, resource in _CONFIGS.items() if kind in kinds)
 
 
 def old_copies(entries: Iterable[str]) -> tuple[Rule, ...]:

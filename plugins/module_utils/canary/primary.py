@@ -131,13 +131,17 @@ class Difference:
     shared: tuple[str, ...] = ()        # and of those that they read themselves, not a copy
 
 
-def difference(target_template: Mapping[str, Any], live_primary_template: Mapping[str, Any], selector: Selector, read: Configs = NONE) -> Difference:
-    """Between the primary and what it would become by a promotion of the target, whose pods ``read`` these."""
+def difference(target_template: Mapping[str, Any], live_primary_template: Mapping[str, Any], selector: Selector, read: Configs = NONE,
+               flaggers: Mapping[str, Mapping[str, Any]] = NONE.objects) -> Difference:
+    """Between the primary and what it would become by a promotion of the target, whose pods ``read`` these.
+
+    ``flaggers`` are the copies that Flagger made and the primary's pods read: they mean the same as ours of the same content.
+    """
     live = copy.deepcopy(dict(live_primary_template))
     pods = live.get("spec") or {}
-    changed = configs.changed(read, pods)
+    changed = configs.changed(read, pods, flaggers)
     shared = tuple(entry for entry in read.digests if entry in configs.references(pods))
-    configs.rename(pods, configs.originals(pods, read.digests))
+    configs.rename(pods, configs.originals(pods, read.digests, flaggers))
     return Difference(revision_of(primary_template(target_template, selector)) != revision_of(live), changed, shared)
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import RecordError
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import RecordError, SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Orders, TrafficOrder, WorkloadOrder, dump, load
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.shown import excerpt, one_line
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import GATES
@@ -230,6 +230,21 @@ def condition_status(phase: str) -> str:
 def is_initialised(record: Record | None) -> bool:
     """Whether there is a primary that serves the users, as far as the record knows."""
     return record is not None and record.phase not in ("", INITIALIZING, TERMINATED)
+
+
+def another_target(record: Record | None, identity: Mapping[str, str]) -> SpecError | None:
+    """Why a document of this identity cannot be walked between two walks (weak spot 57): nobody would make the primary of another target, and users be
+    led to it. None where it can, as long as no walk is under way, in which more is frozen."""
+    was, wanted = (of.get("target", "") for of in (record.identity if record else {}, identity))
+    if record is None or record.phase not in IDLE or record.removing or was in ("", wanted):
+        return None
+    return SpecError("spec.targetRef", f"names {_in_words(wanted)}, and by its record {record.name} walks {_in_words(was)}, whose primary serves the users",
+                     f"name {_in_words(was)} again; or remove the canary first, as long as that one is there: ansible-playbook progressive.delivery.remove "
+                     f"-e canary_name={record.name} -e canary_namespace={record.namespace}, and walk this document then")
+
+
+def _in_words(target: str) -> str:
+    return target.replace("/", " ", 1)
 
 
 def flagger_status(record: Record) -> dict[str, Any]:

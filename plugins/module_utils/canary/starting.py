@@ -15,6 +15,9 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec i
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn import ACT, CLOCK, KUBERNETES, PERSON, Decision, Turn
 
 
+_PUT_RIGHT = "route put right"
+
+
 def initialise(turn: Turn) -> Decision:
     """One step of SAFETY 28 a call; the original is not touched before the primary serves everything.
 
@@ -56,6 +59,10 @@ def initialise(turn: Turn) -> Decision:
     if seen.route is None or turn.live is None or turn.live.reaches_canary or seen.route.flaggers:
         return _all_to_primary(turn)
     if not seen.route.accepted:
+        if seen.route.drift and _PUT_RIGHT not in turn.record.announced:
+            # An edit of the document, or what the router leaves out since nobody would be served by it, may be all that it takes. Once.
+            turn.set(announced=turn.record.announced + (_PUT_RIGHT,))
+            return _all_to_primary(turn)
         if late > turn.canary.options.max_time_to_accept + turn.canary.analysis.interval:
             return turn.done("held", f"the gateway's controller has not accepted the route: {seen.route.why}; {turn.canary.target} serves as before")
         return turn.wait(KUBERNETES, f"the route is not accepted yet: {seen.route.why}")
@@ -74,7 +81,7 @@ def _scaler(turn: Turn) -> Decision | None:
     seen, scaler = turn.seen, turn.canary.autoscaler
     if scaler is None or (seen.scaler is not None and seen.scaler.ours):
         return None
-    if not seen.scaler_to_copy:
+    if seen.scaler is None and not seen.scaler_to_copy:
         return turn.done("held", f"there is no {scaler.called} of which {scaler.primary} could be made; {turn.canary.target} serves as before")
     serves_all = turn.live is not None and not turn.live.reaches_canary and seen.apex_on_primary
     least = 0 if serves_all else max(1, seen.target.replicas, seen.primary.replicas)

@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import configs, marks
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.document import flagger
 
 Object = Mapping[str, Any]
 
-FLAGGER = "flagger"
+FLAGGER = flagger.FLAGGER
 OURS = "progressive-delivery"
-# On a Canary object: "flagger" lets its spec.suspend hold for Flagger alone.
-SUSPEND = marks.PREFIX + "suspend-means"
+SUSPEND = flagger.SUSPEND_MEANS
 
 REMEDY = (f"suspend it for Flagger alone (spec.suspend: true, with the annotation {SUSPEND}: {FLAGGER}), or, when Flagger is no longer there, "
           "set canary_flagger_is_gone: true")
@@ -64,6 +63,23 @@ def freed(obj: dict[str, Any], canary: str = "") -> dict[str, Any]:
     if canary:
         metadata["labels"] = {**marks.labels_of(obj), marks.CANARY: marks.label_of(canary)}
     return {**obj, "metadata": {**metadata, "ownerReferences": others} if others else metadata}
+
+
+def is_copy(obj: Object, canary: str) -> bool:
+    """Whether a ConfigMap or Secret of a copy's name is one that Flagger made, be it freed already."""
+    return bool(owners_of(obj)) or (marks.is_ours(obj, canary) and configs.COPY_OF in marks.annotations_of(obj))
+
+
+def freed_copy(obj: dict[str, Any], canary: str) -> dict[str, Any]:
+    """A copy of a ConfigMap or Secret that Flagger made, without Canary objects as owners.
+
+    Several of them may share one. Then it is nobody's, and stays when one of them is removed; else it is known as what was made for ``canary``, and of what.
+    """
+    if any(owner.get("name") != canary for owner in owners_of(obj)):
+        return freed(obj)
+    made = freed(obj, canary)
+    entry = f"{obj.get('kind', '')}/{obj['metadata']['name']}"
+    return made if made is obj else marks.with_annotations(made, {marks.CANARY: canary, configs.COPY_OF: configs.original_of(entry)})
 
 
 def _references(obj: Object) -> Sequence[Mapping[str, Any]]:

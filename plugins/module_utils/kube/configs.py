@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import configs, inventory, marks, permissions, primary as copies, targets
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import configs, inventory, marks, permissions, primary as copies, takeover, targets
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.configs import NONE, Configs
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.permissions import Rule
@@ -20,7 +20,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.kube import r
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import FORBIDDEN, Api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.refs import Ref
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.targets import history_ref, primary_ref
-from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import Change, Writer, deleted
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import Change, Writer, change, deleted
 
 Object = Mapping[str, Any]
 
@@ -63,6 +63,11 @@ def needed(canary: Canary, target: Object | None, found: Configs) -> tuple[Rule,
     return permissions.tracked(configs.references(_pods(target)), (*found.digests, *found.unreadable))
 
 
+def looked_at(found: Configs) -> tuple[Rule, ...]:
+    """What a walk whose target reads what was ``found`` looks at, where copies are there already."""
+    return permissions.present_copies(found.digests)
+
+
 def _pods(workload: Object) -> Object:
     return workload["spec"]["template"].get("spec") or {}
 
@@ -92,7 +97,7 @@ def _ensure(writer: Writer, made: dict[str, Any], named: Callable[[], frozenset[
         if live is not None:
             _refuse_another(live, wanted, writer)
         return Change(place, wanted, wanted, False)
-    live = writer.api.get(place)
+    live = _looked_at(writer, place)
     if live is not None:
         _refuse_another(live, wanted, writer)
         # Somebody may have ordered it away while nobody named it, and that may come late: made anew it has another uid (SAFETY 1).
@@ -122,6 +127,19 @@ def _created(writer: Writer, place: Ref, wanted: dict[str, Any]) -> bool:
                     refused.status, refused.reason)
 
 
+def _looked_at(writer: Writer, place: Ref) -> dict[str, Any] | None:
+    """The object under a copy's name that no ReplicaSet of ours names. Whoever may create can work out such a name, so it is believed by nothing but a look."""
+    try:
+        return writer.api.get(place)
+    except KubeError as error:
+        if error.status != FORBIDDEN:
+            raise
+        refused = error
+    raise KubeError(f"{place} is there already, left by a promotion that was interrupted or made by somebody else, and may not be looked at ({refused}): "
+                    "grant that (configs.yml in examples/rbac of the collection has it), or delete this copy, which nothing reads; then run again",
+                    refused.status, refused.reason)
+
+
 def _refuse_another(live: Object, wanted: Object, writer: Writer) -> None:
     marks.check(live, writer.canary, writer.epoch)
     entry = inventory.entry(str(wanted["kind"]), wanted["metadata"]["name"])
@@ -142,14 +160,14 @@ def _got(api: Api, place: Ref) -> dict[str, Any] | None:
 
 
 def named_by_ours(api: Api, canary: Canary, selector: Selector | None) -> frozenset[str]:
-    """Copies that the primary, or a former template of primary or target, refers to: somebody may start pods of it."""
+    """What the primary, or a former template of primary or target, refers to, be it a copy or not: somebody may start pods of it."""
     primary, kept = api.get(primary_ref(canary)), targets.workload(canary.target_kind).kept
     selector = selector or (copies.selector_of_primary(primary) if primary else None)
     values = f"{selector.target[selector.key]}, {selector.primary[selector.key]}" if selector else ""
     label = f"{selector.key} in ({values})" if selector else ""
     history = api.list(history_ref(canary), label_selector=label).get("items") or []
     pods = [*(kept(entry).get("spec") or {} for entry in history), *([_pods(primary)] if primary else [])]
-    return frozenset(entry for spec in pods for entry in configs.copies_in(spec))
+    return frozenset(entry for spec in pods for entry in configs.references(spec))
 
 
 def tidied(writer: Writer, canary: Canary, entries: Iterable[str]) -> tuple[str, ...]:
@@ -181,4 +199,44 @@ def originals(api: Api, canary: Canary, pods: Object) -> dict[str, str]:
         name = marks.annotations_of(live or {}).get(configs.COPY_OF)
         if live is not None and name and marks.is_ours(live, canary.name):
             found[entry] = name
+    taken_over = (entry for entry, live in of_flagger(api, canary, pods).items() if marks.is_ours(live, canary.name))
+    return {**found, **{entry: configs.original_of(entry) for entry in taken_over}}
+
+
+# Copies that Flagger made
+
+def of_flagger(api: Api, canary: Canary, pods: Object, target: Object | None = None) -> dict[str, Object]:
+    """Those that the primary's pods read and Flagger made, by one request each, until the first promotion here; without what may not be read.
+
+    What the ``target`` reads too is the user's own, whatever it is called, and not asked for.
+    """
+    own = configs.references(_pods(target)) if target else {}
+    found = {entry: _got(api, place_of(canary.namespace, entry)) for entry in configs.flaggers_in(pods) if entry not in own}
+    return {entry: live for entry, live in found.items() if live is not None and takeover.is_copy(live, canary.name)}
+
+
+def owners(api: Api, canary: Canary, primary: Object | None) -> dict[str, tuple[str, ...]]:
+    """Of what a primary's pods read under the names of such copies, the names of the Canary objects that own it; none where it may not be looked at."""
+    found: dict[str, tuple[str, ...]] = {}
+    for entry in configs.flaggers_in(_pods(primary)) if primary and canary.target_kind in targets.WORKLOADS else ():
+        try:
+            live = api.get(place_of(canary.namespace, entry))
+        except KubeError as error:
+            if error.status != FORBIDDEN:
+                raise
+            found[entry] = ()
+            continue
+        if takeover.owners_of(live or {}):
+            found[entry] = tuple(str(owner.get("name", "")) for owner in takeover.owners_of(live or {}))
     return found
+
+
+def freed(writer: Writer, namespace: str, primary: Object) -> list[Change]:
+    """What the primary's pods read is freed from the Canary objects that own it: with them, or with their CRD, it would go from under pods that serve
+    users, and none could start any more (SAFETY 7, 25)."""
+    changes = []
+    for place in (place_of(namespace, entry) for entry in configs.flaggers_in(_pods(primary))):
+        live = writer.api.get(place)
+        if live is not None and takeover.owners_of(live):
+            changes.append(change(writer, place, lambda now: takeover.freed_copy(now, writer.canary), live=live))
+    return changes

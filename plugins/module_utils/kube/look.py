@@ -8,6 +8,7 @@ one more where an autoscaler scales the primary."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import configs, endpoints, marks, services, targets
@@ -44,8 +45,16 @@ def look(api: Api, canary: Canary, record: Record | None = None, imagined: Objec
     return look_whole(api, canary, record, imagined)[0]
 
 
-def look_whole(api: Api, canary: Canary, record: Record | None = None, imagined: Object | None = None) -> tuple[Observation, Mapping[str, str] | None]:
-    """The same, and what is tracked of the target's ConfigMaps and Secrets, in the record's shape, which is too long for a tick; None without a target.
+@dataclass(frozen=True)
+class Noted:
+    """What the record keeps of a look and is too long for a tick."""
+
+    tracked: Mapping[str, str] | None = None    # of the target's ConfigMaps and Secrets; None without a target
+    taken_over: tuple[str, ...] = ()            # what a primary that is being taken over reads under the names of Flagger's copies
+
+
+def look_whole(api: Api, canary: Canary, record: Record | None = None, imagined: Object | None = None) -> tuple[Observation, Noted]:
+    """The same, and what is to be noted besides.
 
     Raises CanaryError when the target, the apex or the route belongs to another canary (SAFETY 8), or another workload's pods carry its
     label; SpecError when the target has no selector label.
@@ -54,7 +63,7 @@ def look_whole(api: Api, canary: Canary, record: Record | None = None, imagined:
     if target:
         marks.check(target, canary.name, 0)
     if canary.target_kind not in targets.WORKLOADS:
-        return _look_at_service(api, canary, record, target, primary), None
+        return _look_at_service(api, canary, record, target, primary), Noted()
     read = read_configs.of_target(api, canary, target)
     selector = selector_of(target, canary.options.selector_labels) if target else selector_of_primary(primary) if primary else None
     replicasets = _history(api, canary, selector)
@@ -65,7 +74,8 @@ def look_whole(api: Api, canary: Canary, record: Record | None = None, imagined:
     only_primary = _only_primary(canary, slices)
     scaler, to_copy = autoscalers.look(api, canary)
     differing, missing = _differing(api, canary, target, selector, _suspects(canary, record, slices, only_primary, target))
-    differs = difference(target["spec"]["template"], primary["spec"]["template"], selector, read) if target and primary and selector else None
+    flaggers = read_configs.of_flagger(api, canary, _pods(primary), target) if primary else {}
+    differs = difference(target["spec"]["template"], primary["spec"]["template"], selector, read, flaggers) if target and primary and selector else None
     return Observation(
         now=api.now(),
         latest=api.now_at_latest(),
@@ -84,7 +94,15 @@ def look_whole(api: Api, canary: Canary, record: Record | None = None, imagined:
         remains=_remains(api, canary, record, target, selector, slices) if record and record.removing else None,
         same_template=differs is not None and not differs.template,
         changed_configs=configs.in_words(differs.configs, 3) if differs else "",
-    ), configs.flaggers(read.digests) if target else None
+    ), Noted(configs.flaggers(read.digests) if target else None, _taken_over(primary))
+
+
+def _pods(workload: Object) -> Object:
+    return workload["spec"]["template"].get("spec") or {}
+
+
+def _taken_over(primary: Object | None) -> tuple[str, ...]:
+    return configs.flaggers_in(_pods(primary)) if primary and not marks.annotations_of(primary).get(marks.PROMOTED) else ()
 
 
 def _means_the_same(differs: Difference, record: Record | None, target: Object | None, primary: Object | None) -> bool:

@@ -54,8 +54,11 @@ class Glance:
     why: str = ""
 
 
-def find(api: Api, given: Given, options: Mapping[str, Any], stored: Stored) -> Found:
-    """Raises SpecError with everything that is wrong with the document, CanaryError when there is none."""
+def find(api: Api, given: Given, options: Mapping[str, Any], stored: Stored, removes: bool = False) -> Found:
+    """Raises SpecError with everything that is wrong with the document, CanaryError when there is none.
+
+    What is taken back, be it by an abort or by a removal, is what was walked.
+    """
     document = _document(api, given, stored)
     try:
         found = _found(api, document, options, stored)
@@ -65,7 +68,8 @@ def find(api: Api, given: Given, options: Mapping[str, Any], stored: Stored) -> 
             raise
         return _as_begun(api, given, options, stored, document, f"cannot be used: {error}")
     record = stored.record
-    if stored.orders.abort and record is not None and record.identity != found.canary.identity and _frozen_in(stored) is not None:
+    back = removes or stored.orders.abort or stored.orders.remove or documents.is_deleted(document.canary_object)
+    if back and record is not None and record.identity != found.canary.identity and _frozen_in(stored) is not None:
         return _as_begun(api, given, options, stored, document, "names another provider, target or service")
     return found
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils import walker
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import absence, record as states, stage as stages, takeover, targets, words
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import absence, inventory, record as states, stage as stages, takeover, targets
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import words
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import KubeError, LostLock, RecordError, SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.machine import Asks, ReadBack, asks, every, is_due, read_back
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Observation, Orders, dump
@@ -128,6 +129,9 @@ class Round:
             self.record = Record(self.canary.name, self.canary.namespace, identity=self.canary.identity, epoch=self.record.epoch, holder=self.record.holder)
         if not self._is_ours():
             self.record = absence.noted(self.canary, self.record, self.api.now())
+        refused = states.another_target(self.record, self.canary.identity)
+        if refused and not (self.abort or self.stored.orders.abort or self.stored.orders.remove):
+            raise refused
         if self.record.phase in (*states.IDLE, states.TERMINATED) or self.record.identity == self.canary.identity:
             self.record = dataclasses.replace(self.record, identity=self.canary.identity)
             return
@@ -142,9 +146,11 @@ class Round:
         return self.stored.orders
 
     def _look(self) -> Observation:
-        seen, tracked = look.look_whole(self.api, self.canary, self.record)
-        if tracked is not None and tracked != self.record.tracked:
-            self.record = dataclasses.replace(self.record, tracked=tracked)
+        seen, noted = look.look_whole(self.api, self.canary, self.record)
+        if noted.tracked is not None and noted.tracked != self.record.tracked:
+            self.record = dataclasses.replace(self.record, tracked=noted.tracked)
+        if not set(noted.taken_over) <= set(self.record.inventory):
+            self.record = dataclasses.replace(self.record, inventory=inventory.joined(self.record.inventory, noted.taken_over))
         if seen.target and seen.target.uid != self.record.target_uid:
             self.record = dataclasses.replace(self.record, target_uid=seen.target.uid)
         if self.canary.revert_on_deletion and self.canary_object:

@@ -41,23 +41,28 @@ def inspect(api: Api, canary: Canary, target: Object | None, needed: Mapping[str
     """
     own, created = canary.namespace, permissions.create(permissions.objects_of(canary))
     needed = {**needed, own: (*needed[own], *configs.needed(canary, target, read))}
-    wanted = {**needed, own: (*needed[own], *permissions.EVENTS, *permissions.LOOKS, *created)}
+    looked_at = configs.looked_at(read)
+    wanted = {**needed, own: (*needed[own], *permissions.EVENTS, *permissions.LOOKS, *looked_at, *created)}
     denied = {namespace: api.access(namespace, _singly(rules)) for namespace, rules in wanted.items()}
     may = {one.resource for one in _singly(wanted[own]) if one.verb == "list"} - {one.resource for one in denied[own] if one.verb == "list"}
     exists = target is not None or _namespace_exists(api, own)
     seen = _look(api, canary, target, read, may, gitops_ignored, flagger_is_gone) if exists else Seen()
     lacking = _lacking(canary, seen, recorded, initialised, {one.resource for one in denied[own] if one.verb == "get"})
     vital = {**needed, own: (*needed[own], *(rule for rule in created if rule.resource in lacking))}
-    of_budgets = _of_budgets(canary, seen)
+    besides = (*_of_budgets(canary, seen), *of_takeover(seen))
     for namespace, rules in vital.items():
         asked = set(_singly(rules))
         lacks = [one for one in denied[namespace] if one in asked]
-        if namespace == own and of_budgets:
-            lacks += api.access(own, _singly(of_budgets))
+        if namespace == own and besides:
+            lacks += api.access(own, _singly(besides))
         if lacks:
             findings.refuse("permissions", f"not enough to walk {canary.name}: {permissions.sentence(namespace, _gathered(lacks))}", _PERMITTED)
     if any(one in _singly(permissions.EVENTS) for one in denied[own]):
         findings.warn("permissions:", f"{permissions.sentence(own, permissions.EVENTS)}: what happens to {canary.name} shows in no Events")
+    unseen = [one for one in denied[own] if one in _singly(looked_at)]
+    if unseen:
+        findings.warn("permissions:", f"{permissions.sentence(own, _gathered(unseen))}: a promotion of {canary.name} that is interrupted after it has made its "
+                                      f"copies could not be gone on with, until somebody deletes them; {_PERMITTED}")
     if not exists:
         findings.refuse("canary_namespace", f"there is no namespace '{own}'", "accepted: a namespace that exists")
         return
@@ -129,6 +134,12 @@ def _of_budgets(canary: Canary, seen: Seen) -> tuple[Rule, ...]:
     return permissions.budgets(names, (item["metadata"]["name"] for item in seen.budgets))
 
 
+def of_takeover(seen: Seen) -> tuple[Rule, ...]:
+    """A primary that is taken over from Flagger keeps what its pods read, whatever becomes of Flagger (SAFETY 25)."""
+    taken = seen.primary is not None and not marks.annotations_of(seen.primary).get(marks.PROMOTED)
+    return permissions.taken_over(seen.flaggers) if taken else ()
+
+
 def _namespace_exists(api: Api, namespace: str) -> bool:
     """True as well when we may not know."""
     try:
@@ -145,9 +156,11 @@ def _look(api: Api, canary: Canary, target: Object | None, read: Configs, may: s
     route = routes.ref(canary) if canary.splits else refs.http_route(namespace)
     around = AROUND[canary.provider if canary.splits else flagger.GATEWAYAPI]
     others = _listed(api, route, may)
+    primary = _got(api, primary_ref(canary))
     return Seen(
         target=target,
-        primary=_got(api, primary_ref(canary)),
+        primary=primary,
+        flaggers=configs.owners(api, canary, primary),
         route=_own(api, route, others, may) if canary.splits else None,
         services=_services(api, canary, may),
         routes=others,
@@ -242,5 +255,5 @@ def _judge_route(api: Api, canary: Canary, seen: Seen, findings: Findings) -> No
             findings.refuse(f"{field}.name", f"there is no {place['kind']} {place['namespace']}/{place['name']}", f"accepted: a {place['kind']} that exists")
             continue
         objection = around.objection(canary, field, parent)
-        if objection is not None:
+        if objection is not None and str(objection) not in map(str, findings.problems):
             findings.problems.append(objection)

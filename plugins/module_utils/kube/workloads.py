@@ -246,15 +246,20 @@ def _over(live: Mapping[str, Any]) -> bool:
 
 def _retemplate(writer: Writer, canary: Canary, make: Callable[[dict[str, Any]], dict[str, Any]], *, live: dict[str, Any] | None = None,
                 target: Mapping[str, Any] | None = None) -> Work:
-    """The primary as ``make`` makes it; with ``target``, what surrounds the target is carried over first."""
+    """The primary as ``make`` makes it; with ``target``, what surrounds the target is carried over first.
+
+    Of one that was not promoted by us yet, what its pods read is freed before: that the primary is ours says that so is this (SAFETY 25).
+    """
     def still_right(first: dict[str, Any], now: dict[str, Any]) -> bool:
         return (marks.annotations_of(first).get(marks.PROMOTED) == marks.annotations_of(now).get(marks.PROMOTED)
                 and revision_of(first["spec"]["template"]) == revision_of(now["spec"]["template"]))
 
     budgeted = [*ensure_budgets(writer, canary, target), *autoscalers.follow(writer, canary, target)] if target else []
+    live = live or existing(writer.api, primary_ref(canary))
+    read = configs.freed(writer, canary.namespace, live) if writer.canary and not marks.annotations_of(live).get(marks.PROMOTED) else []
     freed = (lambda now: takeover.freed(make(now), canary.name)) if writer.canary else make
     done = change(writer, primary_ref(canary), freed, live=live, still_right=still_right)
-    return Work(done.ref, done.before, done.after, [*budgeted, done])
+    return Work(done.ref, done.before, done.after, [*budgeted, *read, done])
 
 
 def _fenced_for_scale(writer: Writer, place: Ref, live: dict[str, Any]) -> dict[str, Any]:

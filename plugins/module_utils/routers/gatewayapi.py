@@ -40,6 +40,8 @@ _REST = "rules.rest"                    # our second rule, in an A/B analysis
 _COOKIES = "rules.cookies"              # our rules for those who stay on a side, and the cookies that backends set
 _MOST_MATCHES_OF_ALL = 127              # of all rules of a route
 _MIRROR = "RequestMirror"
+_TRAEFIK = "traefik.io/"                # how the name of its controller begins
+NO_COPIES = "Traefik does not know RequestMirror, accepts the route all the same, and answers 500 to everybody"
 _ANSWERED, _ANSWERS = "ResponseHeaderModifier", "responseHeaderModifier"
 _COOKIE, _SET_COOKIE = "cookie", "Set-Cookie"
 _FORGET = -1                            # seconds; a cookie that is over already
@@ -153,6 +155,8 @@ def accepted(obj: Mapping[str, Any], canary: Canary) -> tuple[bool, str]:
     parents = (obj.get("spec") or {}).get("parentRefs") or []
     if not parents:
         return False, f"{marks.name_of(obj)} names no parent"
+    if owned(obj, canary) and is_traefiks(obj) and f"filters.{_MIRROR}" in ours.parts_of(obj):
+        return False, f"{NO_COPIES}: the copies of spec.service.mirror are left out"
     generation = int((obj.get("metadata") or {}).get("generation") or 0)
     statuses = (obj.get("status") or {}).get("parents") or []
     for parent in parents:
@@ -164,10 +168,21 @@ def accepted(obj: Mapping[str, Any], canary: Canary) -> tuple[bool, str]:
     return True, ""
 
 
+def is_traefiks(obj: Mapping[str, Any]) -> bool:
+    """Whether Traefik reports on the route."""
+    return any(str(report.get("controllerName", "")).startswith(_TRAEFIK) for report in (obj.get("status") or {}).get("parents") or ())
+
+
 # What is changed
 
 def write(obj: Mapping[str, Any], canary: Canary, split: Split) -> dict[str, Any]:
-    """Of a user's route that does not hold our two backends nothing is changed: ask ``mismatch`` first."""
+    """Of a user's route that does not hold our two backends nothing is changed: ask ``mismatch`` first.
+
+    Copies by ``service.mirror``, be they an edit of the document in mid-walk, are left out where the route's controller would serve nobody with them: a
+    document that asks for them is refused before a walk, and nobody waits for that on the way back (SAFETY 16).
+    """
+    if canary.service.mirror and is_traefiks(obj):
+        canary = dataclasses.replace(canary, service=dataclasses.replace(canary.service, mirror=()))
     after = copy.deepcopy(dict(obj))
     if owned(obj, canary):
         _reconcile(after, desired(canary, split), canary)

@@ -16,13 +16,22 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary import
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Split
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
-from ansible_collections.progressive.delivery.plugins.module_utils.routers.gatewayapi import GROUP, KIND, desired, version, walked_rules
+from ansible_collections.progressive.delivery.plugins.module_utils.routers.gatewayapi import (
+    GROUP,
+    KIND,
+    NO_COPIES,
+    desired,
+    is_traefiks,
+    version,
+    walked_rules,
+)
 
 Object = Mapping[str, Any]
 
 CAUTION = ""
 
-_TRAEFIK = "traefik.io/"                 # how the name of its controller begins
+_TRAEFIK = "traefik"                     # by this name it writes the status of a Gateway
+_ANOTHER = "a gateway that supports HTTPRouteRequestMirror"
 _ROUTE_PROTOCOLS = ("HTTP", "HTTPS")
 
 
@@ -52,7 +61,10 @@ def objection(canary: Canary, field: str, parent: Object) -> SpecError | None:
     if not any(_hosts_meet(listener.get("hostname"), canary.service.hosts) for listener in open_to_us):
         names = ", ".join(sorted({listener["hostname"] for listener in open_to_us}))
         return SpecError("spec.service.hosts", f"none of {', '.join(canary.service.hosts)} belongs to a listener of {where}", f"accepted: {names}")
-    return None
+    # Who reports on routes is only known when there is one; the class of a Gateway, which names its controller, is cluster-scoped.
+    written = [entry for entry in parent["metadata"].get("managedFields") or () if entry.get("subresource") == "status"]
+    by_traefik = any(entry.get("manager") == _TRAEFIK for entry in written)
+    return _no_mirror() if canary.service.mirror and by_traefik else None
 
 
 def rivals(canary: Canary, route: Object | None, others: Sequence[Object]) -> list[SpecError]:
@@ -72,11 +84,14 @@ def rivals(canary: Canary, route: Object | None, others: Sequence[Object]) -> li
 
 def standing(canary: Canary, route: Object | None, walks: bool) -> list[SpecError]:
     """A walk waits for the acceptance of each weight; but one controller accepts a route with copies of requests and serves nobody by it."""
-    reports = ((route or {}).get("status") or {}).get("parents") or ()
-    if canary.analysis.mirror and any(str(report.get("controllerName", "")).startswith(_TRAEFIK) for report in reports):
-        return [SpecError("spec.analysis.mirror", "Traefik does not know RequestMirror, accepts the route all the same, and answers 500 to everybody",
-                          "accepted: false, or a gateway that supports HTTPRouteRequestMirror")]
-    return []
+    if not is_traefiks(route or {}):
+        return []
+    copies = [SpecError("spec.analysis.mirror", NO_COPIES, f"accepted: false, or {_ANOTHER}")] if canary.analysis.mirror else []
+    return copies + ([_no_mirror()] if canary.service.mirror and not canary.adopted else [])
+
+
+def _no_mirror() -> SpecError:
+    return SpecError("spec.service.mirror", NO_COPIES, f"leave it out, or use {_ANOTHER}")
 
 
 def backends(route: Object) -> Iterator[str]:

@@ -113,12 +113,14 @@ def _read(document: Any, beside: _Beside, options: Options, source: str) -> tupl
     uid = metadata.take("uid")
     annotations = metadata.mapping("annotations")
     metrics_from = annotations.choice(flagger.METRICS_FROM, METRICS_FROM)
+    for_flagger = annotations.take(flagger.SUSPEND_MEANS) == flagger.FLAGGER
     spec = whole.mapping("spec", "a mapping with provider, targetRef, service and analysis", required=True)
     # The cluster's business, not the author's.
     whole.take("status")
     whole.refuse_rest()
     canary = _canary(spec, api_version, name, namespace, beside, options)
-    canary = dataclasses.replace(canary, source=source, uid=str(uid or ""), metrics_from=metrics_from or options.metrics_from)
+    canary = dataclasses.replace(canary, source=source, uid=str(uid or ""), metrics_from=metrics_from or options.metrics_from,
+                                 suspend=canary.suspend and not for_flagger)
     _check_metrics_from(annotations.at(flagger.METRICS_FROM) if metrics_from else "canary_metrics_from", canary, findings)
     _check_pods(spec.at(f"{flagger.ANALYSIS[api_version]}.metrics"), canary, findings)
     return dataclasses.replace(canary, warnings=tuple(findings.warnings)), findings

@@ -49,6 +49,9 @@ OLD_AUTOSCALER_API_VERSIONS = {HPA: ("autoscaling/v2beta2", "autoscaling/v2beta1
 
 # Not Flagger's: its documents have no field for it.
 METRICS_FROM = "progressive.delivery/metrics-from"
+# On a Canary that is taken over: by this word its spec.suspend holds for Flagger alone.
+SUSPEND_MEANS = "progressive.delivery/suspend-means"
+FLAGGER = "flagger"
 
 METRIC_PROVIDERS = ("prometheus",)
 OTHER_METRIC_PROVIDERS = (

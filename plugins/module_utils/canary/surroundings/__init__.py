@@ -31,7 +31,7 @@ def judge(canary: Canary, seen: Seen, findings: Findings) -> None:
         return
     selector = target.selector(canary, seen.target, findings)
     target.judge(canary, seen.target, findings)
-    configs.judge(canary, seen.target, seen.primary, seen.configs, findings)
+    configs.judge(canary, seen.target, seen.primary, seen.configs, findings, seen.flaggers)
     if selector is None:
         return
     ours.judge(canary, seen, selector, findings)

@@ -34,6 +34,7 @@ class Seen:
     scaler_kind: bool = True                                         # whether the API server knows its kind
     scaler_readable: bool = True                                     # False: whether it is there cannot be told
     configs: Configs = NONE                                          # ConfigMaps and Secrets of the target's pods
+    flaggers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)    # of copies that Flagger may have made and the primary reads: whose they are
     canaries: tuple[Object, ...] = ()                                # Canary objects of the namespace
     gitops_ignored: bool = False                                     # somebody said that no tool puts our fields back
     flagger_is_gone: bool = False

@@ -160,16 +160,23 @@ def test_the_roles_are_enough_for_a_target_that_reads_configurations(place_of: P
     result = place.ask(PREFLIGHT, "reader")
     assert not result.get("failed"), result["msg"]
     assert result["tracked"] == ["ConfigMap/podinfo", "Secret/podinfo"] and "sesame" not in str(result)
+    assert not [text for text in result["warned"] if "may not" in text], result["warned"]
 
 
-@pytest.mark.parametrize("lacked", verbs_of("configs"), ids=str)
+# Whoever may look at copies, whose names nobody knows, may get the originals by that right too.
+@pytest.mark.parametrize("lacked", [one for one in verbs_of("configs") if not (one.verb == "get" and one.names)], ids=str)
 def test_safety_18_what_a_walk_may_not_do_to_configurations_is_named_before_the_first_write(place_of: Places, lacked: Verbed) -> None:
     place = place_of("gatewayapi", True, reads=True)
     before = place.versions()
     result = _lacking(place, lacked, ("gatewayapi", *BESIDES, "configs"), WALKING)
-    assert result.get("failed"), "it was not missed"
-    assert f"may not {lacked.verb} {lacked.resource} in {place.namespace}" in result["msg"], result["msg"]
-    assert result["msg"].count("may not ") == 1 and all(name in result["msg"] for name in lacked.names), result["msg"]
+    sentence = f"may not {lacked.verb} {lacked.resource} in {place.namespace}"
+    if lacked.verb == "get":
+        assert not result.get("failed"), result["msg"]
+        assert len([text for text in result["warned"] if sentence in text and "examples/rbac" in text]) == 1, result["warned"]
+    else:
+        assert result.get("failed"), "it was not missed"
+        assert sentence in result["msg"], result["msg"]
+        assert result["msg"].count("may not ") == 1, result["msg"]
     assert place.versions() == before
 
 
@@ -182,7 +189,7 @@ def test_without_tracking_no_right_to_configurations_is_asked_for(place_of: Plac
     assert [text for text in result["warned"] if "which are not tracked (canary_config_tracking is false)" in text], result["warned"]
 
 
-@pytest.mark.parametrize("lacked", verbs_of("remove-configs"), ids=str)
+@pytest.mark.parametrize("lacked", [one for one in verbs_of("remove-configs") if one.verb != "get"], ids=str)    # whoever walked has that one too
 def test_a_removal_names_which_copies_it_may_not_take_away(place_of: Places, lacked: Verbed) -> None:
     place = place_of("gatewayapi", True, reads=True)
     result = _lacking(place, lacked, ("gatewayapi", *BESIDES, "configs", "remove", "remove-configs"), WALKING, state="absent")

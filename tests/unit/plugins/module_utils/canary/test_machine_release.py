@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from typing import Any
 
@@ -611,3 +612,15 @@ def test_the_condition_promoted_is_true_only_when_promoted() -> None:
     until(world, lambda now: bool(conditions.add((now.record.phase, flagger_status(now.record)["conditions"][0]["status"])))
           or (now.record.phase == states.SUCCEEDED and now.record.last_promoted == B))
     assert conditions == {(states.SUCCEEDED, "True"), (states.PROGRESSING, "Unknown"), (states.PROMOTING, "Unknown"), (states.FINALISING, "Unknown")}
+
+
+def test_a_route_that_differs_and_is_not_accepted_is_put_right_once_before_anybody_is_led_there() -> None:
+    world = fresh()
+    until(world, lambda now: now.split is not None and now.record.intent is None and now.record.phase == states.INITIALIZING)
+    seen = world.look()
+    assert seen.route and not seen.apex_on_primary
+    refused = dataclasses.replace(seen, route=dataclasses.replace(seen.route, accepted=False, why="no", drift=("spec.rules[0].filters",)))
+    first = decide(world.canary, world.record, refused)
+    assert first.traffic and first.traffic.split and not first.traffic.split.reaches_canary
+    again = decide(world.canary, dataclasses.replace(first.record, intent=None), refused)
+    assert again.traffic is None and "not accepted" in again.why

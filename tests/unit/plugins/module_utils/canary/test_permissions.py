@@ -34,7 +34,7 @@ SCALED = {kind: Objects("podinfo", scaler=(kind, "podinfo")) for kind in (HPA, S
 
 
 BOTH = ("ConfigMap/podinfo", "Secret/podinfo")
-NAMED_BY_CONTENT = ("remove-configs/podinfo-remove-configs",)
+NAMED_BY_CONTENT = ("configs/podinfo-configs", "remove-configs/podinfo-remove-configs")
 
 
 def canary(*checks: Check, provider: str = flagger.GATEWAYAPI, kind: str = "Deployment") -> Canary:
@@ -59,7 +59,8 @@ def roles() -> dict[str, tuple[Rule, ...]]:
         "remove-daemonset/podinfo-remove-daemonset": _of_daemonsets(permissions.removal(daemonset)),
         "remove/podinfo-remove": permissions.removal(permissions.objects_of(canary()), [COPY]) + tuple(
             rule for objects in SCALED.values() for rule in permissions.removal(objects) if rule not in without),
-        "configs/podinfo-configs": permissions.tracked(BOTH, BOTH),
+        "configs/podinfo-configs": permissions.tracked(BOTH, BOTH) + permissions.present_copies(BOTH),
+        "take-over/podinfo-take-over": permissions.taken_over(["ConfigMap/podinfo-primary", "Secret/podinfo-primary"]),
         "remove-configs/podinfo-remove-configs": permissions.old_copies(["ConfigMap/podinfo-primary-0123456789", "Secret/podinfo-primary-0123456789"]),
         "autoscaler/podinfo-autoscaler": of_scalers[HPA],
         "scaled-object/podinfo-scaled-object": of_scalers[SCALED_OBJECT],
@@ -179,7 +180,8 @@ def test_safety_18_a_walk_reads_configurations_by_name_and_deletes_none() -> Non
     read = Rule("", "secrets", ("get",), ("a", "b"))
     assert permissions.tracked(["Secret/a", "Secret/b"], ["Secret/a"]) == (read, Rule("", "secrets", ("create",)))
     assert permissions.tracked(["Secret/a", "Secret/b"], ["ConfigMap/c"]) == (read,), "of what is only looked at nobody makes copies"
-    assert permissions.tracked([], []) == permissions.old_copies([]) == ()
+    assert permissions.tracked([], []) == permissions.old_copies([]) == permissions.present_copies([]) == ()
+    assert permissions.present_copies(["Secret/a", "Secret/b"]) == (Rule("", "secrets", ("get",)),), "a copy that is there already is looked at"
     assert permissions.old_copies(["ConfigMap/a", "ConfigMap/b"]) == (Rule("", "configmaps", ("get", "delete")),)
 
 

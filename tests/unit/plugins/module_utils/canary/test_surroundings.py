@@ -8,7 +8,7 @@ import dataclasses
 from typing import Any
 
 import pytest
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import configs
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import configs, marks
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.configs import Configs
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Analysis, Canary, Check, Options, Service
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings import Seen, judge
@@ -206,9 +206,17 @@ def test_weak_spot_34_what_is_left_out_of_tracking_is_told_since_the_primary_sha
 def test_safety_07_copies_that_flagger_made_are_told_since_deleting_a_canary_object_would_take_them_away() -> None:
     there = {"env": {"data": {"a": "b"}}, "key": {"data": {"a": "eA=="}}}
     pods = {**PODS, "containers": [{**PODS["containers"][0], "envFrom": [{"configMapRef": {"name": "env-primary"}}]}]}
-    primary = deployment("podinfo-primary", app="podinfo-primary", pods=pods, metadata=OURS)
-    (told,) = warnings(target=deployment(pods=PODS), primary=primary, configs=read(**there))
-    assert told.startswith("Deployment test/podinfo-primary reads ConfigMap env-primary, which Flagger made and which a Canary object owns: do not delete")
+    primary = deployment("podinfo-primary", app="podinfo-primary", pods=pods, metadata={**OURS, "annotations": {marks.PROMOTED: "a" * 64}})
+
+    def told(seen: Any, *owners: str) -> list[str]:
+        return warnings(target=deployment(pods=PODS), primary=seen, configs=read(**there), flaggers={"ConfigMap/env-primary": owners})
+    (text,) = told(primary, "podinfo")
+    assert text.startswith("Deployment test/podinfo-primary reads ConfigMap env-primary, which Flagger made and which a Canary object owns: do not delete")
+    assert told(primary) == [], "what may not be looked at is only perhaps one"
+    untaken = deployment("podinfo-primary", app="podinfo-primary", pods=pods, metadata=FLAGGERS)
+    assert told(untaken, "podinfo") == [], "the takeover frees it"
+    (text,) = told(untaken, "podinfo", "shop")
+    assert "which Flagger made for shop too: it may rewrite them" in text
 
 
 def test_more_than_can_be_tracked_is_refused_with_both_numbers() -> None:

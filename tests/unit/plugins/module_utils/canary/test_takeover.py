@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks, takeover
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.frozen import freeze, thaw
+from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.canary.bad_documents import good, template
 
 
 def canary(*writes: tuple[str, str], suspend: bool = False, means: str = "") -> dict[str, Any]:
@@ -76,3 +78,12 @@ def test_safety_25_what_flagger_made_is_known_as_ours_once_it_is_freed() -> None
     ("obj", "suspended"), [(canary(), False), (canary(suspend=True), True), (canary(suspend=True, means="flagger"), False)])
 def test_safety_25_our_annotation_makes_suspend_mean_flagger_alone(obj: Any, suspended: bool) -> None:
     assert takeover.is_suspended(obj) is suspended
+
+
+@pytest.mark.parametrize(("annotations", "suspended"), [({}, True), ({takeover.SUSPEND: "flagger"}, False), ({takeover.SUSPEND: "all"}, True)])
+def test_safety_25_it_does_so_too_where_the_canary_object_is_gone_and_the_walk_goes_by_its_record(annotations: Any, suspended: bool) -> None:
+    document = good()
+    document["metadata"]["annotations"] = annotations
+    document["spec"]["suspend"] = True
+    frozen = freeze(document, templates=[template()], options={}, source="object")
+    assert thaw(frozen).suspend is suspended

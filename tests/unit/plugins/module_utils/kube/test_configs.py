@@ -152,14 +152,42 @@ def test_safety_01_a_copy_that_nobody_names_is_made_anew_so_that_a_late_deletion
     assert all({"uid", "resourceVersion"} == set(one["preconditions"]) for one in deletions)
 
 
-def test_a_copy_that_is_there_and_may_not_be_looked_at_is_believed_only_where_our_replicasets_name_it(server: Any, kept: Objects) -> None:
+def interrupted(server: Any, kept: Objects, *forbidden: str) -> WorkloadOrder:
+    """A promotion that made its copies and came no further; of copies, the methods that are forbidden to whoever goes on with it."""
+    decided = order(server)
+    apply_workload(server.api(), CANARY, decided, 3)
+    kept.change(PRIMARY, lambda live: live["spec"].update(template=template("podinfo:A")))
+    kept.forbids = lambda method, path: method in forbidden and "-primary-" in path.rpartition("/")[2]
+    server.asked.clear()
+    return decided
+
+
+def test_a_copy_that_is_there_and_may_not_be_looked_at_is_believed_where_our_replicasets_name_it(server: Any, kept: Objects) -> None:
     decided = order(server)
     apply_workload(server.api(), CANARY, decided, 3)
     kept.forbids = lambda method, path: method in ("GET", "DELETE") and "-primary-" in path.rpartition("/")[2]
     assert not apply_workload(server.api(), CANARY, decided, 3).result()["changed"]
-    kept.change(PRIMARY, lambda live: live["spec"].update(template=template("podinfo:A")))
-    with pytest.raises(KubeError, match="no permission to get ConfigMap"):
+
+
+def test_safety_18_a_copy_that_may_not_be_looked_at_is_not_believed_by_its_name_and_the_ways_out_are_said(server: Any, kept: Objects) -> None:
+    decided, before = interrupted(server, kept, "GET", "DELETE"), kept.get(PRIMARY)
+    with pytest.raises(KubeError) as refused:
         apply_workload(server.api(), CANARY, decided, 3)
+    name = found(server).names["ConfigMap/app"]
+    assert f"ConfigMap test/{name} is there already" in str(refused.value) and "configs.yml in examples/rbac" in str(refused.value)
+    assert (refused.value.status, kept.get(PRIMARY)) == (403, before)
+    for entry, name in found(server).names.items():
+        kept.drop(kept_configs.place_of("test", f"{entry.partition('/')[0]}/{name}"))
+    assert apply_workload(server.api(), CANARY, decided, 3).result()["changed"], "as soon as somebody has deleted it"
+
+
+def test_safety_18_a_promotion_that_was_interrupted_is_gone_on_with_by_whoever_may_look_at_copies(server: Any, kept: Objects) -> None:
+    decided = interrupted(server, kept, "DELETE")
+    before = copies(kept, server)
+    assert apply_workload(server.api(), CANARY, decided, 3).result()["changed"]
+    primary = kept.get(PRIMARY)
+    assert primary and set(configs.references(primary["spec"]["template"]["spec"])) == {f"{obj['kind']}/{obj['metadata']['name']}" for obj in before.values()}
+    assert copies(kept, server) == before
 
 
 def test_safety_18_what_a_secret_holds_is_in_no_result_and_in_no_refusal(server: Any, kept: Objects) -> None:

@@ -177,3 +177,55 @@ def test_contour_which_serves_nobody_by_a_route_with_two_mirrors_is_refused_the_
     problem, = around.standing(canary, theirs, walks=True)
     assert problem.path == "spec.analysis.mirror" and "shadow" in problem.problem
     assert around.standing(document("contour", 0), theirs, walks=True) == []
+
+
+# Copies that the document asks for outside of a release
+
+SHADOWED = ({"backendRef": {"name": "shadow", "port": 80}},)
+
+
+def reported(route: dict[str, Any], canary: Canary, controller: str = "traefik.io/gateway-controller") -> dict[str, Any]:
+    """As its controller took it over."""
+    parents = [{"parentRef": parent, "controllerName": controller,
+                "conditions": [{"type": kind, "status": "True", "observedGeneration": 1} for kind in ("Accepted", "ResolvedRefs")]}
+               for parent in route["spec"]["parentRefs"]]
+    made = copy.deepcopy(route)
+    made["metadata"].update(namespace="test", generation=1)
+    return {**made, "status": {"parents": parents}}
+
+
+def test_traefik_is_refused_copies_that_the_document_asks_for_outside_of_a_release() -> None:
+    canary = document(percent=0, mirror=SHADOWED)
+    around, route = AROUND["gatewayapi:v1"], router_for(canary).desired(canary, Split(100, 0))
+    assert around.standing(canary, route, walks=False) == []
+    assert around.standing(canary, reported(route, canary, "example.com/gateway"), walks=False) == []
+    problem, = around.standing(canary, reported(route, canary), walks=False)
+    assert problem.path == "spec.service.mirror" and "500" in problem.problem
+
+
+def test_traefik_is_known_before_the_first_route_by_who_writes_the_status_of_the_gateway() -> None:
+    around = AROUND["gatewayapi:v1"]
+    listener = {"name": "web", "port": 80, "protocol": "HTTP", "allowedRoutes": {"namespaces": {"from": "All"}}}
+
+    def gateway(manager: str, subresource: str = "status") -> dict[str, Any]:
+        metadata = {"name": "public", "namespace": "infra", "managedFields": [{"manager": manager, "subresource": subresource}]}
+        return {"kind": "Gateway", "metadata": metadata, "spec": {"listeners": [listener]}}
+    canary = document(percent=0, mirror=SHADOWED)
+    problem = around.objection(canary, "spec.service.gatewayRefs[0]", gateway("traefik"))
+    assert problem and problem.path == "spec.service.mirror"
+    for fine in (gateway("contour"), gateway("traefik", "")):
+        assert around.objection(canary, "spec.service.gatewayRefs[0]", fine) is None
+    assert around.objection(document(), "spec.service.gatewayRefs[0]", gateway("traefik")) is None, "copies of an analysis do not begin with the route"
+
+
+def test_safety_16_copies_that_would_cut_everybody_off_are_left_out_of_a_route_that_traefik_serves() -> None:
+    canary = document(percent=0, mirror=SHADOWED)
+    router = router_for(canary)
+    made = reported(router.desired(canary, Split(100, 0)), canary)
+    assert not router.accepted(made, canary)[0], "so that it is written again"
+    after = router.write(made, canary, Split(100, 0))
+    assert "shadow" not in str(after) and router.read(after, canary) == Split(100, 0) and router.accepted(after, canary)[0]
+    assert router.write(after, canary, Split(70, 30))["spec"]["rules"][0].get("filters") is None
+    assert router.differs(after, canary) == []
+    others = reported(router.desired(canary, Split(100, 0)), canary, "example.com/gateway")
+    assert router.accepted(others, canary)[0] and router.write(others, canary, Split(70, 30))["spec"]["rules"][0]["filters"]
