@@ -135,7 +135,7 @@ REQUESTED = "50m"                       # of a processor, by a pod; an autoscale
 WORK = "4ms"                            # that an answer takes
 USERS = 60                              # requests per second, which keep about five pods busy
 MORE = 40
-MOST = 8
+MOST = 10
 SLOW = 120.0                            # seconds, to be read twice, to be scaled and to get ready: on a machine that does much else as well
 
 
