@@ -81,6 +81,13 @@ def audit_log() -> Path:
     return Path(os.environ["LAB_AUDIT_LOG"])
 
 
+def needs_api(version: str, of: str) -> None:
+    """``version`` is a group and a version, which the lab serves as a cluster with ``of`` does."""
+    asked = subprocess.run(["kubectl", "get", "--raw", f"/apis/{version}"], capture_output=True, text=True, check=False)
+    if asked.returncode:
+        (pytest.skip if OWN else pytest.fail)(f"needs {of}: the API server does not serve {version} ({asked.stderr.strip()})")
+
+
 def load_tester() -> str:
     if not os.environ.get("LOADTESTER_URL"):
         pytest.skip("needs Flagger's load tester, and LOADTESTER_URL names none")

@@ -37,7 +37,7 @@ EXAMPLES = REPOSITORY / "examples" / "rbac"
 # By spec.provider, how the files with the Roles for a first walk and for every walk end; and what a walk may need besides.
 ROLES_OF = {"gatewayapi:v1": "gatewayapi", "contour": "contour", "traefik": "traefik", "kubernetes": "kubernetes"}
 FOR_WALKS = ("canary-object", "metric-templates", "alert-providers", "secrets", "preflight")
-FOR_SOME = ("configs", "remove", "remove-configs", "watchdog", "revert-on-deletion", "autoscaler", "take-over")
+FOR_SOME = ("configs", "remove", "remove-configs", "watchdog", "revert-on-deletion", "autoscaler", "scaled-object", "take-over")
 OF_DEPLOYMENTS = {"deployments", "deployments/scale", "replicasets"}
 ROUTES = {"httproutes", "httpproxies", "traefikservices"}
 RESOURCES = {       # by kubectl's name for one of them
@@ -46,7 +46,7 @@ RESOURCES = {       # by kubectl's name for one of them
     "horizontalpodautoscaler": ("autoscaling/v2", "HorizontalPodAutoscaler"), "poddisruptionbudget": ("policy/v1", "PodDisruptionBudget"),
     "httproute": ("gateway.networking.k8s.io/v1", "HTTPRoute"), "httpproxy": ("projectcontour.io/v1", "HTTPProxy"),
     "autoscaler": ("autoscaling/v2", "HorizontalPodAutoscaler"),
-    "traefikservice": ("traefik.io/v1alpha1", "TraefikService"),
+    "traefikservice": ("traefik.io/v1alpha1", "TraefikService"), "scaledobject": ("keda.sh/v1alpha1", "ScaledObject"),
 }
 
 
@@ -246,6 +246,7 @@ class Release:
     name: str = "podinfo"
     kind: str = "Deployment"    # of the target
     routing: Routing = TRAEFIK
+    cpu: str = ""               # that a pod requests, where something measures by it
     scraped: bool = True        # whether Prometheus reads the metrics of the app itself
     unready_after: int = 1      # probes of a pod, one a second, that fail in a row
     patience: int = 60          # seconds that the app, or one kubectl, may take
@@ -282,6 +283,8 @@ class Release:
             "env": [{"name": key, "value": value} for key, value in environment.items()],
             "readinessProbe": {"httpGet": {"path": "/readyz", "port": PORT}, "periodSeconds": 1, "failureThreshold": self.unready_after},
         }
+        if self.cpu:
+            container["resources"] = {"requests": {"cpu": self.cpu}}
         annotations = {"prometheus.io/scrape": str(self.scraped).lower(), "prometheus.io/port": str(PORT)}
         numbered: dict[str, Any] = {"replicas": self.replicas}
         if self.kind == "DaemonSet":

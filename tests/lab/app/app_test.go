@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -47,6 +48,18 @@ func TestFaultsChangeAllOrNone(t *testing.T) {
 	}
 	if share, _, delay := f.now(); share != 0.5 || delay != 10*time.Millisecond || f.isReady(time.Now()) {
 		t.Errorf("share %g, delay %s", share, delay)
+	}
+}
+
+func TestWorkTakesAsMuchProcessorTime(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	for _, work := range []time.Duration{0, 5 * time.Millisecond, 20 * time.Millisecond} {
+		begun := spent()
+		burn(work)
+		if took := spent() - begun; took < work || took > work+2*time.Millisecond {
+			t.Errorf("%s of work took %s", work, took)
+		}
 	}
 }
 

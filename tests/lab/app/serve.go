@@ -86,6 +86,7 @@ func (s *server) answerUser(w http.ResponseWriter, r *http.Request) {
 	if delay > 0 {
 		time.Sleep(delay)
 	}
+	burn(s.work)
 	status := http.StatusOK
 	if failsByShare(number, share) {
 		status = code

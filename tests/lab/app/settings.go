@@ -27,6 +27,7 @@ type settings struct {
 	pod     string
 	onTerm  string
 	drain   time.Duration
+	work    time.Duration
 	crash   bool
 	faults  faults
 }
@@ -102,6 +103,7 @@ func readSettings(arguments []string) (*settings, error) {
 	set.StringVar(&share, "error-share", text("ERROR_SHARE", "0"), "share of requests, 0 to 1, that get an error: every (1/share)-th, not by chance (ERROR_SHARE)")
 	set.IntVar(&s.faults.errorCode, "error-code", problems.integer("ERROR_CODE", 500), "status of those errors (ERROR_CODE)")
 	set.DurationVar(&s.faults.delay, "delay", problems.duration("DELAY", 0), "time to wait before each answer (DELAY)")
+	set.DurationVar(&s.work, "work", problems.duration("WORK", 0), "processor time that each answer takes (WORK)")
 	set.StringVar(&s.onTerm, "on-term", text("ON_TERM", drainOnTerm), "drain: on SIGTERM fail readiness, serve for the drain time, then stop; exit: end at once (ON_TERM)")
 	set.DurationVar(&s.drain, "drain", problems.duration("DRAIN", 3*time.Second), "how long to go on serving after SIGTERM (DRAIN)")
 	set.BoolVar(&s.faults.ready, "ready", problems.boolean("READY", true), "false: never ready (READY)")

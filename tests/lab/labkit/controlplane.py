@@ -10,6 +10,7 @@ from pathlib import Path
 
 from labkit import kubeapi, network, processes
 from labkit.layout import API_PORT, NODE_IP, SERVICE_CIDR, Lab
+from labkit.pki import FRONT_PROXY, FRONT_PROXY_CA
 
 ETCD_PORT = 2379
 ETCD_PEER_PORT = 2380
@@ -46,8 +47,18 @@ def start_store_and_api(lab: Lab, kube: Path) -> None:
         f"--token-auth-file={pki / 'tokens.csv'}", "--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction", "--allow-privileged=true",
         f"--audit-policy-file={policy}", f"--audit-log-path={lab.audit_log}", "--audit-log-maxsize=500", "--audit-log-maxbackup=1",
         "--kubelet-preferred-address-types=InternalIP", f"--kubelet-client-certificate={pki / 'apiserver-kubelet-client.crt'}",
-        f"--kubelet-client-key={pki / 'apiserver-kubelet-client.key'}",
+        f"--kubelet-client-key={pki / 'apiserver-kubelet-client.key'}", *_as_front_proxy(pki),
     ])
+
+
+def _as_front_proxy(pki: Path) -> list[str]:
+    """How the API server tells one behind it, such as the metrics API's, who asks; also in a lab that has none, since it may get one later."""
+    return [
+        f"--requestheader-client-ca-file={pki / f'{FRONT_PROXY_CA}.crt'}", f"--requestheader-allowed-names={FRONT_PROXY}",
+        "--requestheader-username-headers=X-Remote-User", "--requestheader-group-headers=X-Remote-Group",
+        "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+        f"--proxy-client-cert-file={pki / f'{FRONT_PROXY}.crt'}", f"--proxy-client-key-file={pki / f'{FRONT_PROXY}.key'}",
+    ]
 
 
 def start_controllers(lab: Lab, kube: Path) -> None:

@@ -23,6 +23,11 @@ USERS = {
 }
 """Short name -> Kubernetes user and group."""
 
+CA = "ca"
+FRONT_PROXY_CA = "front-proxy-ca"
+FRONT_PROXY = "front-proxy-client"
+"""Name in the certificate by which an API server behind the lab's own knows whom to believe about users."""
+
 NAMES = f"subjectAltName=IP:127.0.0.1,IP:{NODE_IP},IP:{SERVICE_IP},DNS:localhost,DNS:kubernetes,DNS:kubernetes.default.svc"
 
 
@@ -34,9 +39,11 @@ def create(lab: Lab) -> None:
     """
     lab.pki.mkdir(mode=0o700)
     _openssl(lab.pki, "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", "service-accounts.key")
-    _openssl(lab.pki, "req", "-x509", *_new_key("ca.key"), "-out", "ca.crt", "-days", DAYS, "-subj", "/CN=lab-ca")
+    _authority(lab.pki, CA)
+    _authority(lab.pki, FRONT_PROXY_CA)
     _certificate(lab.pki, "apiserver", "/CN=kube-apiserver", NAMES)
     _certificate(lab.pki, "apiserver-kubelet-client", "/O=system:masters/CN=apiserver-kubelet-client", "basicConstraints=CA:FALSE")
+    _certificate(lab.pki, FRONT_PROXY, f"/CN={FRONT_PROXY}", "basicConstraints=CA:FALSE", FRONT_PROXY_CA)
     rows = []
     for short, (user, group) in USERS.items():
         token = secrets.token_hex(16)
@@ -70,11 +77,24 @@ def _new_key(name: str) -> list[str]:
     return ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", name]
 
 
-def _certificate(folder: Path, name: str, subject: str, extension: str) -> None:
+def _authority(folder: Path, name: str) -> None:
+    _openssl(folder, "req", "-x509", *_new_key(f"{name}.key"), "-out", f"{name}.crt", "-days", DAYS, "-subj", f"/CN=lab-{name}")
+
+
+def serving(lab: Lab, name: str, host: str) -> None:
+    """Write ``NAME.crt`` and ``NAME.key`` of a server that is called ``host``, signed by the lab's own authority.
+
+    Raises:
+        LabError: openssl failed.
+    """
+    _certificate(lab.pki, name, f"/CN={host}", f"subjectAltName=DNS:{host}")
+
+
+def _certificate(folder: Path, name: str, subject: str, extension: str, authority: str = CA) -> None:
     (folder / f"{name}.ext").write_text(extension + "\n", encoding="ascii")
     _openssl(folder, "req", *_new_key(f"{name}.key"), "-out", f"{name}.csr", "-subj", subject)
-    _openssl(folder, "x509", "-req", "-in", f"{name}.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", DAYS,
-             "-extfile", f"{name}.ext", "-out", f"{name}.crt")
+    _openssl(folder, "x509", "-req", "-in", f"{name}.csr", "-CA", f"{authority}.crt", "-CAkey", f"{authority}.key", "-CAcreateserial",
+             "-days", DAYS, "-extfile", f"{name}.ext", "-out", f"{name}.crt")
 
 
 def _openssl(folder: Path, *arguments: str) -> None:

@@ -13,7 +13,7 @@ from labkit import cache, images
 from labkit.cache import Recipe, Workshop
 from labkit.layout import SOURCE
 from labkit.progress import Report
-from labkit.versions import FLAGGER, GATEWAY_API, HEY, KUBERNETES, PODINFO
+from labkit.versions import FLAGGER, GATEWAY_API, HEY, KEDA, KUBERNETES, METRICS_SERVER, PODINFO
 
 DEMO = "demo"
 TESTS = "tests"
@@ -24,6 +24,8 @@ SAYS = {"gitVersion": f"v{KUBERNETES}", "gitMajor": MAJOR, "gitMinor": MINOR, "g
 VERSION_FLAGS = " ".join(f"-X k8s.io/component-base/version.{name}={value}" for name, value in SAYS.items())
 PODINFO_MODULE = "github.com/stefanprodan/podinfo"
 FLAGGER_MODULE = "github.com/fluxcd/flagger"
+KEDA_MODULE = "github.com/kedacore/keda/v2"
+METRICS_SERVER_MODULE = "sigs.k8s.io/metrics-server"
 GATEWAY_API_MODULE = "sigs.k8s.io/gateway-api"
 UPGRADE_GUARD = "gateway.networking.k8s.io_vap_safeupgrades.yaml"
 """An admission policy, no CRD; it would only forbid changing the channel."""
@@ -85,6 +87,16 @@ def _loadtester(workshop: Workshop, folder: Path) -> None:
     workshop.go_install(f"{FLAGGER_MODULE}/cmd/loadtester", FLAGGER, folder)
 
 
+def _keda(workshop: Workshop, folder: Path) -> None:
+    """Of ScaledObjects alone: nothing else of KEDA's is ever asked for."""
+    name = "keda.sh_scaledobjects.yaml"
+    shutil.copyfile(workshop.go_module_files(KEDA_MODULE, KEDA) / "config" / "crd" / "bases" / name, folder / name)
+
+
+def _metrics_server(workshop: Workshop, folder: Path) -> None:
+    workshop.go_install(f"{METRICS_SERVER_MODULE}/cmd/metrics-server", METRICS_SERVER, folder)
+
+
 KUBE = Recipe("kube", _kube, (VERSION_FLAGS,), _files("kube", "*.go", "go.mod", "go.sum"), gibibytes=3)
 TESTAPP = Recipe("testapp", _testapp, (), _files("app", "*.go", "go.mod", "go.sum"))
 PODINFO_PROGRAMS = Recipe("podinfo", _podinfo, (PODINFO,))
@@ -95,9 +107,11 @@ FLAGGER_CRDS = Recipe("flagger-crds", _flagger, (FLAGGER,), uses_go=False)
 FLAGGER_PROGRAM = Recipe("flagger", _flagger_program, (FLAGGER,))
 """For no lab: benchmarks run it beside us."""
 LOADTESTER = Recipe("loadtester", _loadtester, (FLAGGER,))
+KEDA_CRD = Recipe("keda-crd", _keda, (KEDA,), uses_go=False)
+METRICS = Recipe("metrics-server", _metrics_server, (METRICS_SERVER,), gibibytes=1)
 
 FOR_DEMO = (KUBE, TESTAPP, PODINFO_PROGRAMS, IMAGES)
-FOR_TESTS = (*FOR_DEMO, HEY_PROGRAM, FLAGGER_CRDS, LOADTESTER)
+FOR_TESTS = (*FOR_DEMO, HEY_PROGRAM, FLAGGER_CRDS, KEDA_CRD, LOADTESTER, METRICS)
 
 
 def wanted(purpose: str) -> tuple[Recipe, ...]:

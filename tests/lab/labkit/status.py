@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Sequence
 
 from addons import ADDONS
-from labkit import controlplane, environment, loadtester, network, node, pki, processes, prometheus
+from labkit import controlplane, environment, loadtester, metrics, network, node, pki, processes, prometheus
 from labkit.layout import API_PORT, NODE_IP, Lab
 from labkit.processes import Daemon
 from labkit.state import State
@@ -26,6 +26,7 @@ URLS = {
     "kube-proxy": f"http://{NODE_IP}:{node.PROXY_HEALTH_PORT}/livez",
     "prometheus": prometheus.HEALTH,
     loadtester.NAME: loadtester.HEALTH,
+    metrics.NAME: metrics.HEALTH,
 }
 
 
@@ -63,7 +64,7 @@ def _health(lab: Lab, daemon: Daemon, url: str | None) -> str:
     context = None
     if url.startswith("https:"):
         context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # two of them sign their own certificates; only their health is read
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # some of them sign their own certificates; only their health is read
         if f":{API_PORT}/" in url:
             request.add_header("Authorization", f"Bearer {pki.token_of(lab.kubeconfig)}")
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))

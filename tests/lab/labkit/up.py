@@ -12,8 +12,8 @@ from pathlib import Path
 
 from addons import ADDONS
 from addons.interface import Addon
-from labkit import (cgroups, controlplane, down, environment, kubeapi, loadtester, mounts, network, node, pki, preflight, processes, prometheus, recipes,
-                    state as states)
+from labkit import (cgroups, controlplane, down, environment, kubeapi, loadtester, metrics, mounts, network, node, pki, preflight, processes, prometheus,
+                    recipes, state as states)
 from labkit.errors import LabError
 from labkit.layout import Lab, cache_root
 from labkit.progress import Report
@@ -117,6 +117,9 @@ def _extend(lab: Lab, state: State, purpose: str, gateways: Sequence[str], built
     if not new_gateways and not new_purpose and state.phase == states.UP:
         return False
     state = replace(state, built={**{name: str(folder) for name, folder in built.items()}, **state.built})
+    new_tests = new_purpose and purpose == recipes.TESTS
+    if new_tests:
+        metrics.start(lab, state.folders())     # first of all, so that nobody waits for it below
     crds = [path for name in new_gateways for path in ADDONS[name].crds(state.folders())]
     _apply_crds(lab, state, list(dict.fromkeys(crds)))
     for name in new_gateways:
@@ -124,9 +127,9 @@ def _extend(lab: Lab, state: State, purpose: str, gateways: Sequence[str], built
         state = replace(state, gateways=(*state.gateways, name))
         states.write(lab, state)
         report.say(f"the gateway {name} is ready")
-    if new_purpose and purpose == recipes.TESTS:
+    if new_tests:
         _add_peers(lab, state)
-        report.say("Flagger's CRDs and load tester are there")
+        report.say("the CRDs of Flagger and KEDA, the load tester and the metrics API are there")
     states.write(lab, replace(state, phase=states.UP, purposes=tuple(sorted({*state.purposes, purpose}))))
     return True
 
@@ -138,9 +141,11 @@ def _add_gateway(lab: Lab, state: State, addon: Addon) -> None:
 
 
 def _add_peers(lab: Lab, state: State) -> None:
-    environment.write_programs(lab, state.folders())
-    _apply_crds(lab, state, [state.folders()["flagger-crds"] / "crd.yaml"])
-    loadtester.start(lab, state.folders(), environment.path_for(lab))
+    built = state.folders()
+    environment.write_programs(lab, built)
+    _apply_crds(lab, state, [built["flagger-crds"] / "crd.yaml", *built["keda-crd"].glob("*.yaml")])
+    loadtester.start(lab, built, environment.path_for(lab))
+    metrics.register(lab, built["kube"] / "kube")
 
 
 def _apply_crds(lab: Lab, state: State, files: list[Path]) -> None:
