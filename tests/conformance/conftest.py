@@ -20,6 +20,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "bench")]
 import cluster  # noqa: E402
 from comparing import Comparison, compare  # noqa: E402
 from documents import DOCUMENTS, UNWALKED, Document  # noqa: E402
+from keda import scaled_objects  # noqa: E402
 from recorded import Recorded  # noqa: E402
 
 DOCUMENT = "document"
@@ -39,13 +40,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def lab(request: pytest.FixtureRequest) -> None:
+def lab(request: pytest.FixtureRequest) -> Iterator[None]:
     if request.config.getoption("--recorded"):
+        yield
         return
     if cluster.missing():
         pytest.exit(cluster.missing(), returncode=3)
     if not os.environ.get("FLAGGER"):
         pytest.exit("FLAGGER names no program of Flagger's controller: make conformance builds one in the lab's cache", returncode=3)
+    with scaled_objects():
+        yield
 
 
 @pytest.fixture(scope="session")

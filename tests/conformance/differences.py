@@ -47,6 +47,7 @@ class Difference:
         everywhere: in every document that can show it; else in those that name it.
         leaf: whether it explains this value.
         objects: what becomes of Flagger's values, by path, where recognising one is not enough.
+        ours: what of our values, by path, is Flagger's under another name.
         sequences: by the name of a sequence of a trace, what Flagger's becomes.
     """
 
@@ -56,6 +57,7 @@ class Difference:
     everywhere: bool = False
     leaf: Callable[[Leaf, Document], bool] | None = None
     objects: Callable[[dict[str, Any], Document], dict[str, Any]] | None = None
+    ours: Callable[[dict[str, Any], Document], dict[str, Any]] | None = None
     sequences: Mapping[str, Rewrite] = field(default_factory=dict)
 
 
@@ -296,6 +298,23 @@ def _ab_of_contour(values: dict[str, Any], document: Document) -> dict[str, Any]
             if not re.match(rf"{proxy}\[1\]\.services\[1\]", path)}
 
 
+COPY = re.compile(r"(?:(?P<when>\w+) (?P<kind>ConfigMap|Secret)/)?(?P<name>\S+-primary)-[0-9a-f]{8,}(?P<rest> .*)?")
+
+
+def _copies_under_flaggers_names(values: dict[str, Any], document: Document) -> dict[str, Any]:
+    """Those that the primary reads; one that only former pods of it read has no like there."""
+    read = {(path.split(" ")[0], value) for path, value in values.items() if " Deployment/podinfo-primary spec.template." in path and isinstance(value, str)}
+    found: dict[str, Any] = {}
+    for path, value in values.items():
+        copy = COPY.fullmatch(path)
+        if copy and (copy["when"], path.split(" ")[1].partition("/")[2]) in read:
+            found[f"{copy['when']} {copy['kind']}/{copy['name']}{copy['rest']}"] = value
+        elif not copy:
+            named = COPY.fullmatch(value) if isinstance(value, str) and (path.split(" ")[0], value) in read else None
+            found[path] = named["name"] if named else value
+    return found
+
+
 PROVIDERS_ANSWER = "all the metrics providers are available!"
 BY_NAME = {"success rate": "request-success-rate", "request duration": "request-duration"}
 
@@ -399,6 +418,10 @@ TABLE: tuple[Difference, ...] = (
             "statuses": _ends_at_once, "conditions": lambda lines, document: [line for line in lines if line[1] not in ("Promoting", "Finalising")],
             "weights": lambda weights, document: [0, 25, 0], "events": _nothing_is_promoted,
             "alerts": lambda lines, document: [*lines[:-1], ("good", f"Rolling back: {SET_BACK}", lines[-1][2])]}),
+    Difference(
+        "copies-by-content", "old pods keep old settings, and an undo is one patch (SAFETY 18)", ours=_copies_under_flaggers_names),
+    Difference(
+        "contour-mirrors", "what a document asks for is done, or refused", (17,), sequences={"extras": lambda lines, document: ["", "copies", ""]}),
     Difference(
         "skipping-waits-for-the-primary", "skipAnalysis leaves out the analysis, not the wait for a ready primary (SAFETY 31)", (15,),
         sequences={"statuses": _promoting_and_finalising, "conditions": _conditions_of_promoting_and_finalising}),

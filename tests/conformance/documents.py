@@ -4,7 +4,7 @@
 
 """What is walked by Flagger and by us: Canary documents, what metrics and webhooks answer, and what people do meanwhile.
 
-Each section is one table of Flagger's behaviour. A new feature gets a section of its own at the end (``WORKLOADS`` shows where), and a word in ``DOCUMENTS``.
+Each section is one table of Flagger's behaviour. A new feature gets a section of its own at the end, and a word in ``DOCUMENTS``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from harness import Release
 from instant_prometheus import REFUSED
-from routing import PROXY, TRAEFIK, Routing
+from routing import CONTOUR, PROXY, TRAEFIK, Routing
 
 Metrics = Mapping[str, Sequence[str | None]]
 
@@ -40,6 +40,11 @@ class Act:
         return (not self.phase or status["phase"] == self.phase) and status["canaryWeight"] >= self.weight and status["iterations"] >= self.iterations
 
 
+def app(one: Release, walked: bool) -> None:
+    """The app as it is before anybody walks it; ``walked``: by our role, which needs an account."""
+    one.start_app(walked=walked, VERSION="1")
+
+
 @dataclass(frozen=True)
 class Document:
     """One comparison.
@@ -52,7 +57,10 @@ class Document:
         ends: the phases in which it may end.
         differs: names of the table in ``differences`` that this document must show, beside those that every one does.
         variables: of our role, where its default is not Flagger's way.
-        objects: what the user has beside the app.
+        kind: of the target.
+        starts: what there is before the document.
+        objects: what the user has beside that.
+        rights: files of examples/rbac that our role needs besides.
         nothing: after the last act nothing is to happen.
         quick: whether it is walked without ``--full`` too, in some minutes.
         known_bug: what is wrong with us here, exactly; then the comparison has to fail.
@@ -67,7 +75,10 @@ class Document:
     ends: Sequence[str] = (SUCCEEDED,)
     differs: Sequence[str] = ()
     variables: Mapping[str, Any] = field(default_factory=dict)
+    kind: str = "Deployment"
+    starts: Callable[[Release, bool], None] = app
     objects: Sequence[Mapping[str, Any]] = ()
+    rights: Sequence[str] = ()
     nothing: bool = False
     quick: bool = False
     known_bug: str = ""
@@ -269,8 +280,151 @@ SERVICES = (
         headers={"request": {"add": {"x-a": "1"}, "remove": ["x-b"]}, "response": {"set": {"x-c": "2"}}})}, TRAEFIK, acts=RELEASE),
 )
 
-# DaemonSets and Services as targets, configs, autoscalers, mirroring, session affinity: here, each a section of its own.
-WORKLOADS: tuple[Document, ...] = ()
+DAEMON: dict[str, Any] = {"kind": "DaemonSet", "acts": RELEASE}
+
+DAEMON_SETS = (
+    Document("daemonset", steps(), **DAEMON, quick=True),
+    Document("daemonset-gatewayapi", steps(), TRAEFIK, **DAEMON),
+    Document("daemonset-blue-green-services", services_alone(2), **DAEMON, differs=SERVICES_ALONE),
+    Document("daemonset-success-below", steps(threshold=1), metrics={"success": ["0"]}, **DAEMON, ends=(FAILED,)),
+)
+
+
+# -- a Service as the target --
+
+VERSIONS = ("1", "2")
+
+
+def two_versions(one: Release, walked: bool) -> None:
+    """Two versions as Deployments of the user's own, and the target, which leads to the first of them."""
+    one.kubectl("create", "namespace", one.namespace)
+    if walked:
+        one.make_walker()
+    made = [_version(one, number) for number in VERSIONS]
+    target = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": one.name, "labels": {"team": "payments"}},
+              "spec": {"selector": {"app": one.name, "version": VERSIONS[0]}, "ports": [{"name": "http", "port": 80, "targetPort": 9898}]}}
+    one.apply(*made, target, *one.routing.root(one.namespace, one.name, one.host))
+    for deployment in made:
+        one.kubectl("rollout", "status", f"deployment/{deployment['metadata']['name']}", f"--timeout={one.patience}s")
+
+
+def _version(one: Release, number: str) -> dict[str, Any]:
+    made = one.deployment(f"lab.local/testapp:{number}", VERSION=number)
+    labels = {"app": one.name, "version": number}
+    made.update(kind="Deployment", metadata={"name": f"{one.name}-v{number}", "labels": labels})
+    made["spec"]["selector"] = {"matchLabels": labels}
+    made["spec"]["template"]["metadata"]["labels"] = labels
+    return made
+
+
+def point(number: str = "2") -> Callable[[Release], None]:
+    """A release by the target's selector."""
+    return lambda one: one.kubectl("patch", "service", one.name, "--type=merge", "-p", json.dumps({"spec": {"selector": {"version": number}}}))
+
+
+SELECTS: dict[str, Any] = {"kind": "Service", "starts": two_versions, "acts": (Act(point()),)}
+BY_SERVICE = {"spec__targetRef": {"apiVersion": "v1", "kind": "Service", "name": "podinfo"}, "spec__service": {"port": 80}}
+
+SERVICE_TARGETS = (
+    Document("service-target", {**steps(), **BY_SERVICE}, **SELECTS, quick=True),
+    Document("service-target-blue-green", {**iterations(2), **BY_SERVICE}, **SELECTS, differs=ITERATIONS),
+    Document("service-target-success-below", {**steps(threshold=1), **BY_SERVICE}, metrics={"success": ["0"]}, **SELECTS, ends=(FAILED,)),
+)
+
+
+# -- ConfigMaps and Secrets --
+
+OPTED_OUT = {"flagger.app/config-tracking": "disabled"}
+
+
+def settings(version: str, annotations: Mapping[str, str] | None = None) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "podinfo", "labels": {"team": "payments"}, "annotations": dict(annotations or {})},
+            "data": {"VERSION": version}}
+
+
+def secret(token: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "podinfo"}, "stringData": {"token": token}}
+
+
+def reads(annotations: Mapping[str, str] | None = None) -> Callable[[Release, bool], None]:
+    """The app reads a ConfigMap by variables and as files, and a key of a Secret."""
+    def starts(one: Release, walked: bool) -> None:
+        one.start_app(walked=walked, VERSION="0")
+        deployment = one.deployment()
+        pod = deployment["spec"]["template"]["spec"]
+        pod["volumes"] = [{"name": "settings", "configMap": {"name": "podinfo"}}]
+        pod["containers"][0].update(
+            env=[{"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "podinfo", "key": "token"}}}], envFrom=[{"configMapRef": {"name": "podinfo"}}],
+            volumeMounts=[{"name": "settings", "mountPath": "/settings"}])
+        one.apply(settings("1", annotations), secret("sesame"), deployment)
+        one.kubectl("rollout", "status", f"deployment/{one.name}", f"--timeout={one.patience}s")
+    return starts
+
+
+def set_image(version: str = "2") -> Callable[[Release], None]:
+    return lambda one: one.kubectl("set", "image", f"deployment/{one.name}", f"app=lab.local/testapp:{version}")
+
+
+def change(*objects: Mapping[str, Any]) -> Callable[[Release], None]:
+    """Objects as a person applies them."""
+    return lambda one: one.apply(*(dict(obj) for obj in objects))
+
+
+READS: dict[str, Any] = {"starts": reads(), "rights": ["configs"], "differs": ["copies-by-content"]}
+
+CONFIGS = (
+    Document("configs", steps(), **READS, acts=(Act(set_image()),)),
+    Document("config-map-alone", steps(), **READS, acts=(Act(change(settings("2"))),), quick=True),
+    Document("secret-alone-services", services_alone(2), **{**READS, "differs": [*READS["differs"], *SERVICES_ALONE]}, acts=(Act(change(secret("open"))),)),
+    Document("config-map-success-below", steps(threshold=1), metrics={"success": ["0"]}, **READS, acts=(Act(change(settings("2"))),), ends=(FAILED,)),
+    Document("config-map-in-mid-walk", steps(), **READS, acts=(Act(set_image()), Act(change(settings("2")), weight=25))),
+    Document("config-map-opted-out", steps(), **{**READS, "starts": reads(OPTED_OUT)}, acts=(Act(change(settings("2", OPTED_OUT))),), nothing=True,
+             ends=("Initialized",)),
+)
+
+
+# -- autoscalers --
+
+def _scaled_by(kind: str, version: str, **more: Any) -> dict[str, Any]:
+    return {"spec__autoscalerRef": {"apiVersion": version, "kind": kind, "name": "podinfo", **more}}
+
+
+BOUNDS = {"primaryScalerReplicas": {"minReplicas": 1, "maxReplicas": 5}}
+CPU = {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}}
+HPA = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "podinfo", "labels": {"team": "payments"}},
+       "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "podinfo"}, "minReplicas": 1, "maxReplicas": 3, "metrics": [CPU],
+                "behavior": {"scaleDown": {"stabilizationWindowSeconds": 60}}}}
+KEDA = {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "metadata": {"name": "podinfo", "labels": {"team": "payments"}},
+        "spec": {"scaleTargetRef": {"name": "podinfo"}, "minReplicaCount": 1, "maxReplicaCount": 3, "pollingInterval": 10, "triggers": [
+            {"type": "prometheus", "name": "requests", "metadata": {
+                "serverAddress": "http://prometheus", "threshold": "5", "query": 'sum(rate(http_requests_total{app="podinfo"}[30s]))'}}]}}
+BY_HPA: dict[str, Any] = {"objects": [HPA], "rights": ["autoscaler"], "acts": RELEASE}
+BY_KEDA: dict[str, Any] = {"objects": [KEDA], "rights": ["scaled-object"], "acts": RELEASE}
+
+AUTOSCALERS = (
+    Document("hpa", {**steps(), **_scaled_by("HorizontalPodAutoscaler", "autoscaling/v2")}, **BY_HPA),
+    Document("hpa-bounds", {**steps(), **_scaled_by("HorizontalPodAutoscaler", "autoscaling/v2", **BOUNDS)}, **BY_HPA, quick=True),
+    Document("hpa-success-below", {**steps(threshold=1), **_scaled_by("HorizontalPodAutoscaler", "autoscaling/v2")}, metrics={"success": ["0"]}, **BY_HPA,
+             ends=(FAILED,)),
+    Document("keda", {**steps(), **_scaled_by("ScaledObject", "keda.sh/v1alpha1", **BOUNDS)}, **BY_KEDA),
+    Document("keda-query", {**steps(), **_scaled_by("ScaledObject", "keda.sh/v1alpha1", primaryScalerQueries={"requests": "sum(primary)"})}, **BY_KEDA),
+)
+
+MIRRORING = (
+    Document("mirror-blue-green-gatewayapi", iterations(2, mirror=True), CONTOUR, acts=RELEASE, differs=ITERATIONS, quick=True),
+    Document("mirror-blue-green-below-gatewayapi", iterations(3, mirror=True), CONTOUR, metrics={"success": ["50"]}, acts=RELEASE, ends=(FAILED,)),
+    Document("mirror-blue-green", iterations(2, mirror=True), acts=RELEASE, differs=[*ITERATIONS, "contour-mirrors"]),
+)
+
+COOKIE = {"cookieName": "stays", "maxAge": 3600}
+
+AFFINITY = (
+    Document("affinity-gatewayapi", steps(sessionAffinity=COOKIE), TRAEFIK, acts=RELEASE, quick=True),
+    Document("affinity-of-both-gatewayapi", steps(sessionAffinity={**COOKIE, "primaryCookieName": "rests", "domain": "example.com", "secure": True}), TRAEFIK,
+             acts=RELEASE),
+    Document("affinity-success-below-gatewayapi", steps(threshold=2, sessionAffinity=COOKIE), TRAEFIK, metrics={"success": ["100", "0"]}, acts=RELEASE,
+             ends=(FAILED,)),
+)
 
 UNWALKED = frozenset((
     "ab-header-gatewayapi", "ab-regex-gatewayapi", "ab-either-gatewayapi", "ab-once", "success-below-ab", "hooks-ab",
@@ -285,4 +439,5 @@ UNWALKED = frozenset((
 """Names of documents that were written and have not been compared to the end yet, for want of time; what differs in them may need entries of its own."""
 
 DOCUMENTS: tuple[Document, ...] = (
-    *STEPS, *AB, *BLUE_GREEN, *METRICS, *HOOKS, *SKIPPED, *READINESS, *REVISIONS, *SERVICES, *WORKLOADS)
+    *STEPS, *AB, *BLUE_GREEN, *METRICS, *HOOKS, *SKIPPED, *READINESS, *REVISIONS, *SERVICES, *DAEMON_SETS, *SERVICE_TARGETS, *CONFIGS, *AUTOSCALERS,
+    *MIRRORING, *AFFINITY)

@@ -17,7 +17,7 @@ from answers import Hooks, Metrics
 from documents import FAILED, SUCCEEDED, Document
 from harness import Release, Walk, wait_for
 from objects import events, everything
-from watching import StatusWatch
+from watching import ExtrasWatch, StatusWatch
 
 QUICK = {"canary_min_interval": 1, "canary_settle": 0.5, "canary_drain": 1, "canary_file": None}
 LONGEST = 900.0             # seconds that a side may take for one step; Flagger's ticks are ten seconds apart, whatever the document says
@@ -42,8 +42,8 @@ class Side:
         folder.mkdir(parents=True)
         self.document = document
         self.metrics, self.hooks = Metrics(document), Hooks(document)
-        self.release = Release(f"{self.name}-{document.name[:40]}-{uuid.uuid4().hex[:4]}", folder, replicas=1, routing=document.routing, scraped=False,
-                               patience=PATIENT)
+        self.release = Release(f"{self.name}-{document.name[:40]}-{uuid.uuid4().hex[:4]}", folder, replicas=1, kind=document.kind, routing=document.routing,
+                               scraped=False, patience=PATIENT)
         self.release.on_cleanup.append(self.hooks.shutdown)
 
     def seen(self) -> dict[str, Any]:
@@ -56,7 +56,7 @@ class Side:
 
     def _seen(self) -> dict[str, Any]:
         one = self.release
-        one.start_app(walked=self.walks_itself, VERSION="1")
+        self.document.starts(one, self.walks_itself)
         statuses = StatusWatch(one)
         one.on_cleanup.append(statuses.stop)
         one.apply(*(copy.deepcopy(dict(obj)) for obj in self.document.objects), *self._providers(), self._canary())
@@ -66,6 +66,7 @@ class Side:
         self._until_quiet()
         initialised = everything(one)
         weights = one.watch_route() if self._routed else None
+        extras = ExtrasWatch(one) if self._routed else None
         self.metrics.judged = lambda: statuses.statuses[-1]["phase"] in ANALYSED
         since = 0
         for act in self.document.acts:
@@ -85,6 +86,7 @@ class Side:
         self._until_quiet()
         return {
             "statuses": statuses.statuses, "conditions": statuses.conditions, "weights": weights.stop() if weights else [],
+            "extras": extras.stop() if extras else [],
             "calls": self.hooks.asked, "events": events(one), "initialised": initialised, "ended": everything(one), "namespace": one.namespace,
         }
 
@@ -163,6 +165,11 @@ class Ours(Side):
     _walk: Walk | None = None
 
     def begin(self) -> None:
+        for file in self.document.rights:
+            roles = self.release.roles(file)
+            self.release.apply(*roles)
+            for role in roles:
+                self.release.allow(role["metadata"]["name"])
         self.walk()
 
     def walk(self) -> None:

@@ -45,7 +45,7 @@ RESOURCES = {       # by kubectl's name for one of them
     "deployment": ("apps/v1", "Deployment"), "daemonset": ("apps/v1", "DaemonSet"), "canary": ("flagger.app/v1beta1", "Canary"),
     "horizontalpodautoscaler": ("autoscaling/v2", "HorizontalPodAutoscaler"), "poddisruptionbudget": ("policy/v1", "PodDisruptionBudget"),
     "httproute": ("gateway.networking.k8s.io/v1", "HTTPRoute"), "httpproxy": ("projectcontour.io/v1", "HTTPProxy"),
-    "autoscaler": ("autoscaling/v2", "HorizontalPodAutoscaler"),
+    "autoscaler": ("autoscaling/v2", "HorizontalPodAutoscaler"), "scaledobject": ("keda.sh/v1alpha1", "ScaledObject"),
     "traefikservice": ("traefik.io/v1alpha1", "TraefikService"),
 }
 

@@ -24,7 +24,7 @@ LATER = Difference("later", "it comes later", sequences={"weights": lambda weigh
 
 def _seen(**changes: Any) -> dict[str, Any]:
     service = {"metadata": {"name": "podinfo", "labels": {"app": "podinfo"}, **changes.pop("labels", {})}}
-    return {"namespace": "some-namespace", "statuses": [], "conditions": [], "weights": [0, 10], "calls": [], "events": [],
+    return {"namespace": "some-namespace", "statuses": [], "conditions": [], "weights": [0, 10], "extras": [""], "calls": [], "events": [],
             "initialised": {"Service/podinfo": service}, "ended": {}, **changes}
 
 
