@@ -331,7 +331,7 @@ TABLE: tuple[Difference, ...] = (
         leaf=lambda leaf, document: leaf.only_ours and " ConfigMap/podinfo-canary " in leaf.path),
     Difference(
         "no-flagger-id", "promoting twice changes nothing (SAFETY 17)", everywhere=True,
-        leaf=lambda leaf, document: leaf.only_theirs and leaf.path.endswith("Deployment/podinfo-primary spec.template.metadata.annotations.flagger-id")),
+        leaf=lambda leaf, document: leaf.only_theirs and leaf.path.endswith("/podinfo-primary spec.template.metadata.annotations.flagger-id")),
     Difference(
         "waiting-keeps-its-numbers", "the weight in .status is the route's, and an iteration is not taken back", (14,),
         sequences={"statuses": _waiting_keeps_its_numbers}),

@@ -9,6 +9,7 @@ Each section is one table of Flagger's behaviour. A new feature gets a section o
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -416,13 +417,20 @@ MIRRORING = (
     Document("mirror-blue-green", iterations(2, mirror=True), acts=RELEASE, differs=[*ITERATIONS, "contour-mirrors"]),
 )
 
+def _weights_without_a_cookie(route: Mapping[str, Any]) -> dict[str, int]:
+    """Those of the rule for everybody, wherever it stands; the others ask for a header."""
+    (rule,) = [rule for rule in route["spec"]["rules"] if not any(match.get("headers") for match in rule["matches"])][-1:]
+    return {ref["name"]: ref.get("weight", 1) for ref in rule["backendRefs"]}
+
+
+STICKY = dataclasses.replace(TRAEFIK, weights=_weights_without_a_cookie)
 COOKIE = {"cookieName": "stays", "maxAge": 3600}
 
 AFFINITY = (
-    Document("affinity-gatewayapi", steps(sessionAffinity=COOKIE), TRAEFIK, acts=RELEASE, quick=True),
-    Document("affinity-of-both-gatewayapi", steps(sessionAffinity={**COOKIE, "primaryCookieName": "rests", "domain": "example.com", "secure": True}), TRAEFIK,
+    Document("affinity-gatewayapi", steps(sessionAffinity=COOKIE), STICKY, acts=RELEASE, quick=True),
+    Document("affinity-of-both-gatewayapi", steps(sessionAffinity={**COOKIE, "primaryCookieName": "rests", "domain": "example.com", "secure": True}), STICKY,
              acts=RELEASE),
-    Document("affinity-success-below-gatewayapi", steps(threshold=2, sessionAffinity=COOKIE), TRAEFIK, metrics={"success": ["100", "0"]}, acts=RELEASE,
+    Document("affinity-success-below-gatewayapi", steps(threshold=2, sessionAffinity=COOKIE), STICKY, metrics={"success": ["100", "0"]}, acts=RELEASE,
              ends=(FAILED,)),
 )
 
