@@ -308,11 +308,47 @@ def _copies_under_flaggers_names(values: dict[str, Any], document: Document) -> 
     for path, value in values.items():
         copy = COPY.fullmatch(path)
         if copy and (copy["when"], path.split(" ")[1].partition("/")[2]) in read:
-            found[f"{copy['when']} {copy['kind']}/{copy['name']}{copy['rest']}"] = value
+            found[f"{copy['when']} {copy['kind']}/{copy['name']}{copy['rest']}"] = _plain(value) if path.endswith(" metadata.name") else value
         elif not copy:
-            named = COPY.fullmatch(value) if isinstance(value, str) and (path.split(" ")[0], value) in read else None
-            found[path] = named["name"] if named else value
+            found[path] = _plain(value) if (path.split(" ")[0], value) in read else value
     return found
+
+
+def _plain(value: Any) -> Any:
+    copy = COPY.fullmatch(value) if isinstance(value, str) else None
+    return copy["name"] if copy else value
+
+
+# -- cookies: random there, made out of the analysis' name here --
+
+STAYS = re.compile(r"\bstays=[A-Za-z]{10}")
+ROUTE = "ended HTTPRoute/podinfo spec.rules"
+
+
+def _one_cookie(values: dict[str, Any], document: Document) -> dict[str, Any]:
+    return {path: STAYS.sub("stays=COOKIE", value) if path.startswith(ROUTE) and isinstance(value, str) else value for path, value in values.items()}
+
+
+def _forgotten_as_here(values: dict[str, Any], document: Document) -> dict[str, Any]:
+    """Who still shows the cookie meets a rule behind the one for everybody, which leads to the primary alone; it takes the cookie back by all that it was
+    set with, and fits no other one."""
+    moved: dict[str, Any] = {}
+    for path, value in values.items():
+        if path.startswith(ROUTE):
+            first = path.startswith(f"{ROUTE}[0]")
+            if first and ".backendRefs[1]" in path:
+                continue
+            path = f"{ROUTE}[{1 if first else 0}]" + path.removeprefix(f"{ROUTE}[{0 if first else 1}]").replace(".filters[0]", ".backendRefs[0].filters[0]")
+            if isinstance(value, str):
+                value = re.sub(r"\.\*stays\.\*[A-Za-z]{10}\.\*", "^(.*; ?)?stays=COOKIE(;.*)?$", value)
+                value = re.sub(r"stays=[A-Za-z]{10}; Max-Age=-1", "stays=COOKIE; Max-Age=-1" + _attributes(document), value)
+        moved[path] = value
+    return moved
+
+
+def _attributes(document: Document) -> str:
+    affinity = document.changes["sessionAffinity"]
+    return (f"; Domain={affinity['domain']}" if "domain" in affinity else "") + ("; Secure" if affinity.get("secure") else "")
 
 
 PROVIDERS_ANSWER = "all the metrics providers are available!"
@@ -420,6 +456,12 @@ TABLE: tuple[Difference, ...] = (
             "alerts": lambda lines, document: [*lines[:-1], ("good", f"Rolling back: {SET_BACK}", lines[-1][2])]}),
     Difference(
         "copies-by-content", "old pods keep old settings, and an undo is one patch (SAFETY 18)", ours=_copies_under_flaggers_names),
+    Difference(
+        "copies-are-not-reconciled", "a GitOps tool finds nothing of what is copied in its source, and is told so", everywhere=True,
+        leaf=lambda leaf, document: leaf.only_ours and leaf.ours == "disabled" and ".toolkit.fluxcd.io/" in leaf.path),
+    Difference(
+        "cookies-are-forgotten-whole", "a browser takes a cookie back only by the domain and path that it was set with", (27,),
+        objects=_forgotten_as_here, ours=_one_cookie),
     Difference(
         "contour-mirrors", "what a document asks for is done, or refused", (17,), sequences={"extras": lambda lines, document: ["", "copies", ""]}),
     Difference(

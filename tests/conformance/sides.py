@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -16,12 +17,13 @@ from typing import Any
 from answers import Hooks, Metrics
 from documents import FAILED, SUCCEEDED, Document
 from harness import Release, Walk, wait_for
+from labkit.faultcontrol import FaultProxy
 from objects import events, everything
 from watching import ExtrasWatch, StatusWatch
 
 QUICK = {"canary_min_interval": 1, "canary_settle": 0.5, "canary_drain": 1, "canary_file": None}
 LONGEST = 900.0             # seconds that a side may take for one step; Flagger's ticks are ten seconds apart, whatever the document says
-NOTHING = 22.0              # seconds in which Flagger ticks twice
+NOTHING = 35.0              # seconds in which Flagger ticks thrice
 QUIET = 3.0                 # seconds without another call, after which a side has said everything
 PATIENT = 300               # progressDeadlineSeconds, on a busy machine
 ANALYSED = ("Progressing", "WaitingPromotion")
@@ -78,7 +80,7 @@ class Side:
             self.hooks.answer(act.answers)
             act.does(one)
             self.walk()
-        if self.document.nothing:
+        if self.document.nothing or self.document.stalls and not self.walks_itself:
             time.sleep(NOTHING)
         else:
             self._comes_to("its end", statuses, lambda status: status["phase"] in self.document.ends and len(statuses.statuses) > since)
@@ -154,7 +156,17 @@ class Theirs(Side):
 
     def begin(self) -> None:
         provider = self.document.changes.get("spec__provider", self.document.routing.provider)
-        self.release.start_flagger(f"-metrics-server={self.metrics.url}", f"-mesh-provider={provider}", "-control-loop-interval=1s")
+        self.release.start_flagger(f"-metrics-server={self.metrics.url}", f"-mesh-provider={provider}", "-control-loop-interval=1s", kubeconfig=self._helped())
+
+    def _helped(self) -> str:
+        """The kubeconfig of a proxy that leaves out what the document says; empty where nothing is to be left out."""
+        if self.document.helped is None:
+            return ""
+        path, text = self.document.helped
+        proxy = FaultProxy(Path(os.environ["KUBECONFIG"]), self.release.folder)
+        self.release.on_cleanup.append(proxy.stop)
+        proxy.rule("edit", method="POST|PUT", path=path, find=text, times=0)
+        return str(proxy.kubeconfig)
 
 
 class Ours(Side):

@@ -44,7 +44,7 @@ class Trace:
 SEQUENCES = ("statuses", "conditions", "weights", "extras", "calls", "events", "alerts", "announced")
 COMBINED = "(combined from similar events): "      # client-go's, of an Event that stands for several
 # How often and in which words it is told that Kubernetes is waited for depends on the moment of looking.
-PACE = re.compile(r"(canary deployment )?\S+ not ready: ")
+PACE = re.compile(r"((primary|canary) (deployment|daemonset) )?\S+ not ready: ")
 
 
 def trace(seen: Json) -> Trace:
