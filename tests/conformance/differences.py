@@ -289,6 +289,26 @@ def _nothing_is_promoted(lines: list[Any], document: Document) -> list[Any]:
             ("Succeeded", "Normal", f"Analysis ended for podinfo.NAMESPACE: {SET_BACK}")]
 
 
+# -- a weighted canary that is mirrored first: Flagger asks for copies for ever, of a router that makes none --
+
+GOES_ON = (("Progressing", 25, 0, 0), ("Progressing", 50, 0, 0), ("Promoting", 50, 0, 0), ("Promoting", 0, 0, 0), ("Finalising", 0, 0, 0),
+           ("Succeeded", 0, 0, 0))
+TELLS = (("Progressing", "Advance podinfo.NAMESPACE canary mirror 100"), ("Progressing", "Advance podinfo.NAMESPACE canary weight 25"),
+         ("Progressing", "Advance podinfo.NAMESPACE canary weight 50"), ("Promoting", "Copying podinfo.NAMESPACE template spec to podinfo-primary.NAMESPACE"),
+         ("Promoting", "Routing all traffic to primary"), ("Succeeded", "Promotion completed! Scaling down podinfo.NAMESPACE"))
+FINISHED = "Canary analysis completed successfully, promotion finished."
+
+
+def _told_of_going_on(lines: list[Any], document: Document) -> list[Any]:
+    at = next(at for at, line in enumerate(lines) if line[-1].endswith("canary weight 0"))
+    return [*lines[:at], *((phase, "Normal", text) for phase, text in TELLS)]
+
+
+def _but_for_the_end(values: dict[str, Any], document: Document) -> dict[str, Any]:
+    """One side has none."""
+    return {path: value for path, value in values.items() if not path.startswith("ended ")}
+
+
 # -- objects --
 
 def _ab_of_contour(values: dict[str, Any], document: Document) -> dict[str, Any]:
@@ -464,6 +484,13 @@ TABLE: tuple[Difference, ...] = (
         objects=_forgotten_as_here, ours=_one_cookie),
     Difference(
         "contour-mirrors", "what a document asks for is done, or refused", (17,), sequences={"extras": lambda lines, document: ["", "copies", ""]}),
+    Difference(
+        "weighted-canaries-are-mirrored", "a stage that the router can do is done, and comes to an end", (17,),
+        objects=_but_for_the_end, ours=_but_for_the_end, sequences={
+            "statuses": lambda lines, document: [*lines, *GOES_ON], "weights": lambda weights, document: [0, 25, 50, 0],
+            "conditions": lambda lines, document: [*lines, *_SKIPPED_CONDITIONS, ("True", "Succeeded", FINISHED)],
+            "extras": lambda lines, document: ["", "copies", ""], "events": _told_of_going_on,
+            "alerts": lambda lines, document: [*lines, ("good", FINISHED, lines[-1][2])]}),
     Difference(
         "skipping-waits-for-the-primary", "skipAnalysis leaves out the analysis, not the wait for a ready primary (SAFETY 31)", (15,),
         sequences={"statuses": _promoting_and_finalising, "conditions": _conditions_of_promoting_and_finalising}),

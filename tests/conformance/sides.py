@@ -162,10 +162,10 @@ class Theirs(Side):
         """The kubeconfig of a proxy that leaves out what the document says; empty where nothing is to be left out."""
         if self.document.helped is None:
             return ""
-        path, text = self.document.helped
+        path, find, put = self.document.helped
         proxy = FaultProxy(Path(os.environ["KUBECONFIG"]), self.release.folder)
         self.release.on_cleanup.append(proxy.stop)
-        proxy.rule("edit", method="POST|PUT", path=path, find=text, times=0)
+        proxy.rule("edit", method="POST|PUT", path=path, find=find, put=put, times=0)
         return str(proxy.kubeconfig)
 
 

@@ -502,9 +502,10 @@ class Release:
 
     def start_flagger(self, *flags: str, kubeconfig: str = "") -> None:
         """Flagger's own controller, for this namespace alone and as an admin; FLAGGER names the program."""
+        whose = kubeconfig or os.environ["KUBECONFIG"]
         with (self.folder / "flagger.log").open("w") as log:
             process = subprocess.Popen(
-                [os.environ["FLAGGER"], f"-kubeconfig={kubeconfig or os.environ['KUBECONFIG']}", f"-namespace={self.namespace}", "-port=0", "-log-level=info", *flags],
+                [os.environ["FLAGGER"], f"-kubeconfig={whose}", f"-namespace={self.namespace}", "-port=0", "-log-level=info", *flags],
                 stdout=log, stderr=subprocess.STDOUT)
         self.on_cleanup.append(process.kill)
 

@@ -15,7 +15,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).res
 
 from comparing import compare  # noqa: E402
 from differences import TABLE, Difference  # noqa: E402
-from documents import DOCUMENTS, Document  # noqa: E402
+from documents import DOCUMENTS, SECTIONS, Document  # noqa: E402
 
 PLAIN = Document("plain", {})
 LABEL = Difference("label", "it is ours", everywhere=True, leaf=lambda leaf, document: leaf.only_ours and leaf.path.endswith("labels.ours"))
@@ -82,3 +82,7 @@ def test_names_are_used_once_and_documents_list_entries_that_are_there() -> None
     named = {name for one in DOCUMENTS for name in one.differs}
     assert named == {one.name for one in TABLE if not one.everywhere}, "an entry is for all documents or for those that list it"
     assert all(one.why for one in TABLE)
+
+
+def test_each_section_is_walked_by_make_test_with_one_document() -> None:
+    assert [sum(one.quick for one in section) for section in SECTIONS] == [1] * len(SECTIONS)

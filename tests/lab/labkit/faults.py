@@ -44,7 +44,7 @@ class Rule:
         headers: for answer.
         message: for answer, what its Status says; by default which rule it is.
         seconds: for delay.
-        find: for edit, a regular expression, and put: what stands in its place, wherever the body has it.
+        find: for edit, a regular expression, and put: what stands in its place, wherever the body has it; bytes are meant, in Latin-1.
         pid: for kill, a process; group: for kill, a process group.
         abandon: for hold, cut the sender's connection at once and forward at the release all the same.
     """
@@ -72,7 +72,7 @@ class Rule:
 
     def edited(self, body: bytes) -> bytes:
         """The body as it is forwarded."""
-        return re.sub(self.find.encode(), self.put.encode(), body) if self.action == "edit" else body
+        return re.sub(self.find.encode("latin-1"), self.put.encode("latin-1"), body) if self.action == "edit" else body
 
 
 def parse(document: dict[str, Any], number: int) -> Rule:
