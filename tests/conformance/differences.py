@@ -480,6 +480,12 @@ TABLE: tuple[Difference, ...] = (
         "copies-are-not-reconciled", "a GitOps tool finds nothing of what is copied in its source, and is told so", everywhere=True,
         leaf=lambda leaf, document: leaf.only_ours and leaf.ours == "disabled" and ".toolkit.fluxcd.io/" in leaf.path),
     Difference(
+        "services-without-the-targets-labels", "a copy does not look like the original to other tools (SAFETY 20)",
+        leaf=lambda leaf, document: leaf.only_theirs and bool(re.match(r"\w+ Service/podinfo-(primary|canary) metadata\.labels\.team$", leaf.path))),
+    Difference(
+        "nobody-is-led-to-what-was-rejected", "-canary leads where -primary does (SAFETY 16)",
+        leaf=lambda leaf, document: leaf.path == "ended Service/podinfo-canary spec.selector.version" and (leaf.theirs, leaf.ours) == ("2", "1")),
+    Difference(
         "cookies-are-forgotten-whole", "a browser takes a cookie back only by the domain and path that it was set with", (27,),
         objects=_forgotten_as_here, ours=_one_cookie),
     Difference(

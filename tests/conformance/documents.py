@@ -331,12 +331,14 @@ def point(number: str = "2") -> Callable[[Release], None]:
 # number 18; under 31, which nobody reads, it is left out.
 WITHOUT_ADDRESSES = ("/services", r"\x92\x01(?=(?s:.)\d+\.\d+\.\d+\.\d+)", "\xfa\x01")
 SELECTS: dict[str, Any] = {"kind": "Service", "starts": two_versions, "acts": (Act(point()),), "helped": WITHOUT_ADDRESSES}
+LABELS = ("services-without-the-targets-labels",)
 BY_SERVICE = {"spec__targetRef": {"apiVersion": "v1", "kind": "Service", "name": "podinfo"}, "spec__service": {"port": 80}}
 
 SERVICE_TARGETS = (
-    Document("service-target", {**steps(), **BY_SERVICE}, **SELECTS, quick=True),
-    Document("service-target-blue-green", {**iterations(2), **BY_SERVICE}, **SELECTS, differs=ITERATIONS),
-    Document("service-target-success-below", {**steps(threshold=1), **BY_SERVICE}, metrics={"success": ["0"]}, **SELECTS, ends=(FAILED,)),
+    Document("service-target", {**steps(), **BY_SERVICE}, **SELECTS, differs=LABELS, quick=True),
+    Document("service-target-blue-green", {**iterations(2), **BY_SERVICE}, **SELECTS, differs=[*ITERATIONS, *LABELS]),
+    Document("service-target-success-below", {**steps(threshold=1), **BY_SERVICE}, metrics={"success": ["0"]}, **SELECTS, ends=(FAILED,),
+             differs=[*LABELS, "nobody-is-led-to-what-was-rejected"]),
 )
 
 
