@@ -19,7 +19,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "bench")]
 
 import cluster  # noqa: E402
 from comparing import Comparison, compare  # noqa: E402
-from documents import DOCUMENTS, UNWALKED, Document  # noqa: E402
+from documents import DOCUMENTS, Document  # noqa: E402
 from keda import scaled_objects  # noqa: E402
 from recorded import Recorded  # noqa: E402
 
@@ -28,15 +28,13 @@ DOCUMENT = "document"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="walk every document, not only the quick ones")
-    parser.addoption("--unwalked", action="store_true", help="those too that nobody has compared to the end yet (documents.UNWALKED)")
     parser.addoption("--at-once", type=int, default=9, help="documents that are walked at the same time (default: %(default)s)")
     parser.addoption("--recorded", action="store_true", help="compare what an earlier run saw, without a lab")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if DOCUMENT in metafunc.fixturenames:
-        full, unwalked = metafunc.config.getoption("--full"), metafunc.config.getoption("--unwalked")
-        metafunc.parametrize(DOCUMENT, [one for one in DOCUMENTS if (full or one.quick) and (unwalked or one.name not in UNWALKED)], ids=str)
+        metafunc.parametrize(DOCUMENT, [one for one in DOCUMENTS if metafunc.config.getoption("--full") or one.quick], ids=str)
 
 
 @pytest.fixture(scope="session")
