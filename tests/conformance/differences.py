@@ -186,6 +186,15 @@ def _told_once_and_beside_the_increase(lines: list[Any], document: Document) -> 
     return [*lines[:first + 1], increase, *lines[first + 1:second], *lines[second + 1:]]
 
 
+def _each_once(lines: list[Any], document: Document) -> list[Any]:
+    """What is said again is not."""
+    return [line for before, line in zip([None, *lines], lines) if line != before]
+
+
+def _no_iteration_while_waiting(lines: list[Any], document: Document) -> list[Any]:
+    return [line for line in lines if not (line[0] == "WaitingPromotion" and line[-1].startswith("Advance "))]
+
+
 def _gate_before_those_who_match(lines: list[Any], document: Document) -> list[Any]:
     """After the pre-rollout hooks."""
     at = next(at for at, line in enumerate(lines) if line[0] == "pre-rollout")
@@ -497,6 +506,12 @@ TABLE: tuple[Difference, ...] = (
             "conditions": lambda lines, document: [*lines, *_SKIPPED_CONDITIONS, ("True", "Succeeded", FINISHED)],
             "extras": lambda lines, document: ["", "copies", ""], "events": _told_of_going_on,
             "alerts": lambda lines, document: [*lines, ("good", FINISHED, lines[-1][2])]}),
+    Difference(
+        "closed-gates-are-told-once", "that a gate is closed is told once for each step, not in every interval", (11,),
+        sequences={"events": _each_once, "alerts": _each_once}),
+    Difference(
+        "open-gates-are-asked-once", "one approval is enough for a promotion, and waiting for it is no iteration", (14,), sequences={
+            "statuses": _each_once, "calls": lambda lines, document: lines[:-1], "events": _all_of(_no_iteration_while_waiting, _each_once)}),
     Difference(
         "skipping-waits-for-the-primary", "skipAnalysis leaves out the analysis, not the wait for a ready primary (SAFETY 31)", (15,),
         sequences={"statuses": _promoting_and_finalising, "conditions": _conditions_of_promoting_and_finalising}),
