@@ -105,11 +105,11 @@ def _waiting_keeps_its_numbers(lines: list[Any], document: Document) -> list[Any
 
 
 def _weight_goes_before_the_phase(lines: list[Any], document: Document) -> list[Any]:
-    """Promoting at 0 between Promoting with weight and Finalising."""
+    """At 0 between Promoting with weight and Finalising, and before Failed."""
     found: list[Any] = []
     for line in lines:
-        if line[0] == "Finalising" and found and found[-1][0] == "Promoting" and found[-1][1] > 0:
-            found.append(("Promoting", 0, *found[-1][2:]))
+        if line[0] in ("Finalising", "Failed") and found and found[-1][1] > 0:
+            found.append((found[-1][0], 0, *found[-1][2:]))
         found.append(line)
     return found
 
@@ -221,6 +221,12 @@ def _gate_of_the_promotion(lines: list[Any], document: Document) -> list[Any]:
     following = [*lines[1:], ("", "", "")]
     return [("Promoting", *line[1:]) if line[-1].startswith("Confirm-traffic-increase ") and after[-1].startswith(("Confirm-promotion ", "Copying ")) else line
             for line, after in zip(lines, following)]
+
+
+def _failed_behind_a_failure(lines: list[Any], document: Document) -> list[Any]:
+    """What is called once a release has failed is told so."""
+    at = next((at for at, line in enumerate(lines) if line[-1].startswith("Canary failed!")), len(lines))
+    return [("Failed", *line[1:]) if number > at and line[-1].startswith("Post-rollout ") else line for number, line in enumerate(lines)]
 
 
 def _starting_when_it_starts(lines: list[Any], document: Document) -> list[Any]:
@@ -414,14 +420,11 @@ TABLE: tuple[Difference, ...] = (
         "status-weight-is-the-routes", "the weight in .status is that of the route, with iterations too",
         sequences={"statuses": _iterations_have_the_weight_of_the_route}),
     Difference(
-        "weight-before-phase", "that the route has taken the weight is one look, that the next phase begins another", everywhere=True,
-        sequences={"statuses": _weight_goes_before_the_phase}),
-    Difference(
         "providers-are-asked-before-a-walk", "who does not answer keeps a walk from beginning, instead of a line while initialising", (46,), everywhere=True,
         sequences={"events": without(PROVIDERS_ANSWER)}),
     Difference(
         "told-when-done", "an Event and an alert tell of what has been seen done, so the phase may be the next one already", everywhere=True,
-        sequences={"events": _all_of(_gate_of_the_promotion, phase_of({
+        sequences={"events": _all_of(_gate_of_the_promotion, _failed_behind_a_failure, phase_of({
             "Copying": "Promoting", "Confirm-rollout": "Progressing", "Confirm-promotion": "Promoting",
             r"Halt \S+ advancement waiting for promotion": "WaitingPromotion", r"Halt \S+ advancement waiting for approval": "Waiting"}))}),
     Difference(
@@ -454,6 +457,9 @@ TABLE: tuple[Difference, ...] = (
     Difference(
         "rollback-in-the-same-tick", "users do not stay on a canary that failed for one more interval", (8,), everywhere=True,
         sequences={"statuses": _back_in_the_tick_that_reaches_the_threshold}),
+    Difference(
+        "weight-before-phase", "that the route has taken the weight is one look, that the next phase begins another", everywhere=True,
+        sequences={"statuses": _weight_goes_before_the_phase}),
     Difference(
         "failed-keeps-its-count", "how many checks failed is what people ask then", everywhere=True, sequences={"statuses": _failed_keeps_its_count}),
     Difference(
@@ -510,8 +516,15 @@ TABLE: tuple[Difference, ...] = (
         "closed-gates-are-told-once", "that a gate is closed is told once for each step, not in every interval", (11,),
         sequences={"events": _each_once, "alerts": _each_once}),
     Difference(
-        "open-gates-are-asked-once", "one approval is enough for a promotion, and waiting for it is no iteration", (14,), sequences={
-            "statuses": _each_once, "calls": lambda lines, document: lines[:-1], "events": _all_of(_no_iteration_while_waiting, _each_once)}),
+        "waiting-is-no-iteration", "while the promotion is waited for nothing is counted", (14,),
+        sequences={"statuses": _each_once, "events": _no_iteration_while_waiting}),
+    Difference(
+        "open-gates-are-asked-once", "one approval is enough for a promotion", (14,),
+        sequences={"calls": lambda lines, document: lines[:-1], "events": _each_once}),
+    Difference(
+        "every-post-rollout-hook-is-called", "one that fails does not keep the others from knowing", (51,), sequences={
+            "calls": lambda lines, document: [*lines, ("second", *lines[-1][1:])],
+            "events": lambda lines, document: [*lines, ("Succeeded", "Normal", "Post-rollout check second passed")]}),
     Difference(
         "skipping-waits-for-the-primary", "skipAnalysis leaves out the analysis, not the wait for a ready primary (SAFETY 31)", (15,),
         sequences={"statuses": _promoting_and_finalising, "conditions": _conditions_of_promoting_and_finalising}),

@@ -36,6 +36,7 @@ class Act:
     phase: str = ""
     weight: int = 0
     iterations: int = 0
+    anew: bool = False      # our role is run again, since a walk keeps to the document that it began with
 
     def reached(self, status: Mapping[str, Any]) -> bool:
         return (not self.phase or status["phase"] == self.phase) and status["canaryWeight"] >= self.weight and status["iterations"] >= self.iterations
@@ -229,12 +230,13 @@ HOOKS = (
     Document("confirm-promotion-closed-silently", steps(webhooks=[hook("confirm-promotion", muteAlert=True)]),
              hooks={"confirm-promotion": [403, 200]}, acts=RELEASE, differs=WAITING),
     Document("confirm-promotion-closed-services", services_alone(2, webhooks=[hook("confirm-promotion")]),
-             hooks={"confirm-promotion": [403, 200]}, acts=RELEASE, differs=[*SERVICES_ALONE, *WAITING, "open-gates-are-asked-once"]),
+             hooks={"confirm-promotion": [403, 200]}, acts=RELEASE, differs=[*SERVICES_ALONE, *WAITING, "waiting-is-no-iteration", "open-gates-are-asked-once"]),
     Document("confirm-promotion-closed-ab", iterations(2, match=[INSIDER], webhooks=[hook("confirm-promotion")]),
-             hooks={"confirm-promotion": [403, 200]}, acts=RELEASE, differs=[*AB_CONTOUR, *WAITING]),
+             hooks={"confirm-promotion": [403, 200]}, acts=RELEASE, differs=[*AB_CONTOUR, *WAITING, "waiting-is-no-iteration"]),
     Document("rollback-asked-for", steps(webhooks=[hook("rollback")]), acts=(*RELEASE, Act(nothing, {"rollback": [200]}, weight=25)), ends=(FAILED,),
              differs=["rollback-hooks-are-quiet"]),
-    Document("post-rollout-fails", steps(webhooks=[hook("post-rollout", "first"), hook("post-rollout", "second")]), hooks={"first": [400]}, acts=RELEASE),
+    Document("post-rollout-fails", steps(webhooks=[hook("post-rollout", "first"), hook("post-rollout", "second")]), hooks={"first": [400]}, acts=RELEASE,
+             differs=["every-post-rollout-hook-is-called"]),
     Document("post-rollout-of-a-failure", steps(webhooks=[hook("post-rollout")]), metrics={"success": ["0"]}, acts=RELEASE, ends=(FAILED,)),
 )
 
@@ -242,7 +244,7 @@ SKIPPED = (
     Document("skip-analysis", steps(spec__skipAnalysis=True, webhooks=EVERY_HOOK),
              metrics={"success": ["0"]}, acts=RELEASE, quick=True, differs=["skipping-waits-for-the-primary"]),
     Document("skip-analysis-services", services_alone(2, spec__skipAnalysis=True), acts=RELEASE, differs=["skipping-waits-for-the-primary"]),
-    Document("skip-analysis-in-mid-walk", steps(), acts=(*RELEASE, Act(skip_analysis, weight=25)), differs=["skipping-waits-for-the-primary"]),
+    Document("skip-analysis-in-mid-walk", steps(), acts=(*RELEASE, Act(skip_analysis, weight=25, anew=True)), differs=["skipping-waits-for-the-primary"]),
 )
 
 READINESS = (

@@ -53,7 +53,6 @@ class Side:
         try:
             return self._seen()
         finally:
-            self.stop()
             self.release.cleanup()
 
     def _seen(self) -> dict[str, Any]:
@@ -79,6 +78,8 @@ class Side:
             since = len(statuses.statuses)
             self.hooks.answer(act.answers)
             act.does(one)
+            if act.anew:
+                self.stop()
             self.walk()
         if self.document.nothing or self.document.stalls and not self.walks_itself:
             time.sleep(NOTHING)
@@ -146,7 +147,7 @@ class Side:
         """Wait for the end of what was begun."""
 
     def stop(self) -> None:
-        """End what may still run."""
+        """End what still runs, as somebody who begins anew does."""
 
 
 class Theirs(Side):
@@ -190,6 +191,10 @@ class Ours(Side):
 
     def over(self) -> bool:
         return self._walk is not None and self._walk.process.poll() is not None
+
+    def stop(self) -> None:
+        if self._walk is not None and not self.over():
+            self._walk.kill()
 
     def finish(self) -> None:
         if self._walk is not None:
