@@ -105,10 +105,10 @@ def _waiting_keeps_its_numbers(lines: list[Any], document: Document) -> list[Any
 
 
 def _weight_goes_before_the_phase(lines: list[Any], document: Document) -> list[Any]:
-    """At 0 between Promoting with weight and Finalising, and before Failed."""
+    """At 0 before Finalising and Failed, and before the iterations of another revision."""
     found: list[Any] = []
     for line in lines:
-        if line[0] in ("Finalising", "Failed") and found and found[-1][1] > 0:
+        if found and found[-1][1] > 0 and (line[0] in ("Finalising", "Failed") or line[2] < found[-1][2]):
             found.append((found[-1][0], 0, *found[-1][2:]))
         found.append(line)
     return found
@@ -189,6 +189,16 @@ def _told_once_and_beside_the_increase(lines: list[Any], document: Document) -> 
 def _each_once(lines: list[Any], document: Document) -> list[Any]:
     """What is said again is not."""
     return [line for before, line in zip([None, *lines], lines) if line != before]
+
+
+def _twice(beginning: str) -> Rewrite:
+    """What is said once, is said of the next revision too."""
+    return lambda lines, document: [line for line in lines for again in ((1, 2) if _text(line).startswith(beginning) else (1,))]
+
+
+def _text(line: tuple[Any, ...]) -> str:
+    """Of an event or an alert."""
+    return str(next(part for part in reversed(line) if isinstance(part, str)))
 
 
 def _no_iteration_while_waiting(lines: list[Any], document: Document) -> list[Any]:
@@ -515,6 +525,9 @@ TABLE: tuple[Difference, ...] = (
     Difference(
         "closed-gates-are-told-once", "that a gate is closed is told once for each step, not in every interval", (11,),
         sequences={"events": _each_once, "alerts": _each_once}),
+    Difference(
+        "each-revision-waits-aloud", "an approval is for one revision, so that of another one people are told again", sequences={
+            "events": _twice("Halt "), "alerts": _twice("Canary is waiting for approval.")}),
     Difference(
         "waiting-is-no-iteration", "while the promotion is waited for nothing is counted", (14,),
         sequences={"statuses": _each_once, "events": _no_iteration_while_waiting}),
