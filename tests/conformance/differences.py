@@ -505,6 +505,13 @@ TABLE: tuple[Difference, ...] = (
         "copies-are-not-reconciled", "a GitOps tool finds nothing of what is copied in its source, and is told so", everywhere=True,
         leaf=lambda leaf, document: leaf.only_ours and leaf.ours == "disabled" and ".toolkit.fluxcd.io/" in leaf.path),
     Difference(
+        "users-objects-are-not-stamped", "whether a tool may reconcile an object of the user's is not ours to say (SAFETY 23)",
+        leaf=lambda leaf, document: leaf.only_theirs and leaf.theirs == "disabled" and " Service/podinfo metadata.annotations." in leaf.path
+        and ".toolkit.fluxcd.io/" in leaf.path),
+    Difference(
+        "routes-have-the-documents-labels", "the label by which a Service is known is not the route's",
+        leaf=lambda leaf, document: leaf.only_theirs and leaf.path.endswith(" HTTPProxy/podinfo metadata.labels.app")),
+    Difference(
         "services-without-the-targets-labels", "a copy does not look like the original to other tools (SAFETY 20)",
         leaf=lambda leaf, document: leaf.only_theirs and bool(re.match(r"\w+ Service/podinfo-(primary|canary) metadata\.labels\.team$", leaf.path))),
     Difference(

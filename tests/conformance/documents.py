@@ -283,8 +283,9 @@ SERVICES = (
     Document("service-by-another-name", {**services_alone(1), **_service(name="frontend")}, acts=RELEASE, differs=SERVICES_ALONE),
     Document("service-ports", {**services_alone(1), **_service(port=9000, portName="web", targetPort="http", appProtocol="http", portDiscovery=True)},
              acts=RELEASE, differs=SERVICES_ALONE),
-    Document("service-metadata", {**steps(), **_service(apex=METADATA, primary=METADATA, canary=METADATA)}, acts=RELEASE, quick=True),
-    Document("service-own-apex", services_alone(1), acts=RELEASE, objects=[OWN_APEX], differs=SERVICES_ALONE),
+    Document("service-metadata", {**steps(), **_service(apex=METADATA, primary=METADATA, canary=METADATA)}, acts=RELEASE,
+             differs=["routes-have-the-documents-labels"], quick=True),
+    Document("service-own-apex", services_alone(1), acts=RELEASE, objects=[OWN_APEX], differs=[*SERVICES_ALONE, "users-objects-are-not-stamped"]),
     Document("service-timeout", {**steps(), **_service(timeout="15s", match=[{"uri": {"prefix": "/api"}}])}, acts=RELEASE),
     Document("service-of-a-route", {**steps(), **_service(
         timeout="15s", backendTimeout="5s", match=[{"uri": {"prefix": "/api"}}], rewrite={"uri": "/", "type": "ReplacePrefixMatch"},
