@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import os
 import time
 import uuid
@@ -16,7 +17,7 @@ from typing import Any
 
 from answers import Hooks, Metrics
 from documents import FAILED, SUCCEEDED, Document
-from harness import Release, Walk, wait_for
+from harness import ROLES_OF, Release, Walk, wait_for
 from labkit.faultcontrol import FaultProxy
 from objects import events, everything
 from watching import ExtrasWatch, StatusWatch
@@ -178,11 +179,14 @@ class Ours(Side):
     _walk: Walk | None = None
 
     def begin(self) -> None:
-        for file in self.document.rights:
-            roles = self.release.roles(file)
+        roles = [role for file in self.document.rights for role in self.release.roles(file)]
+        service = self.document.changes.get("service", {}).get("name")
+        if service:         # the examples have one name for all
+            roles += dataclasses.replace(self.release, name=service).roles(ROLES_OF[self.document.changes.get("spec__provider", self.document.routing.provider)])
+        if roles:
             self.release.apply(*roles)
-            for role in roles:
-                self.release.allow(role["metadata"]["name"])
+        for role in roles:
+            self.release.allow(role["metadata"]["name"])
         self.walk()
 
     def walk(self) -> None:
