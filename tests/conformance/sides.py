@@ -104,7 +104,11 @@ class Side:
 
     @property
     def _routed(self) -> bool:
-        return self.document.changes.get("spec__provider") != "kubernetes"
+        return self.provider != "kubernetes"
+
+    @property
+    def provider(self) -> str:
+        return str(self.document.changes.get("spec__provider", self.document.routing.provider))
 
     def _canary(self) -> dict[str, Any]:
         changes = {key: value for key, value in self.document.changes.items() if key not in ("service", "webhooks")}
@@ -157,8 +161,8 @@ class Theirs(Side):
     name = "theirs"
 
     def begin(self) -> None:
-        provider = self.document.changes.get("spec__provider", self.document.routing.provider)
-        self.release.start_flagger(f"-metrics-server={self.metrics.url}", f"-mesh-provider={provider}", "-control-loop-interval=1s", kubeconfig=self._helped())
+        self.release.start_flagger(
+            f"-metrics-server={self.metrics.url}", f"-mesh-provider={self.provider}", "-control-loop-interval=1s", kubeconfig=self._helped())
 
     def _helped(self) -> str:
         """The kubeconfig of a proxy that leaves out what the document says; empty where nothing is to be left out."""
@@ -182,7 +186,7 @@ class Ours(Side):
         roles = [role for file in self.document.rights for role in self.release.roles(file)]
         service = self.document.changes.get("service", {}).get("name")
         if service:         # the examples have one name for all
-            roles += dataclasses.replace(self.release, name=service).roles(ROLES_OF[self.document.changes.get("spec__provider", self.document.routing.provider)])
+            roles += dataclasses.replace(self.release, name=service).roles(ROLES_OF[self.provider])
         if roles:
             self.release.apply(*roles)
         for role in roles:
