@@ -154,6 +154,16 @@ def _promoting_and_finalising(lines: list[Any], document: Document) -> list[Any]
     return found
 
 
+def _promoted_with_weight(lines: list[Any], document: Document) -> list[Any]:
+    at = next(at for at, line in enumerate(lines) if line[0] == "Promoting")
+    return [*lines[:at], ("Promoting", *lines[at - 1][1:]), *lines[at:]]
+
+
+def _routed_after_copying(lines: list[Any], document: Document) -> list[Any]:
+    at = next(at for at, line in enumerate(lines) if line[-1].startswith("Copying ")) + 1
+    return [*lines[:at], ("Promoting", "Normal", "Routing all traffic to primary"), *lines[at:]]
+
+
 _SKIPPED_CONDITIONS = [("Unknown", "Promoting", "Canary analysis completed, starting primary rolling update."),
                        ("Unknown", "Finalising", "Canary analysis completed, routing all traffic to primary.")]
 
@@ -548,4 +558,7 @@ TABLE: tuple[Difference, ...] = (
     Difference(
         "skipping-waits-for-the-primary", "skipAnalysis leaves out the analysis, not the wait for a ready primary (SAFETY 31)", (15,),
         sequences={"statuses": _promoting_and_finalising, "conditions": _conditions_of_promoting_and_finalising}),
+    Difference(
+        "skipping-promotes-as-ever", "who has the revision keeps it while the primary gets it, also where the rest of the analysis is skipped (SAFETY 16)", (15,),
+        sequences={"statuses": _promoted_with_weight, "events": _routed_after_copying}),
 )

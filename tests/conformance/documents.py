@@ -248,7 +248,8 @@ SKIPPED = (
     Document("skip-analysis", steps(spec__skipAnalysis=True, webhooks=EVERY_HOOK),
              metrics={"success": ["0"]}, acts=RELEASE, quick=True, differs=["skipping-waits-for-the-primary"]),
     Document("skip-analysis-services", services_alone(2, spec__skipAnalysis=True), acts=RELEASE, differs=["skipping-waits-for-the-primary"]),
-    Document("skip-analysis-in-mid-walk", steps(**BUSY), acts=(*RELEASE, Act(skip_analysis, weight=25, anew=True)), differs=["skipping-waits-for-the-primary"]),
+    Document("skip-analysis-in-mid-walk", steps(**BUSY), acts=(*RELEASE, Act(skip_analysis, weight=25, anew=True)),
+             differs=["skipping-waits-for-the-primary", "skipping-promotes-as-ever"]),
 )
 
 READINESS = (
