@@ -559,6 +559,6 @@ TABLE: tuple[Difference, ...] = (
         "skipping-waits-for-the-primary", "skipAnalysis leaves out the analysis, not the wait for a ready primary (SAFETY 31)", (15,),
         sequences={"statuses": _promoting_and_finalising, "conditions": _conditions_of_promoting_and_finalising}),
     Difference(
-        "skipping-promotes-as-ever", "who has the revision keeps it while the primary gets it, also where the rest of the analysis is skipped (SAFETY 16)", (15,),
+        "skipping-promotes-as-ever", "who has the revision keeps it while the primary gets it, also where the rest is skipped (SAFETY 16)", (15,),
         sequences={"statuses": _promoted_with_weight, "events": _routed_after_copying}),
 )
