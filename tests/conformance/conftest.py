@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import pytest
@@ -52,7 +52,10 @@ def lab(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def walked(lab: None, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Document], Comparison]]:
-    """Walks all documents of this run, some at the same time since most of it is waiting, and gives the comparison of one."""
+    """Walks all documents of this run, some at the same time since most of it is waiting, and gives the comparison of one.
+
+    It begins when all have been walked: pytest changes the environment with each test, which a walk must not read at the same time.
+    """
     kept = Recorded(Path(str(request.config.rootpath)) / ".build" / "conformance")
     chosen = [item.callspec.params[DOCUMENT] for item in request.session.items if DOCUMENT in getattr(getattr(item, "callspec", None), "params", {})]
     folder = tmp_path_factory.mktemp("conformance")
@@ -60,9 +63,18 @@ def walked(lab: None, request: pytest.FixtureRequest, tmp_path_factory: pytest.T
     with ThreadPoolExecutor(request.config.getoption("--at-once")) as pool:
         futures: dict[str, Future] = {document.name: pool.submit(walk, document) for document in sorted(chosen, key=lambda one: not one.quick)}
         try:
+            _tell_of(futures, request.config)
             yield lambda document: compare(document, *futures[document.name].result())
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _tell_of(futures: Mapping[str, Future], config: pytest.Config) -> None:
+    """Wait for all of them, with a line for each."""
+    names, terminal = {future: name for name, future in futures.items()}, config.pluginmanager.get_plugin("terminalreporter")
+    for number, future in enumerate(as_completed(names), 1):
+        terminal.ensure_newline()
+        terminal.write_line(f"{number}/{len(names)} {names[future]}{' did not come to an end' if future.exception() else ''}")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
