@@ -71,10 +71,12 @@ def walked(lab: None, request: pytest.FixtureRequest, tmp_path_factory: pytest.T
 
 def _tell_of(futures: Mapping[str, Future], config: pytest.Config) -> None:
     """Wait for all of them, with a line for each."""
-    names, terminal = {future: name for name, future in futures.items()}, config.pluginmanager.get_plugin("terminalreporter")
+    names, plugins = {future: name for name, future in futures.items()}, config.pluginmanager
+    terminal, capture = plugins.get_plugin("terminalreporter"), plugins.get_plugin("capturemanager")
     for number, future in enumerate(as_completed(names), 1):
-        terminal.ensure_newline()
-        terminal.write_line(f"{number}/{len(names)} {names[future]}{' did not come to an end' if future.exception() else ''}")
+        with capture.global_and_fixture_disabled():
+            terminal.ensure_newline()
+            terminal.write_line(f"{number}/{len(names)} {names[future]}{' did not come to an end' if future.exception() else ''}")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
