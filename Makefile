@@ -81,7 +81,7 @@ test-e2e: setup  ## whole releases in the lab (CLUSTER=own: in a cluster of your
 chaos: setup  ## every kill, fault, late write and random walk there is, in the lab (an hour and more; make test tries a part)
 	@$(STAGE) --workers 4 chaos -- --full $(ARGS)
 
-conformance: setup  ## every document walked by Flagger's own controller and by us, in the lab, and compared (no part of make test yet)
+conformance: setup  ## every document walked by Flagger's own controller and by us, in the lab, and compared (twenty minutes and more; make test walks a part)
 	@$(STAGE) conformance -- --full $(ARGS)
 
 test-docs: setup  ## module documentation and changelog fragments

@@ -70,15 +70,16 @@ def _beside(expected: Sequence[Any], found: Sequence[Any]) -> list[str]:
 
 
 def _objects(document: Document, flagger: Trace, we: Trace, known: Sequence[Difference], used: set[str]) -> list[str]:
-    wrong, expected = [], dict(flagger.objects)
+    wrong: list[str] = []
+    expected, found = dict(flagger.objects), dict(we.objects)
     for one in known:
-        if one.objects is not None:
-            rewritten = one.objects(dict(expected), document)
-            if rewritten != expected:
-                used.add(one.name)
-            expected = rewritten
-    for path in sorted({*expected, *we.objects}):
-        leaf = Leaf(path, expected.get(path), we.objects.get(path))
+        before = expected, found
+        expected = one.objects(dict(expected), document) if one.objects is not None else expected
+        found = one.ours(dict(found), document) if one.ours is not None else found
+        if (expected, found) != before:
+            used.add(one.name)
+    for path in sorted({*expected, *found}):
+        leaf = Leaf(path, expected.get(path), found.get(path))
         if leaf.theirs == leaf.ours:
             continue
         names = [one.name for one in known if one.leaf is not None and one.leaf(leaf, document)]

@@ -47,6 +47,7 @@ class Difference:
         everywhere: in every document that can show it; else in those that name it.
         leaf: whether it explains this value.
         objects: what becomes of Flagger's values, by path, where recognising one is not enough.
+        ours: what of our values, by path, is Flagger's under another name.
         sequences: by the name of a sequence of a trace, what Flagger's becomes.
     """
 
@@ -56,6 +57,7 @@ class Difference:
     everywhere: bool = False
     leaf: Callable[[Leaf, Document], bool] | None = None
     objects: Callable[[dict[str, Any], Document], dict[str, Any]] | None = None
+    ours: Callable[[dict[str, Any], Document], dict[str, Any]] | None = None
     sequences: Mapping[str, Rewrite] = field(default_factory=dict)
 
 
@@ -103,11 +105,11 @@ def _waiting_keeps_its_numbers(lines: list[Any], document: Document) -> list[Any
 
 
 def _weight_goes_before_the_phase(lines: list[Any], document: Document) -> list[Any]:
-    """Promoting at 0 between Promoting with weight and Finalising."""
+    """At 0 before Finalising and Failed, and before the iterations of another revision."""
     found: list[Any] = []
     for line in lines:
-        if line[0] == "Finalising" and found and found[-1][0] == "Promoting" and found[-1][1] > 0:
-            found.append(("Promoting", 0, *found[-1][2:]))
+        if found and found[-1][1] > 0 and (line[0] in ("Finalising", "Failed") or line[2] < found[-1][2]):
+            found.append((found[-1][0], 0, *found[-1][2:]))
         found.append(line)
     return found
 
@@ -152,6 +154,16 @@ def _promoting_and_finalising(lines: list[Any], document: Document) -> list[Any]
     return found
 
 
+def _promoted_with_weight(lines: list[Any], document: Document) -> list[Any]:
+    at = next(at for at, line in enumerate(lines) if line[0] == "Promoting")
+    return [*lines[:at], ("Promoting", *lines[at - 1][1:]), *lines[at:]]
+
+
+def _routed_after_copying(lines: list[Any], document: Document) -> list[Any]:
+    at = next(at for at, line in enumerate(lines) if line[-1].startswith("Copying ")) + 1
+    return [*lines[:at], ("Promoting", "Normal", "Routing all traffic to primary"), *lines[at:]]
+
+
 _SKIPPED_CONDITIONS = [("Unknown", "Promoting", "Canary analysis completed, starting primary rolling update."),
                        ("Unknown", "Finalising", "Canary analysis completed, routing all traffic to primary.")]
 
@@ -184,6 +196,25 @@ def _told_once_and_beside_the_increase(lines: list[Any], document: Document) -> 
     return [*lines[:first + 1], increase, *lines[first + 1:second], *lines[second + 1:]]
 
 
+def _each_once(lines: list[Any], document: Document) -> list[Any]:
+    """What is said again is not."""
+    return [line for before, line in zip([None, *lines], lines) if line != before]
+
+
+def _twice(beginning: str) -> Rewrite:
+    """What is said once, is said of the next revision too."""
+    return lambda lines, document: [line for line in lines for again in ((1, 2) if _text(line).startswith(beginning) else (1,))]
+
+
+def _text(line: tuple[Any, ...]) -> str:
+    """Of an event or an alert."""
+    return str(next(part for part in reversed(line) if isinstance(part, str)))
+
+
+def _no_iteration_while_waiting(lines: list[Any], document: Document) -> list[Any]:
+    return [line for line in lines if not (line[0] == "WaitingPromotion" and line[-1].startswith("Advance "))]
+
+
 def _gate_before_those_who_match(lines: list[Any], document: Document) -> list[Any]:
     """After the pre-rollout hooks."""
     at = next(at for at, line in enumerate(lines) if line[0] == "pre-rollout")
@@ -210,6 +241,12 @@ def _gate_of_the_promotion(lines: list[Any], document: Document) -> list[Any]:
     following = [*lines[1:], ("", "", "")]
     return [("Promoting", *line[1:]) if line[-1].startswith("Confirm-traffic-increase ") and after[-1].startswith(("Confirm-promotion ", "Copying ")) else line
             for line, after in zip(lines, following)]
+
+
+def _failed_behind_a_failure(lines: list[Any], document: Document) -> list[Any]:
+    """What is called once a release has failed is told so."""
+    at = next((at for at, line in enumerate(lines) if line[-1].startswith("Canary failed!")), len(lines))
+    return [("Failed", *line[1:]) if number > at and line[-1].startswith("Post-rollout ") else line for number, line in enumerate(lines)]
 
 
 def _starting_when_it_starts(lines: list[Any], document: Document) -> list[Any]:
@@ -287,6 +324,26 @@ def _nothing_is_promoted(lines: list[Any], document: Document) -> list[Any]:
             ("Succeeded", "Normal", f"Analysis ended for podinfo.NAMESPACE: {SET_BACK}")]
 
 
+# -- a weighted canary that is mirrored first: Flagger asks for copies for ever, of a router that makes none --
+
+GOES_ON = (("Progressing", 25, 0, 0), ("Progressing", 50, 0, 0), ("Promoting", 50, 0, 0), ("Promoting", 0, 0, 0), ("Finalising", 0, 0, 0),
+           ("Succeeded", 0, 0, 0))
+TELLS = (("Progressing", "Advance podinfo.NAMESPACE canary mirror 100"), ("Progressing", "Advance podinfo.NAMESPACE canary weight 25"),
+         ("Progressing", "Advance podinfo.NAMESPACE canary weight 50"), ("Promoting", "Copying podinfo.NAMESPACE template spec to podinfo-primary.NAMESPACE"),
+         ("Promoting", "Routing all traffic to primary"), ("Succeeded", "Promotion completed! Scaling down podinfo.NAMESPACE"))
+FINISHED = "Canary analysis completed successfully, promotion finished."
+
+
+def _told_of_going_on(lines: list[Any], document: Document) -> list[Any]:
+    at = next(at for at, line in enumerate(lines) if line[-1].endswith("canary weight 0"))
+    return [*lines[:at], *((phase, "Normal", text) for phase, text in TELLS)]
+
+
+def _but_for_the_end(values: dict[str, Any], document: Document) -> dict[str, Any]:
+    """One side has none."""
+    return {path: value for path, value in values.items() if not path.startswith("ended ")}
+
+
 # -- objects --
 
 def _ab_of_contour(values: dict[str, Any], document: Document) -> dict[str, Any]:
@@ -294,6 +351,59 @@ def _ab_of_contour(values: dict[str, Any], document: Document) -> dict[str, Any]
     proxy = r"\w+ HTTPProxy/podinfo spec\.routes"
     return {re.sub(rf"^({proxy}\[0\]\.conditions)\[0\]\.header", r"\1[1].header", path): value for path, value in values.items()
             if not re.match(rf"{proxy}\[1\]\.services\[1\]", path)}
+
+
+COPY = re.compile(r"(?:(?P<when>\w+) (?P<kind>ConfigMap|Secret)/)?(?P<name>\S+-primary)-[0-9a-f]{8,}(?P<rest> .*)?")
+
+
+def _copies_under_flaggers_names(values: dict[str, Any], document: Document) -> dict[str, Any]:
+    """Those that the primary reads; one that only former pods of it read has no like there."""
+    read = {(path.split(" ")[0], value) for path, value in values.items() if " Deployment/podinfo-primary spec.template." in path and isinstance(value, str)}
+    found: dict[str, Any] = {}
+    for path, value in values.items():
+        copy = COPY.fullmatch(path)
+        if copy and (copy["when"], path.split(" ")[1].partition("/")[2]) in read:
+            found[f"{copy['when']} {copy['kind']}/{copy['name']}{copy['rest']}"] = _plain(value) if path.endswith(" metadata.name") else value
+        elif not copy:
+            found[path] = _plain(value) if (path.split(" ")[0], value) in read else value
+    return found
+
+
+def _plain(value: Any) -> Any:
+    copy = COPY.fullmatch(value) if isinstance(value, str) else None
+    return copy["name"] if copy else value
+
+
+# -- cookies: random there, made out of the analysis' name here --
+
+STAYS = re.compile(r"\bstays=[A-Za-z]{10}")
+ROUTE = "ended HTTPRoute/podinfo spec.rules"
+
+
+def _one_cookie(values: dict[str, Any], document: Document) -> dict[str, Any]:
+    return {path: STAYS.sub("stays=COOKIE", value) if path.startswith(ROUTE) and isinstance(value, str) else value for path, value in values.items()}
+
+
+def _forgotten_as_here(values: dict[str, Any], document: Document) -> dict[str, Any]:
+    """Who still shows the cookie meets a rule behind the one for everybody, which leads to the primary alone; it takes the cookie back by all that it was
+    set with, and fits no other one."""
+    moved: dict[str, Any] = {}
+    for path, value in values.items():
+        if path.startswith(ROUTE):
+            first = path.startswith(f"{ROUTE}[0]")
+            if first and ".backendRefs[1]" in path:
+                continue
+            path = f"{ROUTE}[{1 if first else 0}]" + path.removeprefix(f"{ROUTE}[{0 if first else 1}]").replace(".filters[0]", ".backendRefs[0].filters[0]")
+            if isinstance(value, str):
+                value = re.sub(r"\.\*stays\.\*[A-Za-z]{10}\.\*", "^(.*; ?)?stays=COOKIE(;.*)?$", value)
+                value = re.sub(r"stays=[A-Za-z]{10}; Max-Age=-1", "stays=COOKIE; Max-Age=-1" + _attributes(document), value)
+        moved[path] = value
+    return moved
+
+
+def _attributes(document: Document) -> str:
+    affinity = document.changes["sessionAffinity"]
+    return (f"; Domain={affinity['domain']}" if "domain" in affinity else "") + ("; Secure" if affinity.get("secure") else "")
 
 
 PROVIDERS_ANSWER = "all the metrics providers are available!"
@@ -312,7 +422,7 @@ TABLE: tuple[Difference, ...] = (
         leaf=lambda leaf, document: leaf.only_ours and " ConfigMap/podinfo-canary " in leaf.path),
     Difference(
         "no-flagger-id", "promoting twice changes nothing (SAFETY 17)", everywhere=True,
-        leaf=lambda leaf, document: leaf.only_theirs and leaf.path.endswith("Deployment/podinfo-primary spec.template.metadata.annotations.flagger-id")),
+        leaf=lambda leaf, document: leaf.only_theirs and leaf.path.endswith("/podinfo-primary spec.template.metadata.annotations.flagger-id")),
     Difference(
         "waiting-keeps-its-numbers", "the weight in .status is the route's, and an iteration is not taken back", (14,),
         sequences={"statuses": _waiting_keeps_its_numbers}),
@@ -330,14 +440,11 @@ TABLE: tuple[Difference, ...] = (
         "status-weight-is-the-routes", "the weight in .status is that of the route, with iterations too",
         sequences={"statuses": _iterations_have_the_weight_of_the_route}),
     Difference(
-        "weight-before-phase", "that the route has taken the weight is one look, that the next phase begins another", everywhere=True,
-        sequences={"statuses": _weight_goes_before_the_phase}),
-    Difference(
         "providers-are-asked-before-a-walk", "who does not answer keeps a walk from beginning, instead of a line while initialising", (46,), everywhere=True,
         sequences={"events": without(PROVIDERS_ANSWER)}),
     Difference(
         "told-when-done", "an Event and an alert tell of what has been seen done, so the phase may be the next one already", everywhere=True,
-        sequences={"events": _all_of(_gate_of_the_promotion, phase_of({
+        sequences={"events": _all_of(_gate_of_the_promotion, _failed_behind_a_failure, phase_of({
             "Copying": "Promoting", "Confirm-rollout": "Progressing", "Confirm-promotion": "Promoting",
             r"Halt \S+ advancement waiting for promotion": "WaitingPromotion", r"Halt \S+ advancement waiting for approval": "Waiting"}))}),
     Difference(
@@ -371,6 +478,9 @@ TABLE: tuple[Difference, ...] = (
         "rollback-in-the-same-tick", "users do not stay on a canary that failed for one more interval", (8,), everywhere=True,
         sequences={"statuses": _back_in_the_tick_that_reaches_the_threshold}),
     Difference(
+        "weight-before-phase", "that the route has taken the weight is one look, that the next phase begins another", everywhere=True,
+        sequences={"statuses": _weight_goes_before_the_phase}),
+    Difference(
         "failed-keeps-its-count", "how many checks failed is what people ask then", everywhere=True, sequences={"statuses": _failed_keeps_its_count}),
     Difference(
         "alerts-say-of-what", "every alert says whose release it is about", (52,), everywhere=True, sequences={"alerts": _with_all_fields}),
@@ -400,6 +510,55 @@ TABLE: tuple[Difference, ...] = (
             "weights": lambda weights, document: [0, 25, 0], "events": _nothing_is_promoted,
             "alerts": lambda lines, document: [*lines[:-1], ("good", f"Rolling back: {SET_BACK}", lines[-1][2])]}),
     Difference(
+        "copies-by-content", "old pods keep old settings, and an undo is one patch (SAFETY 18)", ours=_copies_under_flaggers_names),
+    Difference(
+        "copies-are-not-reconciled", "a GitOps tool finds nothing of what is copied in its source, and is told so", everywhere=True,
+        leaf=lambda leaf, document: leaf.only_ours and leaf.ours == "disabled" and ".toolkit.fluxcd.io/" in leaf.path),
+    Difference(
+        "users-objects-are-not-stamped", "whether a tool may reconcile an object of the user's is not ours to say (SAFETY 23)",
+        leaf=lambda leaf, document: leaf.only_theirs and leaf.theirs == "disabled" and " Service/podinfo metadata.annotations." in leaf.path
+        and ".toolkit.fluxcd.io/" in leaf.path),
+    Difference(
+        "routes-have-the-documents-labels", "the label by which a Service is known is not the route's",
+        leaf=lambda leaf, document: leaf.only_theirs and leaf.path.endswith(" HTTPProxy/podinfo metadata.labels.app")),
+    Difference(
+        "services-without-the-targets-labels", "a copy does not look like the original to other tools (SAFETY 20)",
+        leaf=lambda leaf, document: leaf.only_theirs and bool(re.match(r"\w+ Service/podinfo-(primary|canary) metadata\.labels\.team$", leaf.path))),
+    Difference(
+        "nobody-is-led-to-what-was-rejected", "-canary leads where -primary does (SAFETY 16)",
+        leaf=lambda leaf, document: leaf.path == "ended Service/podinfo-canary spec.selector.version" and (leaf.theirs, leaf.ours) == ("2", "1")),
+    Difference(
+        "cookies-are-forgotten-whole", "a browser takes a cookie back only by the domain and path that it was set with", (27,),
+        objects=_forgotten_as_here, ours=_one_cookie),
+    Difference(
+        "contour-mirrors", "what a document asks for is done, or refused", (17,), sequences={"extras": lambda lines, document: ["", "copies", ""]}),
+    Difference(
+        "weighted-canaries-are-mirrored", "a stage that the router can do is done, and comes to an end", (17,),
+        objects=_but_for_the_end, ours=_but_for_the_end, sequences={
+            "statuses": lambda lines, document: [*lines, *GOES_ON], "weights": lambda weights, document: [0, 25, 50, 0],
+            "conditions": lambda lines, document: [*lines, *_SKIPPED_CONDITIONS, ("True", "Succeeded", FINISHED)],
+            "extras": lambda lines, document: ["", "copies", ""], "events": _told_of_going_on,
+            "alerts": lambda lines, document: [*lines, ("good", FINISHED, lines[-1][2])]}),
+    Difference(
+        "closed-gates-are-told-once", "that a gate is closed is told once for each step, not in every interval", (11,),
+        sequences={"events": _each_once, "alerts": _each_once}),
+    Difference(
+        "each-revision-waits-aloud", "an approval is for one revision, so that of another one people are told again", sequences={
+            "events": _twice("Halt "), "alerts": _twice("Canary is waiting for approval.")}),
+    Difference(
+        "waiting-is-no-iteration", "while the promotion is waited for nothing is counted", (14,),
+        sequences={"statuses": _each_once, "events": _no_iteration_while_waiting}),
+    Difference(
+        "open-gates-are-asked-once", "one approval is enough for a promotion", (14,),
+        sequences={"calls": lambda lines, document: lines[:-1], "events": _each_once}),
+    Difference(
+        "every-post-rollout-hook-is-called", "one that fails does not keep the others from knowing", (51,), sequences={
+            "calls": lambda lines, document: [*lines, ("second", *lines[-1][1:])],
+            "events": lambda lines, document: [*lines, ("Succeeded", "Normal", "Post-rollout check second passed")]}),
+    Difference(
         "skipping-waits-for-the-primary", "skipAnalysis leaves out the analysis, not the wait for a ready primary (SAFETY 31)", (15,),
         sequences={"statuses": _promoting_and_finalising, "conditions": _conditions_of_promoting_and_finalising}),
+    Difference(
+        "skipping-promotes-as-ever", "who has the revision keeps it while the primary gets it, also where the rest is skipped (SAFETY 16)", (15,),
+        sequences={"statuses": _promoted_with_weight, "events": _routed_after_copying}),
 )

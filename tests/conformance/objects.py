@@ -10,10 +10,11 @@ from typing import Any
 
 from harness import Release, api
 
-KINDS = ("deployment", "daemonset", "service", "configmap", "secret", "horizontalpodautoscaler", "poddisruptionbudget", "httpproxy", "httproute")
+KINDS = ("deployment", "daemonset", "service", "configmap", "secret", "horizontalpodautoscaler", "scaledobject", "poddisruptionbudget", "httpproxy",
+         "httproute")
 # What the API server and Kubernetes' own controllers write, never whoever walks.
 SERVERS = {"uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink"}
-ANNOTATIONS = {"deployment.kubernetes.io/revision", "kubectl.kubernetes.io/last-applied-configuration"}
+ANNOTATIONS = {"deployment.kubernetes.io/revision", "deprecated.daemonset.template.generation", "kubectl.kubernetes.io/last-applied-configuration"}
 SPEC = {"clusterIP", "clusterIPs"}
 STRANGERS = {"kube-root-ca.crt"}
 

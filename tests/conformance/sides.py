@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
+import os
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -15,13 +17,14 @@ from typing import Any
 
 from answers import Hooks, Metrics
 from documents import FAILED, SUCCEEDED, Document
-from harness import Release, Walk, wait_for
+from harness import ROLES_OF, Release, Walk, wait_for
+from labkit.faultcontrol import FaultProxy
 from objects import events, everything
-from watching import StatusWatch
+from watching import ExtrasWatch, StatusWatch
 
 QUICK = {"canary_min_interval": 1, "canary_settle": 0.5, "canary_drain": 1, "canary_file": None}
 LONGEST = 900.0             # seconds that a side may take for one step; Flagger's ticks are ten seconds apart, whatever the document says
-NOTHING = 22.0              # seconds in which Flagger ticks twice
+NOTHING = 35.0              # seconds in which Flagger ticks thrice
 QUIET = 3.0                 # seconds without another call, after which a side has said everything
 PATIENT = 300               # progressDeadlineSeconds, on a busy machine
 ANALYSED = ("Progressing", "WaitingPromotion")
@@ -42,8 +45,8 @@ class Side:
         folder.mkdir(parents=True)
         self.document = document
         self.metrics, self.hooks = Metrics(document), Hooks(document)
-        self.release = Release(f"{self.name}-{document.name[:40]}-{uuid.uuid4().hex[:4]}", folder, replicas=1, routing=document.routing, scraped=False,
-                               patience=PATIENT)
+        self.release = Release(f"{self.name}-{document.name[:40]}-{uuid.uuid4().hex[:4]}", folder, replicas=1, kind=document.kind, routing=document.routing,
+                               scraped=False, patience=PATIENT)
         self.release.on_cleanup.append(self.hooks.shutdown)
 
     def seen(self) -> dict[str, Any]:
@@ -51,12 +54,11 @@ class Side:
         try:
             return self._seen()
         finally:
-            self.stop()
             self.release.cleanup()
 
     def _seen(self) -> dict[str, Any]:
         one = self.release
-        one.start_app(walked=self.walks_itself, VERSION="1")
+        self.document.starts(one, self.walks_itself)
         statuses = StatusWatch(one)
         one.on_cleanup.append(statuses.stop)
         one.apply(*(copy.deepcopy(dict(obj)) for obj in self.document.objects), *self._providers(), self._canary())
@@ -66,6 +68,7 @@ class Side:
         self._until_quiet()
         initialised = everything(one)
         weights = one.watch_route() if self._routed else None
+        extras = ExtrasWatch(one) if self._routed else None
         self.metrics.judged = lambda: statuses.statuses[-1]["phase"] in ANALYSED
         since = 0
         for act in self.document.acts:
@@ -76,8 +79,10 @@ class Side:
             since = len(statuses.statuses)
             self.hooks.answer(act.answers)
             act.does(one)
+            if act.anew:
+                self.stop()
             self.walk()
-        if self.document.nothing:
+        if self.document.nothing or self.document.stalls and not self.walks_itself:
             time.sleep(NOTHING)
         else:
             self._comes_to("its end", statuses, lambda status: status["phase"] in self.document.ends and len(statuses.statuses) > since)
@@ -85,6 +90,7 @@ class Side:
         self._until_quiet()
         return {
             "statuses": statuses.statuses, "conditions": statuses.conditions, "weights": weights.stop() if weights else [],
+            "extras": extras.stop() if extras else [],
             "calls": self.hooks.asked, "events": events(one), "initialised": initialised, "ended": everything(one), "namespace": one.namespace,
         }
 
@@ -98,7 +104,11 @@ class Side:
 
     @property
     def _routed(self) -> bool:
-        return self.document.changes.get("spec__provider") != "kubernetes"
+        return self.provider != "kubernetes"
+
+    @property
+    def provider(self) -> str:
+        return str(self.document.changes.get("spec__provider", self.document.routing.provider))
 
     def _canary(self) -> dict[str, Any]:
         changes = {key: value for key, value in self.document.changes.items() if key not in ("service", "webhooks")}
@@ -142,7 +152,7 @@ class Side:
         """Wait for the end of what was begun."""
 
     def stop(self) -> None:
-        """End what may still run."""
+        """End what still runs, as somebody who begins anew does."""
 
 
 class Theirs(Side):
@@ -151,8 +161,18 @@ class Theirs(Side):
     name = "theirs"
 
     def begin(self) -> None:
-        provider = self.document.changes.get("spec__provider", self.document.routing.provider)
-        self.release.start_flagger(f"-metrics-server={self.metrics.url}", f"-mesh-provider={provider}", "-control-loop-interval=1s")
+        self.release.start_flagger(
+            f"-metrics-server={self.metrics.url}", f"-mesh-provider={self.provider}", "-control-loop-interval=1s", kubeconfig=self._helped())
+
+    def _helped(self) -> str:
+        """The kubeconfig of a proxy that leaves out what the document says; empty where nothing is to be left out."""
+        if self.document.helped is None:
+            return ""
+        path, find, put = self.document.helped
+        proxy = FaultProxy(Path(os.environ["KUBECONFIG"]), self.release.folder)
+        self.release.on_cleanup.append(proxy.stop)
+        proxy.rule("edit", method="POST|PUT", path=path, find=find, put=put, times=0)
+        return str(proxy.kubeconfig)
 
 
 class Ours(Side):
@@ -163,6 +183,14 @@ class Ours(Side):
     _walk: Walk | None = None
 
     def begin(self) -> None:
+        roles = [role for file in self.document.rights for role in self.release.roles(file)]
+        service = self.document.changes.get("service", {}).get("name")
+        if service:         # the examples have one name for all
+            roles += dataclasses.replace(self.release, name=service).roles(ROLES_OF[self.provider])
+        if roles:
+            self.release.apply(*roles)
+        for role in roles:
+            self.release.allow(role["metadata"]["name"])
         self.walk()
 
     def walk(self) -> None:
@@ -171,6 +199,10 @@ class Ours(Side):
 
     def over(self) -> bool:
         return self._walk is not None and self._walk.process.poll() is not None
+
+    def stop(self) -> None:
+        if self._walk is not None and not self.over():
+            self._walk.kill()
 
     def finish(self) -> None:
         if self._walk is not None:

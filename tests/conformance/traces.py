@@ -22,6 +22,7 @@ class Trace:
         statuses: (phase, weight, iterations, failed checks), whenever one of them changed.
         conditions: (status, reason, message) of the condition Promoted.
         weights: the canary's, on the route.
+        extras: what the route does besides, copies of requests and cookies, whenever that changed.
         calls: (webhook, phase, checksum as "#1", "#2" ... in the order of first use, other metadata).
         events: (phase, type, message), as the webhook of type event was told.
         alerts: (colour, text, fields).
@@ -32,6 +33,7 @@ class Trace:
     statuses: list[tuple[str, int, int, int]]
     conditions: list[tuple[str, str, str]]
     weights: list[int]
+    extras: list[str]
     calls: list[tuple[str, str, str, str]]
     events: list[tuple[str, str, str]]
     alerts: list[tuple[str, str, tuple[tuple[str, str], ...]]]
@@ -39,10 +41,10 @@ class Trace:
     objects: dict[str, Any]
 
 
-SEQUENCES = ("statuses", "conditions", "weights", "calls", "events", "alerts", "announced")
+SEQUENCES = ("statuses", "conditions", "weights", "extras", "calls", "events", "alerts", "announced")
 COMBINED = "(combined from similar events): "      # client-go's, of an Event that stands for several
 # How often and in which words it is told that Kubernetes is waited for depends on the moment of looking.
-PACE = re.compile(r"(canary deployment )?\S+ not ready: ")
+PACE = re.compile(r"((primary|canary) (deployment|daemonset) )?\S+ not ready: ")
 
 
 def trace(seen: Json) -> Trace:
@@ -59,6 +61,7 @@ def trace(seen: Json) -> Trace:
         [(one["phase"], one["canaryWeight"], one["iterations"], one["failedChecks"]) for one in plain["statuses"]],
         [(one["status"], one["reason"], one["message"]) for one in plain["conditions"]],
         plain["weights"],
+        plain["extras"],
         _calls([_call(body, checksums) for body in hooks if body["metadata"]["hook"] != "events"]),
         [(phase, kind, message) for kind, phase, message in told],
         [_alert(body) for body in plain["calls"] if "attachments" in body],

@@ -503,11 +503,12 @@ class Release:
 
     # -- Flagger --
 
-    def start_flagger(self, *flags: str) -> None:
+    def start_flagger(self, *flags: str, kubeconfig: str = "") -> None:
         """Flagger's own controller, for this namespace alone and as an admin; FLAGGER names the program."""
+        whose = kubeconfig or os.environ["KUBECONFIG"]
         with (self.folder / "flagger.log").open("w") as log:
             process = subprocess.Popen(
-                [os.environ["FLAGGER"], f"-kubeconfig={os.environ['KUBECONFIG']}", f"-namespace={self.namespace}", "-port=0", "-log-level=info", *flags],
+                [os.environ["FLAGGER"], f"-kubeconfig={whose}", f"-namespace={self.namespace}", "-port=0", "-log-level=info", *flags],
                 stdout=log, stderr=subprocess.STDOUT)
         self.on_cleanup.append(process.kill)
 

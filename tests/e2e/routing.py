@@ -75,7 +75,8 @@ def _route_settled(route: Object) -> bool:
 
 
 def _proxy_weights(proxy: Object) -> dict[str, int]:
-    return {service["name"]: service.get("weight", 0) for route in proxy["spec"].get("routes", []) for service in route.get("services", [])
+    """Those of the first route that names a Service: the one for everybody stands behind the one for who matches."""
+    return {service["name"]: service.get("weight", 0) for route in reversed(proxy["spec"].get("routes", [])) for service in route.get("services", [])
             if not service.get("mirror")}
 
 

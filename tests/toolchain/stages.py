@@ -38,7 +38,7 @@ class Stage:
     """One line of the summary. Where `assembled`, it runs in the copy made for ansible-test; where `lab`, inside its network.
 
     `closing` finds the runner's closing lines, of which the last `closing_lines` count; `nothing` finds what it says when it passed
-    because it looked at nothing. Where `flagger`, FLAGGER names Flagger's own controller, which is built for it. Where `apart`, it is no part of `all`.
+    because it looked at nothing. Where `flagger`, FLAGGER names Flagger's own controller, which is built for it.
     """
 
     name: str
@@ -49,7 +49,6 @@ class Stage:
     assembled: bool = False
     lab: bool = False
     flagger: bool = False
-    apart: bool = False
     takes_arguments: bool = False
 
 
@@ -77,10 +76,7 @@ STAGES = {
         Stage(
             "chaos", "python -m pytest tests/chaos -n {workers}", lab=True, takes_arguments=True, closing=r"^=* ?\d+ .* in [\d.]+s|^tried: ", closing_lines=40,
         ),
-        Stage(
-            "conformance", "python -m pytest tests/conformance", lab=True, flagger=True, apart=True, takes_arguments=True,
-            closing=r"^=* ?\d+ .* in [\d.]+s",
-        ),
+        Stage("conformance", "python -m pytest tests/conformance", lab=True, flagger=True, takes_arguments=True, closing=r"^=* ?\d+ .* in [\d.]+s"),
         Stage("e2e", "python -m pytest tests/e2e -n {workers} -m 'not wide'", closing=r"^=* ?\d+ .* in [\d.]+s", lab=True, takes_arguments=True),
     )
 }
@@ -96,7 +92,7 @@ class Result:
 
 def main() -> int:
     asked, arguments = parse()
-    stages = [stage for stage in STAGES.values() if not stage.apart] if "all" in asked.stages else [STAGES[name] for name in asked.stages]
+    stages = list(STAGES.values()) if "all" in asked.stages else [STAGES[name] for name in asked.stages]
     os.environ["PATH"] = f"{prepare.VENV / 'bin'}:{os.environ['PATH']}"
     os.environ.pop(own_cluster.SWITCH, None)
     os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(prepare.BUILD / "tree")

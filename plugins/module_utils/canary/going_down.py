@@ -101,8 +101,7 @@ def _ended(turn: Turn, ending: Ending) -> Decision:
 
 
 def _finish(turn: Turn, outcome: str, why: str, revision: str) -> None:
-    turn.set(ending=None, restoring=None, canary_weight=0, mirror=0, failed_checks=0 if outcome != "rolled_back" else turn.record.failed_checks,
-             iterations=0, due=0.0, due_why="", ready_since=0.0, hold_since=0.0, settled=True,
+    turn.set(ending=None, restoring=None, canary_weight=0, mirror=0, iterations=0, due=0.0, due_why="", ready_since=0.0, hold_since=0.0, settled=True,
              post_rollout=bool(turn.canary.analysis.of_type(POST_ROLLOUT)),
              outcome=outcome, outcome_why=why, outcome_revision=revision, outcome_at=turn.now)
 

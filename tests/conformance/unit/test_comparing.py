@@ -15,7 +15,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).res
 
 from comparing import compare  # noqa: E402
 from differences import TABLE, Difference  # noqa: E402
-from documents import DOCUMENTS, Document  # noqa: E402
+from documents import DOCUMENTS, SECTIONS, Document  # noqa: E402
 
 PLAIN = Document("plain", {})
 LABEL = Difference("label", "it is ours", everywhere=True, leaf=lambda leaf, document: leaf.only_ours and leaf.path.endswith("labels.ours"))
@@ -24,7 +24,7 @@ LATER = Difference("later", "it comes later", sequences={"weights": lambda weigh
 
 def _seen(**changes: Any) -> dict[str, Any]:
     service = {"metadata": {"name": "podinfo", "labels": {"app": "podinfo"}, **changes.pop("labels", {})}}
-    return {"namespace": "some-namespace", "statuses": [], "conditions": [], "weights": [0, 10], "calls": [], "events": [],
+    return {"namespace": "some-namespace", "statuses": [], "conditions": [], "weights": [0, 10], "extras": [""], "calls": [], "events": [],
             "initialised": {"Service/podinfo": service}, "ended": {}, **changes}
 
 
@@ -63,8 +63,26 @@ def test_an_entry_counts_only_for_documents_that_list_it_and_has_to_show_there()
     assert compare(lists_it, theirs, theirs, (never,)).wrong == ("later is listed as a difference of this document, and does not show",)
 
 
+def test_copies_of_configs_are_compared_by_what_the_primary_reads_whatever_they_are_called() -> None:
+    def side(name: str, **more: Any) -> dict[str, Any]:
+        reads = {"metadata": {"name": "podinfo-primary"}, "spec": {"template": {"spec": {"volumes": [{"configMap": {"name": name}}]}}}}
+        return _seen(initialised={"Deployment/podinfo-primary": reads, f"ConfigMap/{name}": {"data": {"VERSION": "1"}}, **more})
+
+    document = dataclasses.replace(PLAIN, differs=["copies-by-content"])
+    former = {"ConfigMap/podinfo-primary-0123456789": {"data": {"VERSION": "0"}}}
+    theirs, ours = side("podinfo-primary"), side("podinfo-primary-abcdef0123", **former)
+    assert compare(document, theirs, ours).verdict == "differs on purpose: copies-by-content"
+    another = side("podinfo-primary-abcdef0123")
+    another["initialised"]["ConfigMap/podinfo-primary-abcdef0123"]["data"]["VERSION"] = "2"
+    assert compare(document, theirs, another).wrong == ("initialised ConfigMap/podinfo-primary data.VERSION: '1' there, '2' here",)
+
+
 def test_names_are_used_once_and_documents_list_entries_that_are_there() -> None:
     assert len({one.name for one in DOCUMENTS}) == len(DOCUMENTS) and len({one.name for one in TABLE}) == len(TABLE)
     named = {name for one in DOCUMENTS for name in one.differs}
     assert named == {one.name for one in TABLE if not one.everywhere}, "an entry is for all documents or for those that list it"
     assert all(one.why for one in TABLE)
+
+
+def test_each_section_is_walked_by_make_test_with_one_document() -> None:
+    assert [sum(one.quick for one in section) for section in SECTIONS] == [1] * len(SECTIONS)

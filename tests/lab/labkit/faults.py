@@ -19,6 +19,7 @@ ACTIONS = {
     "cut_inside": "forward, then cut the connection in the middle of the answer's body",
     "close": "forward and answer, then close the connection as a server does that keeps none",
     "delay": "wait, then forward",
+    "edit": "forward with another text in the body",
     "kill_before": "kill a process or group, without forwarding",
     "kill_after": "forward, then kill a process or group instead of answering",
 }
@@ -43,6 +44,7 @@ class Rule:
         headers: for answer.
         message: for answer, what its Status says; by default which rule it is.
         seconds: for delay.
+        find: for edit, a regular expression, and put: what stands in its place, wherever the body has it; bytes are meant, in Latin-1.
         pid: for kill, a process; group: for kill, a process group.
         abandon: for hold, cut the sender's connection at once and forward at the release all the same.
     """
@@ -58,6 +60,8 @@ class Rule:
     headers: dict[str, str] = field(default_factory=dict)
     message: str = ""
     seconds: float = 0.0
+    find: str = ""
+    put: str = ""
     pid: int = 0
     group: int = 0
     abandon: bool = False
@@ -65,6 +69,10 @@ class Rule:
     def fits(self, method: str, path: str, body: bytes) -> bool:
         """Whether the request is one that the rule counts."""
         return bool(re.fullmatch(self.method, method) and re.search(self.path, path) and re.search(self.body, body.decode("utf-8", "replace")))
+
+    def edited(self, body: bytes) -> bytes:
+        """The body as it is forwarded."""
+        return re.sub(self.find.encode("latin-1"), self.put.encode("latin-1"), body) if self.action == "edit" else body
 
 
 def parse(document: dict[str, Any], number: int) -> Rule:
@@ -84,7 +92,9 @@ def parse(document: dict[str, Any], number: int) -> Rule:
         raise RuleError("a kill needs pid or group, one of them, above 1")
     if rule.nth < 1 or rule.times < 0:
         raise RuleError("nth counts from 1, times from 0")
-    for expression in (rule.method, rule.path, rule.body):
+    if (rule.action == "edit") != bool(rule.find):
+        raise RuleError("an edit, and nothing else, needs find")
+    for expression in (rule.method, rule.path, rule.body, rule.find):
         try:
             re.compile(expression)
         except re.error as error:

@@ -128,7 +128,7 @@ class ProxyHandler(BaseHTTPRequestHandler):
         if self._is_stream():
             self._stream(entry, rule)
             return
-        response, answer = self._forward(body)
+        response, answer = self._forward(rule.edited(body) if rule else body)
         entry["status"] = response.status
         self._after(rule)
         self._reply(response.status, response.getheaders(), answer, cut=bool(rule and rule.action == "cut_inside"))
@@ -168,7 +168,7 @@ class ProxyHandler(BaseHTTPRequestHandler):
         connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
         for name, value in self.headers.items():
             if name.lower() not in HOP_BY_HOP:
-                connection.putheader(name, value)
+                connection.putheader(name, str(len(body)) if name.lower() == "content-length" else value)
         connection.endheaders(body or None)
         return connection.getresponse()
 

@@ -156,6 +156,10 @@ class FaultProxyTest(unittest.TestCase):
         self.proxy.rule("answer", method="PATCH", body='"v": "bad"', status=500, times=0)
         self.assertEqual([self.patch(value)[0] for value in ("good", "bad", "good")], [200, 500, 200])
 
+    def test_a_body_is_edited_on_its_way(self) -> None:
+        self.proxy.rule("edit", method="PATCH", path=self.name, find='"v": "([a-z]+)"', put=r'"v": "\1, and more"', times=0)
+        self.assertEqual([self.patch(value)[1]["data"]["v"] for value in ("good", "better", "1")], ["good, and more", "better, and more", "1"])
+
     def test_a_watch_streams_each_event_as_it_happens(self) -> None:
         connection = self.connect(10)
         self.addCleanup(connection.close)
@@ -174,7 +178,7 @@ class FaultProxyTest(unittest.TestCase):
         self.assertEqual(done.stdout, "0")
 
     def test_a_rule_without_sense_is_refused_in_words(self) -> None:
-        for action, settings in (("explode", {}), ("kill_before", {}), ("delay", {"sconds": 1}), ("delay", {"path": "("})):
+        for action, settings in (("explode", {}), ("kill_before", {}), ("delay", {"sconds": 1}), ("delay", {"path": "("}), ("edit", {})):
             with self.subTest(action), self.assertRaises(urllib.error.HTTPError) as refusal:
                 self.proxy.rule(action, **settings)
             self.assertEqual(refusal.exception.code, 400)
