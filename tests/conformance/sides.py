@@ -27,6 +27,7 @@ LONGEST = 900.0             # seconds that a side may take for one step; Flagger
 NOTHING = 35.0              # seconds in which Flagger ticks thrice
 QUIET = 3.0                 # seconds without another call, after which a side has said everything
 PATIENT = 300               # progressDeadlineSeconds, on a busy machine
+PROBES = 10                 # in a row that may go unanswered, on a busy machine, before a pod counts as unready
 ANALYSED = ("Progressing", "WaitingPromotion")
 GROUP = "flagger.app/v1beta1"
 TEMPLATE = "scripted{{metric=\"errors\", namespace=\"{open} namespace {close}\", target=\"{open} target {close}\", side=\"{open} variables.side {close}\"}}"
@@ -46,7 +47,7 @@ class Side:
         self.document = document
         self.metrics, self.hooks = Metrics(document), Hooks(document)
         self.release = Release(f"{self.name}-{document.name[:40]}-{uuid.uuid4().hex[:4]}", folder, replicas=1, kind=document.kind, routing=document.routing,
-                               scraped=False, patience=PATIENT)
+                               scraped=False, unready_after=PROBES, patience=PATIENT)
         self.release.on_cleanup.append(self.hooks.shutdown)
 
     def seen(self) -> dict[str, Any]:
