@@ -15,6 +15,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn i
 
 # Seconds after all traffic came back for which an autoscaler is not believed: it measures every 15 s, what metrics of a minute tell it.
 BELIEVED_AFTER = 60.0
+ALL_TO_PRIMARY = "Routing all traffic to primary"      # told once, on whichever way
 
 
 def go_down(turn: Turn) -> Decision:
@@ -153,8 +154,10 @@ def promoting(turn: Turn) -> Decision:
         return _not_promoted(turn)
     if stages.primary_shrank(turn.record, turn.seen):
         return hold_capacity(turn)
-    if _serves_another(turn):
-        return turn.lower("the canary no longer runs the analysed revision: all traffic to the primary")
+    unfit = _unfit(turn)
+    if unfit:
+        turn.tell(ALL_TO_PRIMARY, once="all-to-primary")
+        return turn.lower(f"{unfit}: all traffic to the primary")
     unready = _primary_unready(turn)
     if unready:
         return unready
@@ -172,11 +175,14 @@ def _not_promoted(turn: Turn) -> Decision:
     return turn.wait(ACT, "the promotion was not carried out in time: the analysis goes on")
 
 
-def _serves_another(turn: Turn) -> bool:
-    """The canary has weight, but not the analysed revision or nobody who answers; and the primary could take it."""
-    target, pinned, primary = turn.seen.target, turn.record.pinned, turn.seen.primary
-    foreign = target is None or target.revision != pinned.revision or target.endpoints == 0
-    return turn.weight > 0 and foreign and primary.endpoints > 0
+def _unfit(turn: Turn) -> str:
+    """Why the canary is not to keep its weight, where it has some and the primary could take it; "" where it may."""
+    target = turn.seen.target
+    if turn.weight == 0 or turn.seen.primary.endpoints == 0:
+        return ""
+    if target is None or target.revision != turn.record.pinned.revision:
+        return "the canary no longer runs the analysed revision"
+    return "" if target.endpoints else f"{turn.canary.target} has no ready endpoint any more"
 
 
 def _primary_unready(turn: Turn) -> Decision | None:
@@ -197,7 +203,7 @@ def _primary_unready(turn: Turn) -> Decision | None:
 
 def _return_traffic(turn: Turn) -> Decision:
     if not turn.canary.analysis.step_weight_promotion:
-        turn.tell("Routing all traffic to primary", once="all-to-primary")
+        turn.tell(ALL_TO_PRIMARY, once="all-to-primary")
         return turn.lower("the primary runs the new revision: all traffic to it")
     if turn.now < turn.record.due:
         return turn.wait(CLOCK, "traffic returns to the primary step by step", due=turn.record.due)
@@ -238,8 +244,9 @@ def restoring(turn: Turn) -> Decision:
         unrestored = f"{turn.canary.primary} cannot be restored: its previous {turn.kind.HISTORY} is not known"
         turn.warn(unrestored, once="not-restored", alert=unrestored)
         return turn.done("held", f"{why.why}; the previous template of {turn.canary.primary} is not known, {_who_serves(turn)}")
-    if _serves_another(turn):
-        return turn.lower("the canary no longer runs the analysed revision: all traffic to the primary")
+    unfit = _unfit(turn)
+    if unfit:
+        return turn.lower(f"{unfit}: all traffic to the primary")
     if primary.promoted != previous["revision"]:
         return turn.act(f"restore {turn.canary.primary}: {why.why}", lowers=True, workload=WorkloadOrder(restore=dict(previous)))
     if not primary.ready or primary.endpoints == 0:

@@ -601,6 +601,17 @@ def test_safety_16_a_canary_without_endpoints_loses_its_traffic_at_once(weight: 
     assert world.done[0].weight == 0 and world.done[0].at - began < 2 * 10
 
 
+def test_safety_16_a_canary_that_dies_while_it_is_promoted_loses_its_traffic_and_people_are_told_why() -> None:
+    world = in_phase(states.PROMOTING)
+    assert world.target and world.weight > 0
+    world.target.down = True
+    world.done.clear()
+    assert Run(world).walk().outcome == "promoted"
+    why = next(decision.why for _at, _where, decision in world.decisions if decision.traffic and decision.traffic.split and decision.traffic.split.canary == 0)
+    assert "has no ready endpoint" in why
+    assert "Routing all traffic to primary" in [told.message for told in world.told]
+
+
 def test_safety_16_lowered_by_hand_does_not_keep_traffic_on_a_dead_canary() -> None:
     world = at_weight(30)
     world.set_weight(5)
