@@ -44,7 +44,9 @@ def initialise(turn: Turn) -> Decision:
     scaled = _scaler(turn)
     if scaled:
         return scaled
-    if service.primary_name in seen.services or service.canary_name in seen.services:
+    leads_elsewhere = service.primary_name in seen.services and service.primary_name not in seen.missing
+    # Users may be led to it, as where the record is lost and the document has another target: it goes on leading to the former primary until then.
+    if (service.primary_name in seen.services or service.canary_name in seen.services) and (seen.primary.ready or not leads_elsewhere):
         return _step(turn, f"create the Services {service.primary_name} and {service.canary_name}", lowers=False, traffic=TrafficOrder(services=True))
     if not _as_available_as_target(turn):
         if _serves_nobody_and_is_outdated(turn):

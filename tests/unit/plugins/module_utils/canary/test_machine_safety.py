@@ -494,6 +494,21 @@ def test_safety_16_a_service_of_ours_that_leads_elsewhere_is_put_right(phase: st
     assert decision.why == f"{edited} leads elsewhere: put it right"
 
 
+@pytest.mark.parametrize(("missing", "ready", "written"), [(("podinfo-primary",), False, True), ((), False, False), ((), True, True)])
+def test_safety_28_a_service_that_users_may_be_led_to_is_not_led_to_a_primary_that_is_not_ready(
+        missing: tuple[str, ...], ready: bool, written: bool) -> None:
+    """As where the record is lost and the document has another target: the Service leads to the former primary."""
+    world = in_phase(states.INITIALIZING)
+    until(world, lambda now: now.primary is not None)
+    seen = world.look()
+    assert seen.primary
+    seen = dataclasses.replace(seen, services=("podinfo-primary",), missing=missing,
+                               primary=dataclasses.replace(seen.primary, ready=ready, endpoints=0, why="" if ready else "0 of 2 pods are available"))
+    decision = decide(world.canary, world.record, seen)
+    assert decision.traffic == (TrafficOrder(services=True) if written else None)
+    assert written or "podinfo-primary is not ready: 0 of 2 pods are available" in decision.why
+
+
 def test_safety_12_what_was_gathered_while_a_service_was_gone_raises_nothing() -> None:
     world = at_weight(30)
     world.pass_time(8)
