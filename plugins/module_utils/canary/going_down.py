@@ -13,9 +13,10 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec i
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.steps import next_promotion
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn import ACT, CLOCK, KUBERNETES, PERSON, Decision, Turn
 
+ALL_TO_PRIMARY = "Routing all traffic to primary"      # told once, on whichever way
+
 # Seconds after all traffic came back for which an autoscaler is not believed: it measures every 15 s, what metrics of a minute tell it.
 BELIEVED_AFTER = 60.0
-ALL_TO_PRIMARY = "Routing all traffic to primary"      # told once, on whichever way
 
 
 def go_down(turn: Turn) -> Decision:
