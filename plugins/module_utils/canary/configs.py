@@ -170,7 +170,7 @@ def original_of(entry: str) -> str:
     return _split(entry)[1].removesuffix(_FLAGGERS)
 
 
-def changed(tracked: Configs, primary: Object, flaggers: Mapping[str, Object] = NONE.objects) -> tuple[str, ...]:
+def changed(tracked: Configs, primary: Object, flaggers: Mapping[str, Object]) -> tuple[str, ...]:
     """Of what is tracked, that of which the primary's pods read another content; what they read itself, and not a copy, is the same by necessity.
 
     ``flaggers`` are copies that Flagger made and the primary's pods read: their names do not tell what they hold.

@@ -13,6 +13,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import configs, marks, parking, targets
@@ -132,7 +133,7 @@ class Difference:
 
 
 def difference(target_template: Mapping[str, Any], live_primary_template: Mapping[str, Any], selector: Selector, read: Configs = NONE,
-               flaggers: Mapping[str, Mapping[str, Any]] = NONE.objects) -> Difference:
+               flaggers: Mapping[str, Mapping[str, Any]] = MappingProxyType({})) -> Difference:
     """Between the primary and what it would become by a promotion of the target, whose pods ``read`` these.
 
     ``flaggers`` are the copies that Flagger made and the primary's pods read: they mean the same as ours of the same content.

@@ -10,14 +10,14 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import configs, marks
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.configs import MOST, NONE, TRACKING, Configs, in_words
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.configs import MOST, TRACKING, Configs, in_words
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.shown import excerpt
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings.findings import Findings
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 
 
 def judge(canary: Canary, target: Mapping[str, Any], primary: Mapping[str, Any] | None, found: Configs, findings: Findings,
-          flaggers: Mapping[str, Collection[str]] = NONE.digests) -> None:
+          flaggers: Mapping[str, Collection[str]]) -> None:
     """``flaggers`` are copies that Flagger made and the primary reads, each with the names of the Canary objects that own it."""
     name = marks.name_of(target)
     for entry in found.missing:
