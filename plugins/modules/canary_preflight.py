@@ -375,8 +375,7 @@ def _lacks(call: Call, given: Given) -> str:
 
 def _checked(call: Call, given: Given) -> dict[str, Any]:
     if call.params["credentials"]:
-        removes = call.params["state"] == "absent"
-        return {"credentials": preflight.find(call.api, given, call.params["options"], _stored(call, given), removes).credentials}
+        return {"credentials": preflight.find(call.api, given, call.params["options"], _stored(call, given), _takes_back(call)).credentials}
     try:
         stored = store.read(call.api, given.namespace, given.name)
         problem = "" if stored.exists else "there is no record of a walk"
@@ -387,14 +386,14 @@ def _checked(call: Call, given: Given) -> dict[str, Any]:
     if call.params["abort"] and problem:
         return _to_abort(call, given, stored, problem)
     if call.params["state"] == "absent":
-        return _checked_for_removal(call, given, stored, preflight.find(call.api, given, call.params["options"], stored, removes=True))
+        return _checked_for_removal(call, given, stored, preflight.find(call.api, given, call.params["options"], stored, takes_back=True))
     found = preflight.remembered(stored, call.params["mode"]) if given.document is None else None
     if found is not None:
         target = _target(call, found, stored)
         seen = _glance(call, found, stored, target)
         if seen.verdict:
             return _result(call, found, stored, target, seen)
-    found = preflight.find(call.api, given, call.params["options"], stored)
+    found = preflight.find(call.api, given, call.params["options"], stored, _takes_back(call))
     if in_cluster.is_deleted(found.canary_object) and not call.params["abort"]:
         return _checked_for_removal(call, given, stored, found)
     retargeted = another_target(stored.record, found.canary.identity) if preflight.begins(stored) and not call.params["abort"] else None
@@ -406,6 +405,10 @@ def _checked(call: Call, given: Given) -> dict[str, Any]:
     if not seen.verdict:
         _look_around(call, given, found, stored, target)
     return _result(call, found, stored, target, seen, anew=anew)
+
+
+def _takes_back(call: Call) -> bool:
+    return call.params["abort"] or call.params["state"] == "absent"
 
 
 def _stored(call: Call, given: Given) -> store.Stored:

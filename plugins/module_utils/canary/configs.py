@@ -140,8 +140,9 @@ def rename(pods: dict[str, Any], names: Mapping[str, str]) -> None:
 def originals(pods: Object, entries: Iterable[str], flaggers: Iterable[str] = ()) -> dict[str, str]:
     """Of the references of a primary's pods, those to copies of one of ``entries``, each with the name that it is a copy of; ``flaggers`` are copies that
     Flagger made."""
-    stems = {(kind, _stem(name)): name for kind, name in map(_split, entries)}
-    found = {entry: original_of(entry) for entry in flaggers}
+    tracked = tuple(entries)
+    stems = {(kind, _stem(name)): name for kind, name in map(_split, tracked)}
+    found = {entry: original_of(entry) for entry in flaggers if entry.removesuffix(_FLAGGERS) in tracked}
     for entry in references(pods):
         kind, name = _split(entry)
         original = stems.get((kind, name[:-_IN_NAME])) if is_copy_name(name) else None
@@ -160,9 +161,13 @@ def copies_in(pods: Object) -> tuple[str, ...]:
     return tuple(entry for entry in references(pods) if is_copy_name(_split(entry)[1]))
 
 
-def flaggers_in(pods: Object) -> tuple[str, ...]:
-    """References of a primary's pods by the names that Flagger gives its copies; whether it made them, only the objects say (``takeover.is_copy``)."""
-    return tuple(entry for entry in references(pods) if _split(entry)[1].endswith(_FLAGGERS))
+def flaggers_in(pods: Object, target: Object | None = None) -> tuple[str, ...]:
+    """References of a primary's pods by the names that Flagger gives its copies; whether it made them, only the objects say (``takeover.is_copy``).
+
+    What the pods of the ``target`` read too is the user's own, whatever it is called.
+    """
+    own = references(target) if target else {}
+    return tuple(entry for entry in references(pods) if _split(entry)[1].endswith(_FLAGGERS) and entry not in own)
 
 
 def original_of(entry: str) -> str:

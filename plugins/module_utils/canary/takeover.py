@@ -67,19 +67,22 @@ def freed(obj: dict[str, Any], canary: str = "") -> dict[str, Any]:
 
 def is_copy(obj: Object, canary: str) -> bool:
     """Whether a ConfigMap or Secret of a copy's name is one that Flagger made, be it freed already."""
-    return bool(owners_of(obj)) or (marks.is_ours(obj, canary) and configs.COPY_OF in marks.annotations_of(obj))
+    of_another = marks.CANARY in marks.labels_of(obj) and not marks.is_ours(obj, canary)
+    return bool(owners_of(obj)) or (configs.COPY_OF in marks.annotations_of(obj) and not of_another)
 
 
 def freed_copy(obj: dict[str, Any], canary: str) -> dict[str, Any]:
     """A copy of a ConfigMap or Secret that Flagger made, without Canary objects as owners.
 
-    Several of them may share one. Then it is nobody's, and stays when one of them is removed; else it is known as what was made for ``canary``, and of what.
+    It is known as what was made for ``canary``, and of what. Several of them may share one. Then it is nobody's, and stays when one of them is removed.
     """
-    if any(owner.get("name") != canary for owner in owners_of(obj)):
-        return freed(obj)
-    made = freed(obj, canary)
-    entry = f"{obj.get('kind', '')}/{obj['metadata']['name']}"
-    return made if made is obj else marks.with_annotations(made, {marks.CANARY: canary, configs.COPY_OF: configs.original_of(entry)})
+    owners = owners_of(obj)
+    if not owners:
+        return obj
+    copied = {configs.COPY_OF: configs.original_of(f"{obj.get('kind', '')}/{obj['metadata']['name']}")}
+    if any(owner.get("name") != canary for owner in owners):
+        return marks.with_annotations(freed(obj), copied)
+    return marks.with_annotations(freed(obj, canary), {marks.CANARY: canary, **copied})
 
 
 def _references(obj: Object) -> Sequence[Mapping[str, Any]]:

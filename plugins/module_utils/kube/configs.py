@@ -208,17 +208,16 @@ def originals(api: Api, canary: Canary, pods: Object) -> dict[str, str]:
 def of_flagger(api: Api, canary: Canary, pods: Object, target: Object | None = None) -> dict[str, Object]:
     """Those that the primary's pods read and Flagger made, by one request each, until the first promotion here; without what may not be read.
 
-    What the ``target`` reads too is the user's own, whatever it is called, and not asked for.
+    What the ``target`` reads too is not asked for.
     """
-    own = configs.references(_pods(target)) if target else {}
-    found = {entry: _got(api, place_of(canary.namespace, entry)) for entry in configs.flaggers_in(pods) if entry not in own}
+    found = {entry: _got(api, place_of(canary.namespace, entry)) for entry in configs.flaggers_in(pods, _pods(target) if target else None)}
     return {entry: live for entry, live in found.items() if live is not None and takeover.is_copy(live, canary.name)}
 
 
-def owners(api: Api, canary: Canary, primary: Object | None) -> dict[str, tuple[str, ...]]:
+def owners(api: Api, canary: Canary, primary: Object | None, target: Object | None) -> dict[str, tuple[str, ...]]:
     """Of what a primary's pods read under the names of such copies, the names of the Canary objects that own it; none where it may not be looked at."""
     found: dict[str, tuple[str, ...]] = {}
-    for entry in configs.flaggers_in(_pods(primary)) if primary and canary.target_kind in targets.WORKLOADS else ():
+    for entry in configs.flaggers_in(_pods(primary), _pods(target) if target else None) if primary and canary.target_kind in targets.WORKLOADS else ():
         try:
             live = api.get(place_of(canary.namespace, entry))
         except KubeError as error:

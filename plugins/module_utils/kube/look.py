@@ -94,15 +94,17 @@ def look_whole(api: Api, canary: Canary, record: Record | None = None, imagined:
         remains=_remains(api, canary, record, target, selector, slices) if record and record.removing else None,
         same_template=differs is not None and not differs.template,
         changed_configs=configs.in_words(differs.configs, 3) if differs else "",
-    ), Noted(configs.flaggers(read.digests) if target else None, _taken_over(primary))
+    ), Noted(configs.flaggers(read.digests) if target else None, _taken_over(primary, target))
 
 
 def _pods(workload: Object) -> Object:
     return workload["spec"]["template"].get("spec") or {}
 
 
-def _taken_over(primary: Object | None) -> tuple[str, ...]:
-    return configs.flaggers_in(_pods(primary)) if primary and not marks.annotations_of(primary).get(marks.PROMOTED) else ()
+def _taken_over(primary: Object | None, target: Object | None) -> tuple[str, ...]:
+    if primary is None or marks.annotations_of(primary).get(marks.PROMOTED):
+        return ()
+    return configs.flaggers_in(_pods(primary), _pods(target) if target else None)
 
 
 def _means_the_same(differs: Difference, record: Record | None, target: Object | None, primary: Object | None) -> bool:

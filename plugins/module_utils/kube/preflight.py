@@ -54,10 +54,11 @@ class Glance:
     why: str = ""
 
 
-def find(api: Api, given: Given, options: Mapping[str, Any], stored: Stored, removes: bool = False) -> Found:
+def find(api: Api, given: Given, options: Mapping[str, Any], stored: Stored, takes_back: bool = False) -> Found:
     """Raises SpecError with everything that is wrong with the document, CanaryError when there is none.
 
-    What is taken back, be it by an abort or by a removal, is what was walked.
+    Where this run ``takes_back``, or it is ordered to, be it by an abort or by a removal, it is what was walked: an order may be obeyed by somebody else
+    before this one asks for it.
     """
     document = _document(api, given, stored)
     try:
@@ -66,11 +67,12 @@ def find(api: Api, given: Given, options: Mapping[str, Any], stored: Stored, rem
         # Neither the end of a walk nor its abort waits until somebody has mended the object.
         if document.source != "object" or begins(stored) or _frozen_in(stored) is None:
             raise
-        return _as_begun(api, given, options, stored, document, f"cannot be used: {error}")
+        return _as_begun(api, given, options, stored, document,
+                         f"the walk goes on by the document that it began with, since the present one cannot be used: {error}")
     record = stored.record
-    back = removes or stored.orders.abort or stored.orders.remove or documents.is_deleted(document.canary_object)
+    back = takes_back or stored.orders.abort or stored.orders.remove or documents.is_deleted(document.canary_object)
     if back and record is not None and record.identity != found.canary.identity and _frozen_in(stored) is not None:
-        return _as_begun(api, given, options, stored, document, "names another provider, target or service")
+        return _as_begun(api, given, options, stored, document, "what was walked is taken back; the present document names another provider, target or service")
     return found
 
 
@@ -117,11 +119,11 @@ def _document(api: Api, given: Given, stored: Stored) -> Document:
     return _from_record(given, stored)
 
 
-def _as_begun(api: Api, given: Given, options: Mapping[str, Any], stored: Stored, document: Document, why: str) -> Found:
-    """By the document that the walk began with, in place of one that will not do."""
+def _as_begun(api: Api, given: Given, options: Mapping[str, Any], stored: Stored, document: Document, told: str) -> Found:
+    """By the document that the walk began with, in place of one that will not do, as people are ``told``."""
     kept = dataclasses.replace(_from_record(given, stored), source=document.source, canary_object=document.canary_object)
     found = _found(api, kept, options, stored)
-    return dataclasses.replace(found, told=(*found.told, f"the walk goes on by the document that it began with, since the present one {why}"))
+    return dataclasses.replace(found, told=(*found.told, told))
 
 
 def _from_record(given: Given, stored: Stored) -> Document:
@@ -131,8 +133,10 @@ def _from_record(given: Given, stored: Stored) -> Document:
             f"canary_name: there is no Canary object {given.namespace}/{given.name}, and no record of a walk that knows its document; "
             "accepted: a canary of that name and namespace, or its document as canary_file or canary_spec")
     source = frozen.get("source") or "spec"
-    # Its object is gone, or cannot be used.
-    return Document(frozen["canary"], given.templates or frozen.get("templates") or (), "spec" if source == "object" else source, given.alert_providers)
+    # Templates that were given may belong to another document; those of the same name are newer. Its object is gone, or cannot be used.
+    present = set(map(place_of, given.templates))
+    templates = [*given.templates, *(kept for kept in frozen.get("templates") or () if place_of(kept) not in present)]
+    return Document(frozen["canary"], templates, "spec" if source == "object" else source, given.alert_providers)
 
 
 def _frozen_in(stored: Stored) -> Mapping[str, Any] | None:

@@ -130,7 +130,7 @@ class Round:
         if not self._is_ours():
             self.record = absence.noted(self.canary, self.record, self.api.now())
         refused = states.another_target(self.record, self.canary.identity)
-        if refused and not (self.abort or self.stored.orders.abort or self.stored.orders.remove):
+        if refused:
             raise refused
         if self.record.phase in (*states.IDLE, states.TERMINATED) or self.record.identity == self.canary.identity:
             self.record = dataclasses.replace(self.record, identity=self.canary.identity)

@@ -160,7 +160,7 @@ def _look(api: Api, canary: Canary, target: Object | None, read: Configs, may: s
     return Seen(
         target=target,
         primary=primary,
-        flaggers=configs.owners(api, canary, primary),
+        flaggers=configs.owners(api, canary, primary, target),
         route=_own(api, route, others, may) if canary.splits else None,
         services=_services(api, canary, may),
         routes=others,

@@ -68,11 +68,14 @@ def test_safety_08_weak_spot_57_an_observation_refuses_it_before_it_writes(serve
     assert kept.written == []
 
 
-@pytest.mark.parametrize("order", ["abort", "remove"])
-def test_weak_spot_57_neither_an_abort_nor_a_removal_is_refused(server: Any, kept: Objects, order: str) -> None:
-    ordered(kept, order)
-    walk(server, document(), abort=order == "abort", take_over=True, mode="tick").run()
-    assert kept.written
+@pytest.mark.parametrize("order", ["", "abort", "remove"])
+def test_safety_08_weak_spot_57_no_order_makes_another_target_the_records(server: Any, kept: Objects, order: str) -> None:
+    """Who takes something back has the document that was walked; another one would be kept in its place."""
+    if order:
+        ordered(kept, order)
+    with pytest.raises(SpecError, match="Deployment former"):
+        walk(server, document(), abort=order != "remove", take_over=True, mode="tick").run()
+    assert kept.written == []
 
 
 # By preflight
@@ -107,14 +110,31 @@ def test_weak_spot_57_preflight_refuses_it_before_the_first_write(server: Any, r
     assert kept.written == []
 
 
+def test_safety_30_weak_spot_57_an_abort_goes_by_the_document_that_was_walked_whoever_has_obeyed_its_order(server: Any, run_verb: Any) -> None:
+    keep(server, recorded(server))
+    result = run_verb(canary_preflight.VERB, host=server.url, api_key="sesame-4711", spec=named("frontend"), templates=[template()], deep=False, abort=True)
+    assert not result.get("failed") and result["document"]["canary"]["spec"]["targetRef"]["name"] == "podinfo", result
+
+
 def test_weak_spot_57_a_removal_goes_by_the_document_that_was_walked(server: Any) -> None:
     stored = recorded(server)
     request = given.from_spec(named("frontend"), [template()], "", "")
     assert preflight.find(server.api(), request, {}, stored).canary.target == "frontend"
-    for found in (preflight.find(server.api(), request, {}, stored, removes=True),
+    for found in (preflight.find(server.api(), request, {}, stored, takes_back=True),
                   preflight.find(server.api(), request, {}, recorded(server, orders=Orders(remove="by me"))),
                   preflight.find(server.api(), request, {}, recorded(server, orders=Orders(abort="by me")))):
         assert found.canary.target == "podinfo" and "names another provider, target or service" in found.told[-1]
+
+
+def test_weak_spot_57_what_was_walked_has_its_templates_whatever_came_with_another_document(server: Any) -> None:
+    other = template()
+    other["metadata"]["name"] = "latency-of-the-frontend"
+    spec = named("frontend")
+    for check in spec["spec"]["analysis"]["metrics"]:
+        if check.get("templateRef"):
+            check["templateRef"]["name"] = "latency-of-the-frontend"
+    found = preflight.find(server.api(), given.from_spec(spec, [other], "", ""), {}, recorded(server), takes_back=True)
+    assert found.canary.target == "podinfo"
 
 
 def test_weak_spot_57_so_does_the_removal_of_a_canary_object_that_was_deleted(server: Any) -> None:

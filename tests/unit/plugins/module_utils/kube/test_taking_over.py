@@ -11,14 +11,14 @@ import time
 from typing import Any
 
 import pytest
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import configs, marks, primary as copies
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import configs, marks, primary as copies, takeover
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import KubeError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.machine import decide
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import WorkloadOrder
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.permissions import Rule
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Holder, Record, Removal
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import HPA, Autoscaler
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import HPA, Autoscaler, Options
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.surroundings import Seen
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import configs as kept_configs, look, record as store, refs, surroundings
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.rounds import Round
@@ -108,6 +108,12 @@ def test_safety_25_a_copy_that_several_canaries_share_is_freed_and_is_nobodys(se
     adopt(server)
     live = kept.get(COPIES[0])
     assert live and owners(kept)[0] == [] and not marks.is_ours(live, "podinfo"), "the other canary's primary reads it as well"
+    for canary in ("podinfo", "shop"):
+        assert takeover.is_copy(live, canary), "for both it goes on meaning what it was made of"
+    seen = look.look(server.api(), CANARY)
+    assert seen.same_as_primary and seen.primary and seen.primary.promoted
+    kept.change(COPIES[0], lambda live: live["metadata"].update(labels={marks.CANARY: "shop"}))
+    assert not look.look(server.api(), CANARY).same_as_primary, "what another canary made is no copy of ours"
 
 
 def test_safety_25_what_only_looks_like_a_copy_of_flaggers_is_left_alone(server: Any, kept: Objects) -> None:
@@ -133,12 +139,23 @@ def test_safety_25_what_flagger_promoted_is_not_walked_again_where_its_copies_ho
     assert not look.look(server.api(), CANARY).same_template
 
 
+def test_safety_25_where_nothing_is_tracked_no_copy_of_flaggers_means_what_the_target_reads(server: Any, kept: Objects) -> None:
+    """Nobody knows then what it holds, and what is not known to be the same is walked."""
+    untracked = document(options=Options(config_tracking=False))
+    assert not look.look(server.api(), untracked).same_as_primary
+    kept.change(APP, lambda live: live["metadata"].update(annotations={configs.TRACKING: "disabled"}))
+    assert not look.look(server.api(), CANARY).same_as_primary
+
+
 def test_what_the_target_reads_itself_is_no_copy_whatever_it_is_called(server: Any, kept: Objects) -> None:
     for place in (TARGET, refs.replica_set("test", "podinfo-1")):
         kept.change(place, lambda live: live["spec"].update(template=reading(template("podinfo:B"), "app", "key-primary")))
     kept.change(COPIES[1], lambda live: live["metadata"].update(ownerReferences=[]))
     seen, own = look.look(server.api(), CANARY), kept.get(COPIES[1])
     assert (seen.same_template, seen.changed_configs) == (True, "")
+    assert set(kept_configs.owners(server.api(), CANARY, kept.get(PRIMARY), kept.get(TARGET))) == {NAMES[0]}
+    Round(server.api(), CANARY, Holder("us"), lambda text: None, lambda record, told: None, mode="tick").run()
+    assert NAMES[1] not in store.read(server.api(), "test", "podinfo").record.inventory
     adopt(server)
     assert kept.get(COPIES[1]) == own
 
@@ -192,7 +209,7 @@ def test_safety_25_the_autoscaler_that_flagger_made_is_taken_over_and_freed(serv
 def test_safety_25_a_takeover_asks_for_the_right_to_free_what_the_primary_reads(server: Any, kept: Objects) -> None:
     primary = kept.get(PRIMARY)
     kept.forbids = lambda method, path: method == "GET" and path == COPIES[1].path
-    found = kept_configs.owners(server.api(), CANARY, primary)
+    found = kept_configs.owners(server.api(), CANARY, primary, kept.get(TARGET))
     assert found == {NAMES[0]: ("podinfo",), NAMES[1]: ()}
     rules = (Rule("", "configmaps", ("get", "patch"), ("app-primary",)), Rule("", "secrets", ("get", "patch"), ("key-primary",)))
     assert surroundings.of_takeover(Seen(primary=primary, flaggers=found)) == rules
