@@ -229,3 +229,28 @@ def test_safety_16_copies_that_would_cut_everybody_off_are_left_out_of_a_route_t
     assert router.differs(after, canary) == []
     others = reported(router.desired(canary, Split(100, 0)), canary, "example.com/gateway")
     assert router.accepted(others, canary)[0] and router.write(others, canary, Split(70, 30))["spec"]["rules"][0]["filters"]
+
+
+@pytest.mark.parametrize("copies", [SHADOWED, ()], ids=["as the document asks", "the document asks no more"])
+def test_safety_29_a_removal_behind_traefik_leaves_a_route_that_counts_as_accepted(copies: Any) -> None:
+    canary = document(percent=0, mirror=SHADOWED)
+    router, walked_by = router_for(canary), document(percent=0, mirror=copies)
+    made = reported(router.desired(canary, Split(100, 0)), canary)
+    named = router.beside(made, walked_by)
+    assert router.accepted(named, walked_by)[0] and "'podinfo', 'port': 9898, 'weight': 0" in str(named["spec"]), "before users are led to the apex"
+    for route in (made, named):
+        released = router.release(route, walked_by)
+        rule, = released["spec"]["rules"]
+        assert router.accepted(released, walked_by)[0] and "filters" not in rule
+        assert [entry["name"] for entry in rule["backendRefs"]] == ["podinfo"]
+        assert router.release(released, walked_by) == released
+
+
+def test_safety_29_a_route_behind_traefik_that_a_removal_left_with_copies_is_led_back_without_them() -> None:
+    canary = document(percent=0, mirror=SHADOWED)
+    router = router_for(canary)
+    released = router.release(router.desired(canary, Split(100, 0)), canary)
+    assert "shadow" in str(released), "copies for all others stay"
+    after = router.release(reported(released, canary), canary)
+    assert after["spec"] == router.release(router.desired(document(percent=0), Split(100, 0)), canary)["spec"]
+    assert router.accepted(after, canary)[0]
