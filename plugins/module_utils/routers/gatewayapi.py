@@ -169,8 +169,11 @@ def accepted(obj: Mapping[str, Any], canary: Canary) -> tuple[bool, str]:
 
 
 def is_traefiks(obj: Mapping[str, Any]) -> bool:
-    """Whether Traefik reports on the route."""
-    return any(str(report.get("controllerName", "")).startswith(_TRAEFIK) for report in (obj.get("status") or {}).get("parents") or ())
+    """Whether Traefik reports on the route, for a parent that it has: what it said of a former one stays when Traefik is gone."""
+    namespace = str((obj.get("metadata") or {}).get("namespace", ""))
+    parents = {_parent_key(parent, namespace) for parent in (obj.get("spec") or {}).get("parentRefs") or ()}
+    return any(str(report.get("controllerName", "")).startswith(_TRAEFIK) and _parent_key(report.get("parentRef") or {}, namespace) in parents
+               for report in (obj.get("status") or {}).get("parents") or ())
 
 
 def _copies_to_nobodys_use(obj: Mapping[str, Any], canary: Canary) -> bool:
