@@ -51,7 +51,7 @@ def initialise(turn: Turn) -> Decision:
     if (service.primary_name in seen.services or service.canary_name in seen.services) and (seen.primary.ready or not leads_elsewhere):
         return _step(turn, f"create the Services {service.primary_name} and {service.canary_name}", lowers=False, traffic=TrafficOrder(services=True))
     if not _as_available_as_target(turn):
-        if _serves_nobody_and_is_outdated(turn):
+        if _serves_nobody_and_is_outdated(turn, leads_elsewhere):
             order = {"replicaset": seen.target.replicaset, "uid": seen.target.replicaset_uid, "revision": seen.target.revision,
                      **({"configs": seen.target.configs} if seen.target.configs else {})}
             return _step(turn, f"{turn.canary.primary} never got ready: give it the template that {turn.canary.target} serves with", lowers=False,
@@ -133,10 +133,14 @@ def _as_available_as_target(turn: Turn) -> bool:
     return primary.ready and primary.endpoints >= max(1, min(target.available, primary.wanted))
 
 
-def _serves_nobody_and_is_outdated(turn: Turn) -> bool:
-    """The first release was broken and the target was mended since: the primary, made from the broken one, would never get ready."""
+def _serves_nobody_and_is_outdated(turn: Turn, leads_elsewhere: bool) -> bool:
+    """The first release was broken and the target was mended since: the primary, made from the broken one, would never get ready.
+
+    Who answers behind a Service that leads to a former primary is that one's pods. It may as well differ by its port alone, and lead to this one's.
+    """
     primary, target, seen = turn.seen.primary, turn.seen.target, turn.seen
-    return (primary.endpoints == 0 and not seen.apex_on_primary and not seen.same_as_primary and primary.promoted != target.revision
+    serves_nobody = primary.endpoints == 0 or (leads_elsewhere and primary.available == 0)
+    return (serves_nobody and not seen.apex_on_primary and not seen.same_as_primary and primary.promoted != target.revision
             and target.ready and bool(target.replicaset))
 
 
