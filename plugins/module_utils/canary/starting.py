@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.going_down import go_down, release_minimum
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import ALLOWED, TrafficOrder, WorkloadOrder
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import ALLOWED, TrafficOrder, WorkloadOrder, dump
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import canonical, short
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import CONFIRM_ROLLOUT
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn import ACT, CLOCK, KUBERNETES, PERSON, Decision, Turn
 
@@ -49,7 +51,7 @@ def initialise(turn: Turn) -> Decision:
     if (service.primary_name in seen.services or service.canary_name in seen.services) and (seen.primary.ready or not leads_elsewhere):
         return _step(turn, f"create the Services {service.primary_name} and {service.canary_name}", lowers=False, traffic=TrafficOrder(services=True))
     if not _as_available_as_target(turn):
-        if _serves_nobody_and_is_outdated(turn):
+        if _serves_nobody_and_is_outdated(turn, leads_elsewhere):
             order = {"replicaset": seen.target.replicaset, "uid": seen.target.replicaset_uid, "revision": seen.target.revision,
                      **({"configs": seen.target.configs} if seen.target.configs else {})}
             return _step(turn, f"{turn.canary.primary} never got ready: give it the template that {turn.canary.target} serves with", lowers=False,
@@ -61,10 +63,9 @@ def initialise(turn: Turn) -> Decision:
     if seen.route is None or turn.live is None or turn.live.reaches_canary or seen.route.flaggers:
         return _all_to_primary(turn)
     if not seen.route.accepted:
-        if seen.route.drift and _PUT_RIGHT not in turn.record.announced:
-            # An edit of the document, or what the router leaves out since nobody would be served by it, may be all that it takes. Once.
-            turn.set(announced=turn.record.announced + (_PUT_RIGHT,))
-            return _all_to_primary(turn)
+        put_right = _put_right(turn, seen.route.drift)
+        if put_right:
+            return put_right
         if late > turn.canary.options.max_time_to_accept + turn.canary.analysis.interval:
             return turn.done("held", f"the gateway's controller has not accepted the route: {seen.route.why}; {turn.canary.target} serves as before")
         return turn.wait(KUBERNETES, f"the route is not accepted yet: {seen.route.why}")
@@ -97,6 +98,24 @@ def _all_to_primary(turn: Turn) -> Decision:
     return _step(turn, what, lowers=True, traffic=TrafficOrder(split=turn.all_to_primary()))
 
 
+def _put_right(turn: Turn, drift: tuple[str, ...]) -> Decision | None:
+    """An edit of the document, or what the router leaves out since nobody would be served by it, may be all that it takes to be accepted.
+
+    Once for each edit and for what differs by it: who else writes the route back is not fought in every tick.
+    """
+    document = f"{_PUT_RIGHT} {_digest([dump(turn.canary.service), dump(turn.canary.analysis.match), dump(turn.canary.analysis.affinity)])}"
+    note = f"{document} {_digest(drift)}"
+    if not drift or note in turn.record.announced:
+        return None
+    # Notes of former documents go, since it may become again what it was.
+    turn.set(announced=(*(one for one in turn.record.announced if not one.startswith(_PUT_RIGHT) or one.startswith(document)), note))
+    return _all_to_primary(turn)
+
+
+def _digest(value: Any) -> str:
+    return short(hashlib.sha256(canonical(value).encode()).hexdigest())
+
+
 def _promoted(turn: Turn) -> str:
     """The revision that the primary runs: by our own note, else the target's where both mean the same, else one that no target has (SAFETY 25)."""
     primary, target = turn.seen.primary, turn.seen.target
@@ -114,10 +133,14 @@ def _as_available_as_target(turn: Turn) -> bool:
     return primary.ready and primary.endpoints >= max(1, min(target.available, primary.wanted))
 
 
-def _serves_nobody_and_is_outdated(turn: Turn) -> bool:
-    """The first release was broken and the target was mended since: the primary, made from the broken one, would never get ready."""
+def _serves_nobody_and_is_outdated(turn: Turn, leads_elsewhere: bool) -> bool:
+    """The first release was broken and the target was mended since: the primary, made from the broken one, would never get ready.
+
+    Who answers behind a Service that leads to a former primary is that one's pods. It may as well differ by its port alone, and lead to this one's.
+    """
     primary, target, seen = turn.seen.primary, turn.seen.target, turn.seen
-    return (primary.endpoints == 0 and not seen.apex_on_primary and not seen.same_as_primary and primary.promoted != target.revision
+    serves_nobody = primary.endpoints == 0 or (leads_elsewhere and primary.available == 0)
+    return (serves_nobody and not seen.apex_on_primary and not seen.same_as_primary and primary.promoted != target.revision
             and target.ready and bool(target.replicaset))
 
 

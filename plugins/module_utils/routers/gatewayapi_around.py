@@ -63,7 +63,9 @@ def objection(canary: Canary, field: str, parent: Object) -> SpecError | None:
         return SpecError("spec.service.hosts", f"none of {', '.join(canary.service.hosts)} belongs to a listener of {where}", f"accepted: {names}")
     # Who reports on routes is only known when there is one; the class of a Gateway, which names its controller, is cluster-scoped.
     written = [entry for entry in parent["metadata"].get("managedFields") or () if entry.get("subresource") == "status"]
-    by_traefik = any(entry.get("manager") == _TRAEFIK for entry in written)
+    # The last one who wrote: a former controller stays among them by what nobody has changed since.
+    last = max((str(entry.get("time", "")) for entry in written), default="")
+    by_traefik = any(entry.get("manager") == _TRAEFIK and str(entry.get("time", "")) == last for entry in written)
     return _no_mirror() if canary.service.mirror and by_traefik else None
 
 

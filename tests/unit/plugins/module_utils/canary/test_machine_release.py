@@ -24,7 +24,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.model 
     Orders,
     Outcome,
 )
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import flagger_status
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record, flagger_status
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import (
     CONFIRM_PROMOTION,
     CONFIRM_ROLLOUT,
@@ -625,3 +625,27 @@ def test_a_route_that_differs_and_is_not_accepted_is_put_right_once_before_anybo
     assert first.traffic and first.traffic.split and not first.traffic.split.reaches_canary
     again = decide(world.canary, dataclasses.replace(first.record, intent=None), refused)
     assert again.traffic is None and "not accepted" in again.why
+
+
+def test_safety_28_each_edit_of_a_document_whose_route_is_not_accepted_is_written_once() -> None:
+    """One wrong parent after another, before anybody is led there; who else writes the same field back is not fought."""
+    world = fresh()
+    until(world, lambda now: now.split is not None and now.record.intent is None and now.record.phase == states.INITIALIZING)
+    seen = world.look()
+    assert seen.route
+
+    def written(record: Record, parent: str, *drift: str) -> tuple[bool, Record]:
+        edited = dataclasses.replace(world.canary, service=dataclasses.replace(world.canary.service, gateway_refs=({"name": parent},)))
+        decision = decide(edited, record, dataclasses.replace(seen, route=dataclasses.replace(seen.route, accepted=False, why="no", drift=drift)))
+        return decision.traffic is not None, dataclasses.replace(decision.record, intent=None)
+
+    record, parents = world.record, "spec.parentRefs[0].name"
+    for parent in ("wrong", "still wrong", "wrong", "right"):
+        for wanted in (True, False, False):
+            done, record = written(record, parent, parents)
+            assert done == wanted, parent
+    for wanted in (True, False):
+        done, record = written(record, "right", "spec.rules[0].filters")
+        assert done == wanted, "what differs may be something else, as where the router knows by the first report what nobody would be served by"
+    assert not written(record, "right", parents)[0], "nor when both take turns"
+    assert len([note for note in record.announced if note.startswith("route put right")]) == 2

@@ -817,6 +817,28 @@ def test_safety_28_a_first_release_that_never_gets_ready_is_repaired_by_the_next
     assert (run.outcome, world.record.last_promoted, world.primary.revision) == ("promoted", B, B)
 
 
+@pytest.mark.parametrize(("missing", "answering", "available", "mended"), [
+    ((), 2, 0, True),                       # the Service leads to the former primary, whose pods these are
+    ((), 1, 1, False),                      # only its port was edited: whoever answers is this primary's, and users are led to it
+    (("podinfo-primary",), 0, 0, False),    # the Service is made first
+])
+def test_safety_28_a_broken_first_template_is_mended_while_the_service_leads_to_a_former_primary(
+        missing: tuple[str, ...], answering: int, available: int, mended: bool) -> None:
+    """As where the record is lost and the document has another target, whose first release is broken."""
+    world = fresh()
+    world.target.sick.add(A)
+    until(world, lambda now: now.primary is not None)
+    world.primary.sick.add(A)
+    assert Run(world).walk().outcome == "held"
+    world.release(B)
+    world.pass_time(60)
+    seen = world.look()
+    assert seen.primary and not seen.primary.ready and seen.target and seen.target.ready
+    primary = dataclasses.replace(seen.primary, endpoints=answering, available=available)
+    decision = decide(world.canary, world.record, dataclasses.replace(seen, services=("podinfo", "podinfo-primary"), missing=missing, primary=primary))
+    assert bool(decision.workload and decision.workload.promote) == mended, decision.why
+
+
 ABORTED = {
     states.WAITING: "aborted", states.PROGRESSING: "aborted", states.WAITING_PROMOTION: "aborted", states.PROMOTING: "aborted", states.FINALISING: "promoted",
 }

@@ -141,6 +141,20 @@ def test_safety_16_copies_that_traefik_would_answer_500_to_are_not_begun_in_mid_
     apply_traffic(server.api(), mirroring, weights(0), 3, wait=0)
 
 
+def test_safety_29_a_route_with_copies_that_traefik_serves_leads_to_the_apex_by_one_order(server: Any, kept: Objects) -> None:
+    copying = dataclasses.replace(CANARY, service=dataclasses.replace(CANARY.service, mirror=({"backendRef": {"name": "shadow", "port": 80}},)))
+
+    def with_copies(live: dict[str, Any]) -> None:
+        live.update(gatewayapi.write(live, copying, Split(100, 0)))
+        live["status"]["parents"][0].update(controllerName="traefik.io/gateway-controller")
+
+    kept.change(ROUTE, with_copies)
+    assert "shadow" in str(kept.get(ROUTE))
+    done = apply_traffic(server.api(), copying, TrafficOrder(route_back=True), 3, wait=0)
+    assert done.accepted, done.why
+    assert [entry["name"] for entry in (kept.get(ROUTE) or {})["spec"]["rules"][0]["backendRefs"]] == ["podinfo"]
+
+
 def test_a_cluster_that_drops_the_share_of_copies_is_told_and_copies_nothing(server: Any, kept: Objects) -> None:
     """The CRDs of the Gateway API before 1.3."""
     def prune(obj: dict[str, Any]) -> None:

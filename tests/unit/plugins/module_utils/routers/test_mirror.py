@@ -159,11 +159,9 @@ def test_traefik_which_answers_500_to_a_route_that_copies_is_refused_by_its_own_
     route = router_for(canary).desired(canary, Split(100, 0))
     around = AROUND["gatewayapi:v1"]
     assert around.standing(canary, None, walks=True) == around.standing(canary, route, walks=True) == []
-    reported = copy.deepcopy(route)
-    reported["status"] = {"parents": [{"controllerName": "traefik.io/gateway-controller"}]}
-    problem, = around.standing(canary, reported, walks=True)
+    problem, = around.standing(canary, reported(route, canary), walks=True)
     assert problem.path == "spec.analysis.mirror" and "500" in problem.problem
-    assert around.standing(document(percent=0), reported, walks=True) == []
+    assert around.standing(document(percent=0), reported(route, canary), walks=True) == []
 
 
 @pytest.mark.parametrize("status", [{}, {"currentStatus": "valid"}])
@@ -207,13 +205,15 @@ def test_traefik_is_known_before_the_first_route_by_who_writes_the_status_of_the
     around = AROUND["gatewayapi:v1"]
     listener = {"name": "web", "port": 80, "protocol": "HTTP", "allowedRoutes": {"namespaces": {"from": "All"}}}
 
-    def gateway(manager: str, subresource: str = "status") -> dict[str, Any]:
-        metadata = {"name": "public", "namespace": "infra", "managedFields": [{"manager": manager, "subresource": subresource}]}
-        return {"kind": "Gateway", "metadata": metadata, "spec": {"listeners": [listener]}}
+    def gateway(manager: str, subresource: str = "status", *others: dict[str, str]) -> dict[str, Any]:
+        written = [{"manager": manager, "subresource": subresource, "time": "2026-11-01T10:00:00Z"}, *others]
+        return {"kind": "Gateway", "metadata": {"name": "public", "namespace": "infra", "managedFields": written}, "spec": {"listeners": [listener]}}
     canary = document(percent=0, mirror=SHADOWED)
     problem = around.objection(canary, "spec.service.gatewayRefs[0]", gateway("traefik"))
     assert problem and problem.path == "spec.service.mirror"
-    for fine in (gateway("contour"), gateway("traefik", "")):
+    later, earlier = ({"manager": "contour", "subresource": "status", "time": time} for time in ("2026-11-02T10:00:00Z", "2026-10-01T10:00:00Z"))
+    assert around.objection(canary, "spec.service.gatewayRefs[0]", gateway("traefik", "status", earlier))
+    for fine in (gateway("contour"), gateway("traefik", ""), gateway("traefik", "status", later)):
         assert around.objection(canary, "spec.service.gatewayRefs[0]", fine) is None
     assert around.objection(document(), "spec.service.gatewayRefs[0]", gateway("traefik")) is None, "copies of an analysis do not begin with the route"
 
@@ -229,3 +229,41 @@ def test_safety_16_copies_that_would_cut_everybody_off_are_left_out_of_a_route_t
     assert router.differs(after, canary) == []
     others = reported(router.desired(canary, Split(100, 0)), canary, "example.com/gateway")
     assert router.accepted(others, canary)[0] and router.write(others, canary, Split(70, 30))["spec"]["rules"][0]["filters"]
+
+
+@pytest.mark.parametrize("copies", [SHADOWED, ()], ids=["as the document asks", "the document asks no more"])
+def test_safety_29_a_removal_behind_traefik_leaves_a_route_that_counts_as_accepted(copies: Any) -> None:
+    canary = document(percent=0, mirror=SHADOWED)
+    router, walked_by = router_for(canary), document(percent=0, mirror=copies)
+    made = reported(router.desired(canary, Split(100, 0)), canary)
+    named = router.beside(made, walked_by)
+    assert router.accepted(named, walked_by)[0] and "'podinfo', 'port': 9898, 'weight': 0" in str(named["spec"]), "before users are led to the apex"
+    for route in (made, named):
+        released = router.release(route, walked_by)
+        rule, = released["spec"]["rules"]
+        assert router.accepted(released, walked_by)[0] and "filters" not in rule
+        assert [entry["name"] for entry in rule["backendRefs"]] == ["podinfo"]
+        assert router.release(released, walked_by) == released
+
+
+def test_safety_29_a_route_behind_traefik_that_a_removal_left_with_copies_is_led_back_without_them() -> None:
+    canary = document(percent=0, mirror=SHADOWED)
+    router = router_for(canary)
+    released = router.release(router.desired(canary, Split(100, 0)), canary)
+    assert "shadow" in str(released), "copies for all others stay"
+    after = router.release(reported(released, canary), canary)
+    assert after["spec"] == router.release(router.desired(document(percent=0), Split(100, 0)), canary)["spec"]
+    assert router.accepted(after, canary)[0]
+
+
+def test_what_traefik_reported_of_a_gateway_that_the_route_hangs_on_no_more_does_not_count() -> None:
+    canary = document(mirror=SHADOWED)
+    router, around = router_for(canary), AROUND["gatewayapi:v1"]
+    moved = reported(router.desired(canary, Split(100, 0)), canary, "example.com/gateway")
+    former = {"parentRef": {"name": "former", "namespace": "ingress"}, "controllerName": "traefik.io/gateway-controller", "conditions": []}
+    moved["status"]["parents"].insert(0, former)
+    assert around.standing(canary, moved, walks=True) == []
+    assert router.accepted(moved, canary) == (True, "")
+    assert router.write(moved, canary, Split(100, 0)) == moved
+    moved["spec"]["parentRefs"].append(former["parentRef"])
+    assert [problem.path for problem in around.standing(canary, moved, walks=True)] == ["spec.analysis.mirror", "spec.service.mirror"]
