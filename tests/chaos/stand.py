@@ -111,7 +111,8 @@ class Stand:
         folder = self.folder / uuid.uuid4().hex[:5]
         folder.mkdir()
         self.version = 1
-        self.release = one = Release(f"chaos-{self.label}-{folder.name}", folder)
+        # A probe that a busy machine answers late is no outage.
+        self.release = one = Release(f"chaos-{self.label}-{folder.name}", folder, unready_after=5)
         one.start_app(VERSION="1")
         one.allow("podinfo-remove")
         hooks = [{"name": hook_type, "type": hook_type, "url": self.hooks_url, "timeout": "1s", "metadata": {"type": hook_type}}
