@@ -13,6 +13,7 @@ import time
 from typing import Any
 
 import cluster
+import pytest
 from harness import Receiver, Release, wait_for
 
 HELD = "progressive.delivery/held-minimum"
@@ -182,6 +183,8 @@ def _gate(release: Release) -> tuple[Receiver, list[dict[str, Any]]]:
     return receiver, hooks
 
 
+# It takes a machine to itself: beside others it starves them, and they it.
+@pytest.mark.wide
 def test_safety_15_an_autoscaler_under_load_scales_out_in_mid_walk_and_never_takes_away_what_a_rollback_would_need(release: Release) -> None:
     cluster.needs_api("metrics.k8s.io/v1beta1", "a metrics API")
     release.cpu, release.unready_after = REQUESTED, 5     # probes that a busy machine answers late are no outage
