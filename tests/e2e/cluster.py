@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ import pytest
 
 OWN = os.environ.get("PROGRESSIVE_DELIVERY_CLUSTER") == "own"
 _NEEDED = ("KUBECONFIG", "PROMETHEUS_URL", *(("GATEWAY_URL", "GATEWAY") if OWN else ("LAB_GATEWAYS",)))
+
+SERVED_AFTER = 60.0         # seconds after the lab's start that an API behind its API server may take
 
 _TESTAPP, _PODINFO = "lab.local/testapp", "lab.local/podinfo"
 # Which public versions stand for the lab's images of an app without faults.
@@ -82,9 +85,12 @@ def audit_log() -> Path:
 
 
 def needs_api(version: str, of: str) -> None:
-    """``version`` is a group and a version, which the lab serves as a cluster with ``of`` does."""
-    asked = subprocess.run(["kubectl", "get", "--raw", f"/apis/{version}"], capture_output=True, text=True, check=False)
-    if asked.returncode:
+    """``version`` is a group and a version, which the lab serves as a cluster with ``of`` does, soon after its start."""
+    deadline = time.monotonic() + (0 if OWN else SERVED_AFTER)
+    while (asked := subprocess.run(["kubectl", "get", "--raw", f"/apis/{version}"], capture_output=True, text=True, check=False)).returncode:
+        if time.monotonic() < deadline:
+            time.sleep(1)
+            continue
         (pytest.skip if OWN else pytest.fail)(f"needs {of}: the API server does not serve {version} ({asked.stderr.strip()})")
 
 
