@@ -131,15 +131,19 @@ def test_a_bad_release_that_gets_copies_is_rolled_back_without_a_user_having_see
     assert "irror" not in json.dumps(release.get(release.routing.resource, "podinfo")["spec"])
 
 
-def test_safety_16_traefik_which_answers_500_to_a_route_that_copies_is_refused_before_a_release(release: Release) -> None:
-    release.start_app(VERSION="1")
-    release.initialise(iterations=3, mirror=True, **STEPS)
+def _refused_before_a_release(release: Release, field: str) -> None:
     users = release.load()
     release.set_template("lab.local/testapp:2", VERSION="2")
     refused = release.walk().wait()
-    assert refused.rc == 2 and "spec.analysis.mirror" in refused.output and "500" in refused.output, refused.output[-4000:]
+    assert refused.rc == 2 and field in refused.output and "500" in refused.output, refused.output[-4000:]
     counted = users.stop()
     assert counted["failed"] == 0 and list(counted["versions"]) == ["1"], counted
+
+
+def test_safety_16_traefik_which_answers_500_to_a_route_that_copies_is_refused_before_a_release(release: Release) -> None:
+    release.start_app(VERSION="1")
+    release.initialise(iterations=3, mirror=True, **STEPS)
+    _refused_before_a_release(release, "spec.analysis.mirror")
 
 
 def test_safety_16_copies_of_a_document_are_left_out_where_traefik_serves_and_refused_before_a_release(release: Release) -> None:
@@ -150,12 +154,7 @@ def test_safety_16_copies_of_a_document_are_left_out_where_traefik_serves_and_re
     first = release.walk(canary_max_time_to_accept=3).wait()
     assert (first.rc, release.phase()) == (0, "Initialized"), first.output[-4000:]
     assert "irror" not in json.dumps(release.get(release.routing.resource, "podinfo")["spec"])
-    users = release.load()
-    release.set_template("lab.local/testapp:2", VERSION="2")
-    refused = release.walk().wait()
-    assert refused.rc == 2 and "spec.service.mirror" in refused.output and "500" in refused.output, refused.output[-4000:]
-    counted = users.stop()
-    assert counted["failed"] == 0 and list(counted["versions"]) == ["1"], counted
+    _refused_before_a_release(release, "spec.service.mirror")
 
 
 def test_a_good_release_over_services_alone_loses_no_request_and_needs_no_route(release: Release) -> None:

@@ -10,14 +10,13 @@ One object is named here as the inventory names it, "ConfigMap/name". Digests an
 from __future__ import annotations
 
 import copy
-import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import canonical
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import hashed
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.shown import excerpt
 
 Object = Mapping[str, Any]
@@ -161,12 +160,17 @@ def copies_in(pods: Object) -> tuple[str, ...]:
     return tuple(entry for entry in references(pods) if is_copy_name(_split(entry)[1]))
 
 
+def pods_of(workload: Object) -> Object:
+    """The spec of the pods that a workload starts."""
+    return workload["spec"]["template"].get("spec") or {}
+
+
 def flaggers_in(pods: Object, target: Object | None = None) -> tuple[str, ...]:
     """References of a primary's pods by the names that Flagger gives its copies; whether it made them, only the objects say (``takeover.is_copy``).
 
     What the pods of the ``target`` read too is the user's own, whatever it is called.
     """
-    own = references(target) if target else {}
+    own = references(pods_of(target)) if target else {}
     return tuple(entry for entry in references(pods) if _split(entry)[1].endswith(_FLAGGERS) and entry not in own)
 
 
@@ -235,4 +239,4 @@ def _stem(name: str) -> str:
 
 
 def _hash(value: Any) -> str:
-    return hashlib.sha256(canonical(value).encode()).hexdigest()[:_DIGEST]
+    return hashed(value)[:_DIGEST]

@@ -217,14 +217,17 @@ def taken_over(entries: Collection[str]) -> tuple[Rule, ...]:
 def present_copies(copied: Iterable[str]) -> tuple[Rule, ...]:
     """To go on with copies that are there already, made by a promotion that was interrupted, or of a content that comes back: a name that holds what
     it says is only seen by looking. A walk begins without it, and whoever lacks it is told."""
-    kinds = {entry.partition("/")[0] for entry in copied}
-    return tuple(Rule("", resource, ("get",)) for kind, resource in _CONFIGS.items() if kind in kinds)
+    return _without_names(copied, ("get",))
 
 
 def old_copies(entries: Iterable[str]) -> tuple[Rule, ...]:
     """For whoever takes copies away, by name unknown: those of a removal, and those that nobody refers to any more."""
+    return _without_names(entries, ("get", "delete"))
+
+
+def _without_names(entries: Iterable[str], verbs: tuple[str, ...]) -> tuple[Rule, ...]:
     kinds = {entry.partition("/")[0] for entry in entries}
-    return tuple(Rule("", resource, ("get", "delete")) for kind, resource in _CONFIGS.items() if kind in kinds)
+    return tuple(Rule("", resource, verbs) for kind, resource in _CONFIGS.items() if kind in kinds)
 
 
 def removal(objects: Objects, copies: Iterable[str] = ()) -> tuple[Rule, ...]:

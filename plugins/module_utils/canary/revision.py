@@ -81,7 +81,7 @@ def revision_of(template: Mapping[str, Any], configs: Mapping[str, str] | None =
 
     ``configs`` are the digests of the ConfigMaps and Secrets that belong to it; without any, the revision is that of the template alone.
     """
-    return _hash({"template": meaning(template), "configs": configs}) if configs else _hash(meaning(template))
+    return hashed({"template": meaning(template), "configs": configs}) if configs else hashed(meaning(template))
 
 
 def short(revision: str) -> str:
@@ -91,7 +91,7 @@ def short(revision: str) -> str:
 
 def checksum(tracked_configs: Mapping[str, str], last_applied: str) -> str:
     """The ``checksum`` of webhook payloads: the same while the configs and the revision under analysis stay the same."""
-    return short(_hash({"trackedConfigs": tracked_configs, "lastAppliedSpec": last_applied}))
+    return short(hashed({"trackedConfigs": tracked_configs, "lastAppliedSpec": last_applied}))
 
 
 def meaning(template: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,7 +111,8 @@ def meaning(template: Mapping[str, Any]) -> dict[str, Any]:
     return _without_empty({"metadata": _object("metadata", kept), "spec": _object("spec", spec)}, "")
 
 
-def _hash(value: Any) -> str:
+def hashed(value: Any) -> str:
+    """64 hexadecimal digits of SHA-256: equal data, equal text."""
     return hashlib.sha256(canonical(value).encode()).hexdigest()
 
 

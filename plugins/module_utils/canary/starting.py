@@ -6,13 +6,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.going_down import go_down, release_minimum
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import ALLOWED, TrafficOrder, WorkloadOrder, dump
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import canonical, short
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import hashed, short
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import CONFIRM_ROLLOUT
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn import ACT, CLOCK, KUBERNETES, PERSON, Decision, Turn
 
@@ -103,17 +102,13 @@ def _put_right(turn: Turn, drift: tuple[str, ...]) -> Decision | None:
 
     Once for each edit and for what differs by it: who else writes the route back is not fought in every tick.
     """
-    document = f"{_PUT_RIGHT} {_digest([dump(turn.canary.service), dump(turn.canary.analysis.match), dump(turn.canary.analysis.affinity)])}"
-    note = f"{document} {_digest(drift)}"
+    document = f"{_PUT_RIGHT} {short(hashed([dump(turn.canary.service), dump(turn.canary.analysis.match), dump(turn.canary.analysis.affinity)]))}"
+    note = f"{document} {short(hashed(drift))}"
     if not drift or note in turn.record.announced:
         return None
     # Notes of former documents go, since it may become again what it was.
     turn.set(announced=(*(one for one in turn.record.announced if not one.startswith(_PUT_RIGHT) or one.startswith(document)), note))
     return _all_to_primary(turn)
-
-
-def _digest(value: Any) -> str:
-    return short(hashlib.sha256(canonical(value).encode()).hexdigest())
 
 
 def _promoted(turn: Turn) -> str:

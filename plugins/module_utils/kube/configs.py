@@ -53,23 +53,19 @@ def read(api: Api, canary: Canary, pods: Object) -> Configs:
 
 def of_target(api: Api, canary: Canary, target: Object | None) -> Configs:
     """Those of a target with a pod template; of what the pods behind a Service read nobody knows."""
-    return read(api, canary, _pods(target)) if target and canary.target_kind in targets.WORKLOADS else NONE
+    return read(api, canary, configs.pods_of(target)) if target and canary.target_kind in targets.WORKLOADS else NONE
 
 
 def needed(canary: Canary, target: Object | None, found: Configs) -> tuple[Rule, ...]:
     """What a walk of this target, whose pods read what was ``found``, does to ConfigMaps and Secrets besides."""
     if target is None or not canary.options.config_tracking or canary.target_kind not in targets.WORKLOADS:
         return ()
-    return permissions.tracked(configs.references(_pods(target)), (*found.digests, *found.unreadable))
+    return permissions.tracked(configs.references(configs.pods_of(target)), (*found.digests, *found.unreadable))
 
 
 def looked_at(found: Configs) -> tuple[Rule, ...]:
     """What a walk whose target reads what was ``found`` looks at, where copies are there already."""
     return permissions.present_copies(found.digests)
-
-
-def _pods(workload: Object) -> Object:
-    return workload["spec"]["template"].get("spec") or {}
 
 
 def ensure_copies(writer: Writer, canary: Canary, found: Configs, target: Object) -> list[Change]:
@@ -166,7 +162,7 @@ def named_by_ours(api: Api, canary: Canary, selector: Selector | None) -> frozen
     values = f"{selector.target[selector.key]}, {selector.primary[selector.key]}" if selector else ""
     label = f"{selector.key} in ({values})" if selector else ""
     history = api.list(history_ref(canary), label_selector=label).get("items") or []
-    pods = [*(kept(entry).get("spec") or {} for entry in history), *([_pods(primary)] if primary else [])]
+    pods = [*(kept(entry).get("spec") or {} for entry in history), *([configs.pods_of(primary)] if primary else [])]
     return frozenset(entry for spec in pods for entry in configs.references(spec))
 
 
@@ -210,14 +206,14 @@ def of_flagger(api: Api, canary: Canary, pods: Object, target: Object | None = N
 
     What the ``target`` reads too is not asked for.
     """
-    found = {entry: _got(api, place_of(canary.namespace, entry)) for entry in configs.flaggers_in(pods, _pods(target) if target else None)}
+    found = {entry: _got(api, place_of(canary.namespace, entry)) for entry in configs.flaggers_in(pods, target)}
     return {entry: live for entry, live in found.items() if live is not None and takeover.is_copy(live, canary.name)}
 
 
 def owners(api: Api, canary: Canary, primary: Object | None, target: Object | None) -> dict[str, tuple[str, ...]]:
     """Of what a primary's pods read under the names of such copies, the names of the Canary objects that own it; none where it may not be looked at."""
     found: dict[str, tuple[str, ...]] = {}
-    for entry in configs.flaggers_in(_pods(primary), _pods(target) if target else None) if primary and canary.target_kind in targets.WORKLOADS else ():
+    for entry in configs.flaggers_in(configs.pods_of(primary), target) if primary and canary.target_kind in targets.WORKLOADS else ():
         try:
             live = api.get(place_of(canary.namespace, entry))
         except KubeError as error:
@@ -234,7 +230,7 @@ def freed(writer: Writer, namespace: str, primary: Object) -> list[Change]:
     """What the primary's pods read is freed from the Canary objects that own it: with them, or with their CRD, it would go from under pods that serve
     users, and none could start any more (SAFETY 7, 25)."""
     changes = []
-    for place in (place_of(namespace, entry) for entry in configs.flaggers_in(_pods(primary))):
+    for place in (place_of(namespace, entry) for entry in configs.flaggers_in(configs.pods_of(primary))):
         live = writer.api.get(place)
         if live is not None and takeover.owners_of(live):
             changes.append(change(writer, place, lambda now: takeover.freed_copy(now, writer.canary), live=live))

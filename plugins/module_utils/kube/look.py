@@ -74,7 +74,7 @@ def look_whole(api: Api, canary: Canary, record: Record | None = None, imagined:
     only_primary = _only_primary(canary, slices)
     scaler, to_copy = autoscalers.look(api, canary)
     differing, missing = _differing(api, canary, target, selector, _suspects(canary, record, slices, only_primary, target))
-    flaggers = read_configs.of_flagger(api, canary, _pods(primary), target) if primary else {}
+    flaggers = read_configs.of_flagger(api, canary, configs.pods_of(primary), target) if primary else {}
     differs = difference(target["spec"]["template"], primary["spec"]["template"], selector, read, flaggers) if target and primary and selector else None
     return Observation(
         now=api.now(),
@@ -97,14 +97,10 @@ def look_whole(api: Api, canary: Canary, record: Record | None = None, imagined:
     ), Noted(configs.flaggers(read.digests) if target else None, _taken_over(primary, target))
 
 
-def _pods(workload: Object) -> Object:
-    return workload["spec"]["template"].get("spec") or {}
-
-
 def _taken_over(primary: Object | None, target: Object | None) -> tuple[str, ...]:
     if primary is None or marks.annotations_of(primary).get(marks.PROMOTED):
         return ()
-    return configs.flaggers_in(_pods(primary), _pods(target) if target else None)
+    return configs.flaggers_in(configs.pods_of(primary), target)
 
 
 def _means_the_same(differs: Difference, record: Record | None, target: Object | None, primary: Object | None) -> bool:

@@ -66,7 +66,7 @@ def made_besides(api: Api, canary: Canary) -> tuple[str, ...]:
 def _read_by(api: Api, canary: Canary) -> tuple[str, ...]:
     """Copies that the primary refers to, where a lost record had them."""
     primary = api.get(primary_ref(canary)) if canary.target_kind in targets.WORKLOADS else None
-    pods = primary["spec"]["template"].get("spec") or {} if primary else {}
+    pods = configs.pods_of(primary) if primary else {}
     return (*configs.copies_in(pods), *kept_configs.of_flagger(api, canary, pods))
 
 

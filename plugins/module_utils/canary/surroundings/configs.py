@@ -26,7 +26,7 @@ def judge(canary: Canary, target: Mapping[str, Any], primary: Mapping[str, Any] 
     if len(found.digests) > MOST:
         findings.refuse(name, f"refers to {len(found.digests)} ConfigMaps and Secrets, and no more than {MOST} can be tracked",
                         f"accepted: fewer, some with the annotation {TRACKING}: disabled, or canary_config_tracking: false")
-    shared = found.untracked if canary.options.config_tracking else tuple(configs.references(target["spec"]["template"].get("spec") or {}))
+    shared = found.untracked if canary.options.config_tracking else tuple(configs.references(configs.pods_of(target)))
     if shared:
         why = (f"by the annotation {TRACKING}, or by the type of the Secret" if canary.options.config_tracking else "canary_config_tracking is false")
         findings.warn(name, f"uses {in_words(shared)}, which {'is' if len(shared) == 1 else 'are'} not tracked ({why}): a change there starts no analysis and "

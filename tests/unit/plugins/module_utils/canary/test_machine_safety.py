@@ -805,7 +805,8 @@ def test_safety_28_a_route_written_after_a_long_absence_gets_its_time_to_be_acce
     assert Run(world).walk().outcome == "promoted"
 
 
-def test_safety_28_a_first_release_that_never_gets_ready_is_repaired_by_the_next_one() -> None:
+def first_release_broken_and_mended() -> World:
+    """The primary was made of a template whose pods never get ready; the target has another one by now."""
     world = fresh()
     world.target.sick.add(A)
     until(world, lambda now: now.primary is not None)
@@ -813,6 +814,11 @@ def test_safety_28_a_first_release_that_never_gets_ready_is_repaired_by_the_next
     assert Run(world).walk().outcome == "held"
     world.release(B)
     world.pass_time(60)
+    return world
+
+
+def test_safety_28_a_first_release_that_never_gets_ready_is_repaired_by_the_next_one() -> None:
+    world = first_release_broken_and_mended()
     run = Run(world).walk()
     assert (run.outcome, world.record.last_promoted, world.primary.revision) == ("promoted", B, B)
 
@@ -825,13 +831,7 @@ def test_safety_28_a_first_release_that_never_gets_ready_is_repaired_by_the_next
 def test_safety_28_a_broken_first_template_is_mended_while_the_service_leads_to_a_former_primary(
         missing: tuple[str, ...], answering: int, available: int, mended: bool) -> None:
     """As where the record is lost and the document has another target, whose first release is broken."""
-    world = fresh()
-    world.target.sick.add(A)
-    until(world, lambda now: now.primary is not None)
-    world.primary.sick.add(A)
-    assert Run(world).walk().outcome == "held"
-    world.release(B)
-    world.pass_time(60)
+    world = first_release_broken_and_mended()
     seen = world.look()
     assert seen.primary and not seen.primary.ready and seen.target and seen.target.ready
     primary = dataclasses.replace(seen.primary, endpoints=answering, available=available)
