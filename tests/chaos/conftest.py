@@ -57,6 +57,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("part", range(SLICES if metafunc.config.getoption("--full") else 1))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest of all goes first, so that nobody waits for it at the end."""
+    items.sort(key=lambda item: item.path.name != "test_soak.py")
+
+
 @pytest.fixture
 def chosen(request: pytest.FixtureRequest) -> Callable[[int, int, int], list[int]]:
     """``chosen(there are, slice, at most)``: points from 1 on; with --full all those of the slice, else some that are evenly spread over all."""

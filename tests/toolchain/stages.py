@@ -74,7 +74,8 @@ STAGES = {
             closing=r"ok=\d+|^=+ .* in [\d.]+s|^FATAL: ",
         ),
         Stage(
-            "chaos", "python -m pytest tests/chaos -n {workers}", lab=True, takes_arguments=True, closing=r"^=* ?\d+ .* in [\d.]+s|^tried: ", closing_lines=40,
+            "chaos", "python -m pytest tests/chaos -n {workers} --dist worksteal", lab=True, takes_arguments=True,
+            closing=r"^=* ?\d+ .* in [\d.]+s|^tried: ", closing_lines=40,
         ),
         Stage("conformance", "python -m pytest tests/conformance", lab=True, flagger=True, takes_arguments=True, closing=r"^=* ?\d+ .* in [\d.]+s"),
         Stage("e2e", "python -m pytest tests/e2e -n {workers} -m 'not wide'", closing=r"^=* ?\d+ .* in [\d.]+s", lab=True, takes_arguments=True),
