@@ -62,6 +62,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name != "test_soak.py")
 
 
+class AtOnce:
+    """What failed is told when it did: the whole takes longer than anybody waits to hear it."""
+
+    def __init__(self, terminal: pytest.TerminalReporter) -> None:
+        self.terminal = terminal
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.terminal.write_line(f"\n{report.nodeid}\n{report.longreprtext[-4000:]}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is not None and config.getoption("--full"):
+        config.pluginmanager.register(AtOnce(terminal))
+
+
 @pytest.fixture
 def chosen(request: pytest.FixtureRequest) -> Callable[[int, int, int], list[int]]:
     """``chosen(there are, slice, at most)``: points from 1 on; with --full all those of the slice, else some that are evenly spread over all."""

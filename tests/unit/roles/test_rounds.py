@@ -15,7 +15,13 @@ import yaml
 from jinja2.nativetypes import NativeEnvironment
 
 TASKS = pathlib.Path(__file__).parents[3] / "roles" / "canary_walk" / "tasks"
-MAIN = yaml.safe_load((TASKS / "main.yml").read_text(encoding="utf-8"))
+
+
+def load(file: str) -> list[dict[str, Any]]:
+    return yaml.safe_load((TASKS / file).read_text(encoding="utf-8"))
+
+
+MAIN = load("main.yml")
 
 
 def evaluate(text: Any, facts: dict[str, Any]) -> Any:
@@ -25,7 +31,7 @@ def evaluate(text: Any, facts: dict[str, Any]) -> Any:
 def rounds(asks: bool = True) -> Iterator[list[int]]:
     """The ticks of each round, until the role includes no further one."""
     begin, _walk = MAIN
-    walk, without_hooks, count, again = yaml.safe_load((TASKS / "round.yml").read_text(encoding="utf-8"))
+    walk, without_hooks, count, again = (task.get("block", [task])[0] for task in load("round.yml"))
     facts = {**begin["ansible.builtin.set_fact"], "__canary_asks": asks}
     while True:
         idle, busy = (evaluate(loop["loop"], facts) for loop in ((without_hooks, walk) if asks else (walk, without_hooks)))
@@ -62,8 +68,15 @@ TICKS = ("tick.yml", "tick_without_hooks.yml")
 
 
 def tick(file: str) -> list[dict[str, Any]]:
-    """The tasks of a tick, those of its block among them."""
-    return [inner for task in yaml.safe_load((TASKS / file).read_text(encoding="utf-8")) for inner in task.get("block", [task])]
+    """The tasks of a tick, those of its block among them, each with what its round says for it."""
+    tasks = [inner for task in load(file) for inner in task.get("block", [task])]
+    said = next((task for task in load("round.yml") for inner in task.get("block", []) if inner["ansible.builtin.include_tasks"] == file), {})
+    for task in tasks:
+        name = f"progressive.delivery.{verb(task)}"
+        if name in task:
+            task[name] = {**said.get("module_defaults", {}).get(name, {}), **(task[name] or {})}
+            task.setdefault("timeout", said.get("timeout"))
+    return tasks
 
 
 def verb(task: dict[str, Any]) -> str:

@@ -173,6 +173,7 @@ def scaled_by_hand(world: World) -> None:
 def primary_scaled_by_hand(world: World) -> None:
     if world.primary and world.primary.replicas > 1:
         world.primary.scale(1, world.now)
+        world.patient_with += 1         # it is put back by a step of its own
 
 
 def minimum_lowered_by_hand(world: World) -> None:

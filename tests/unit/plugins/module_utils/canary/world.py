@@ -304,7 +304,7 @@ class World:
     first: set[str] = field(default_factory=set)             # revisions that a primary was made with
     edited: set[str] = field(default_factory=set)            # and that people put there
     harm: list[str] = field(default_factory=list)            # what users would have noticed
-    patient_with: int = 3               # how often a hook may be asked again within half an interval: kills and orders bring new runs
+    patient_with: int = 3               # how often a hook may be asked again within half an interval: kills, orders and edits bring more steps
 
     # -- as it is --
 
