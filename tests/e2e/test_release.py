@@ -143,10 +143,20 @@ def test_a_release_that_never_becomes_ready_is_never_seen_by_users(release: Rele
     release.set_template("lab.local/testapp:2", VERSION="2", READY="false")
     walk = release.walk().wait()
     assert (walk.rc, walk.result["outcome"]) == (2, "rolled_back"), walk.output[-4000:]
-    assert "progress deadline" in walk.result["why"]
+    assert "progress deadline" in walk.result["why"] and "container app runs and is not ready" in walk.result["why"], walk.result["why"]
     assert watch.stop() == [0]
     counted = load.stop()
     assert release.lost(counted) == [] and list(counted["versions"]) == ["1"]
+
+
+def test_an_image_that_there_is_not_is_told(release: Release) -> None:
+    release.start_app(VERSION="1")
+    release.initialise(spec__progressDeadlineSeconds=8)
+    release.set_template("lab.local/testapp:never", VERSION="2")
+    walk = release.walk().wait()
+    assert (walk.rc, walk.result["outcome"]) == (2, "rolled_back"), walk.output[-4000:]
+    assert "lab.local/testapp:never" in walk.result["why"] and "(2 of 2 pods)" in walk.result["why"], walk.result["why"]
+    assert release.images()["podinfo-primary"] == "lab.local/testapp:1"
 
 
 def test_ansible_22_check_mode_prints_the_plan_writes_nothing_and_calls_no_hook(release: Release) -> None:

@@ -93,6 +93,9 @@ _SCALERS: Mapping[str, tuple[str, str]] = {HPA: ("autoscaling", "horizontalpodau
 # Without it people find no Events on the objects; the walk goes on.
 EVENTS = (Rule("", "events", CREATE),)
 
+# Without it nobody is told why pods do not become ready, but for what their workload says; the walk goes on.
+TROUBLES = (Rule("", "pods", ("list",)),)
+
 # In a namespace whose canaries are looked after by a watchdog.
 WATCHDOG = (Rule("", RECORD, ("list",)),)
 

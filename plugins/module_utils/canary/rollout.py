@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.shown import excerpt
+
 
 @dataclass(frozen=True)
 class Rollout:
@@ -30,14 +32,15 @@ def rollout(deployment: Mapping[str, Any], threshold: int = 100) -> Rollout:
         return Rollout(False, f"waiting for rollout to finish: the latest spec of {name} is not observed yet")
     if wanted == 0:
         return Rollout(False, f"{name} is scaled to 0")
-    stuck = any(condition.get("type") == "Progressing" and condition.get("reason") == "ProgressDeadlineExceeded"
-                for condition in status.get("conditions") or [])
-    if stuck:
-        return Rollout(False, f'deployment "{name}" exceeded its progress deadline', stuck=True)
+    conditions = {condition.get("type"): condition for condition in status.get("conditions") or []}
+    failure = conditions.get("ReplicaFailure") or {}        # no pod could be made: a quota, an admission webhook
+    refused = f": {excerpt(str(failure.get('message')))}" if failure.get("status") == "True" and failure.get("message") else ""
+    if (conditions.get("Progressing") or {}).get("reason") == "ProgressDeadlineExceeded":
+        return Rollout(False, f'deployment "{name}" exceeded its progress deadline{refused}', stuck=True)
     updated, total, available = (int(status.get(key) or 0) for key in ("updatedReplicas", "replicas", "availableReplicas"))
     if updated < wanted:
         paused = " (it is paused)" if deployment["spec"].get("paused") else ""
-        return Rollout(False, f"waiting for rollout to finish: {updated} out of {wanted} new replicas have been updated{paused}")
+        return Rollout(False, f"waiting for rollout to finish: {updated} out of {wanted} new replicas have been updated{paused}{refused}")
     if total > updated:
         return Rollout(False, f"waiting for rollout to finish: {total - updated} old replicas are pending termination")
     if available < max(1, updated * threshold // 100):

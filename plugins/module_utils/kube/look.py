@@ -3,17 +3,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """One look at everything that a decision may rest on, in few requests: five in the middle of a walk, eight before it has begun;
-one more where an autoscaler scales the primary."""
+one more where an autoscaler scales the primary, and for each workload whose pods keep a walk waiting."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import configs, endpoints, marks, services, targets
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import configs, endpoints, marks, services, targets, troubles
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.configs import NONE, Configs
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Observation, Remains, Route, Split, Workload
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.primary import (
     Difference,
@@ -28,13 +28,16 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.revisi
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import autoscalers, configs as read_configs, refs, removal, routes
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import service_targets, writing
-from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import FORBIDDEN, Api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.routes import read_route
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.services import slices as read_slices
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.targets import history_ref, primary_ref, target_ref
 from ansible_collections.progressive.delivery.plugins.module_utils.routers import kubernetes
 
 Object = Mapping[str, Any]
+
+# Seconds in which pods become ready as a rule, so that nobody asks why they do not.
+_USUAL = 10.0
 
 # Without a route and with a Service as the target, users call -primary: nobody is ever led to the canary.
 _WITHOUT_APEX = Route(Split(100, 0), accepted=True)
@@ -79,10 +82,11 @@ def look_whole(api: Api, canary: Canary, record: Record | None = None, imagined:
     return Observation(
         now=api.now(),
         latest=api.now_at_latest(),
-        target=_workload(target, replicasets, canary.analysis.canary_ready_threshold,
-                         endpoints.ready_pods(slices, canary.service.canary_name), of_any_revision=False, read=read),
-        primary=_workload(primary, replicasets, canary.analysis.primary_ready_threshold,
-                          endpoints.ready_pods(slices, canary.service.primary_name), of_any_revision=True),
+        target=_explained(api, canary, record, target, _workload(
+            target, replicasets, canary.analysis.canary_ready_threshold, endpoints.ready_pods(slices, canary.service.canary_name),
+            of_any_revision=False, read=read)),
+        primary=_explained(api, canary, record, primary, _workload(
+            primary, replicasets, canary.analysis.primary_ready_threshold, endpoints.ready_pods(slices, canary.service.primary_name), of_any_revision=True)),
         same_as_primary=differs is not None and not read.lacks and _means_the_same(differs, record, target, primary),
         services=differing,
         apex_on_primary=only_primary and canary.service.name not in differing,
@@ -235,6 +239,23 @@ def _workload(live: Object | None, replicasets: Sequence[Object], threshold: int
         configs=read.digest,
         lacks=read.lacks,
     )
+
+
+def _explained(api: Api, canary: Canary, record: Record | None, live: Object | None, workload: Workload | None) -> Workload | None:
+    """With what keeps its pods, where they have kept the walk waiting for longer than usual and may be looked at."""
+    if live is None or workload is None or record is None or workload.ready or workload.lacks or not workload.replicas:
+        return workload
+    if not workload.stuck and api.now() - (record.unready_since or record.last_transition) < min(_USUAL, canary.progress_deadline / 2):
+        return workload
+    labels = ",".join(f"{key}={value}" for key, value in (live["spec"]["selector"].get("matchLabels") or {}).items())
+    try:
+        pods = api.list(refs.pod(live["metadata"]["namespace"]), label_selector=labels).get("items", [])
+    except KubeError as error:
+        if error.status != FORBIDDEN:
+            raise
+        return workload
+    trouble = troubles.of_pods(pods, {workload.uid, workload.replicaset_uid})
+    return replace(workload, why=f"{workload.why}: {trouble}") if trouble else workload
 
 
 def _current(live: Object, revision: str, owned: Sequence[Object]) -> Object | None:

@@ -63,6 +63,10 @@ def daemon_set(namespace: str, name: str = "") -> Ref:
     return Ref("apps", "v1", "daemonsets", namespace, name, "DaemonSet")
 
 
+def pod(namespace: str, name: str = "") -> Ref:
+    return Ref("", "v1", "pods", namespace, name, "Pod")
+
+
 def replica_set(namespace: str, name: str = "") -> Ref:
     return Ref("apps", "v1", "replicasets", namespace, name, "ReplicaSet")
 

@@ -42,7 +42,7 @@ def inspect(api: Api, canary: Canary, target: Object | None, needed: Mapping[str
     own, created = canary.namespace, permissions.create(permissions.objects_of(canary))
     needed = {**needed, own: (*needed[own], *configs.needed(canary, target, read))}
     looked_at = configs.looked_at(read)
-    wanted = {**needed, own: (*needed[own], *permissions.EVENTS, *permissions.LOOKS, *looked_at, *created)}
+    wanted = {**needed, own: (*needed[own], *permissions.EVENTS, *permissions.TROUBLES, *permissions.LOOKS, *looked_at, *created)}
     denied = {namespace: api.access(namespace, _singly(rules)) for namespace, rules in wanted.items()}
     may = {one.resource for one in _singly(wanted[own]) if one.verb == "list"} - {one.resource for one in denied[own] if one.verb == "list"}
     exists = target is not None or _namespace_exists(api, own)
@@ -59,6 +59,8 @@ def inspect(api: Api, canary: Canary, target: Object | None, needed: Mapping[str
             findings.refuse("permissions", f"not enough to walk {canary.name}: {permissions.sentence(namespace, _gathered(lacks))}", _PERMITTED)
     if any(one in _singly(permissions.EVENTS) for one in denied[own]):
         findings.warn("permissions:", f"{permissions.sentence(own, permissions.EVENTS)}: what happens to {canary.name} shows in no Events")
+    if any(one in _singly(permissions.TROUBLES) for one in denied[own]) and canary.target_kind in targets.WORKLOADS:
+        findings.warn("permissions:", f"{permissions.sentence(own, permissions.TROUBLES)}: why pods of {canary.name} do not become ready is not told")
     unseen = [one for one in denied[own] if one in _singly(looked_at)]
     if unseen:
         findings.warn("permissions:", f"{permissions.sentence(own, _gathered(unseen))}: a promotion of {canary.name} that is interrupted after it has made its "

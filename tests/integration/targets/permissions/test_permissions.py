@@ -17,7 +17,7 @@ PREFLIGHT = canary_preflight.VERB
 BESIDES = ("canary-object", "metric-templates", "alert-providers", "secrets", "autoscaler")      # what the document of these tests needs besides
 LOOKS = ("preflight", "gateways")
 BEGINNING, WALKING = ("podinfo-walk", "podinfo-initialise"), ("podinfo-walk",)
-OPTIONAL = {"events"}
+OPTIONAL = {"events", "pods"}
 
 Places = Callable[..., Place]
 

@@ -48,7 +48,7 @@ def roles() -> dict[str, tuple[Rule, ...]]:
     for name, provider in PROVIDERS.items():
         objects = permissions.objects_of(canary(provider=provider))
         found[f"initialise-{name}/podinfo-initialise"] = permissions.create(objects) + permissions.budgets([COPY])[1:]
-        found[f"walk-{name}/podinfo-walk"] = permissions.walk(objects) + permissions.EVENTS + permissions.budgets([COPY], [COPY])
+        found[f"walk-{name}/podinfo-walk"] = permissions.walk(objects) + permissions.EVENTS + permissions.TROUBLES + permissions.budgets([COPY], [COPY])
     of_scalers = {kind: permissions.scaler(objects) + permissions.create_scaler(objects) for kind, objects in SCALED.items()}
     without = permissions.removal(SCALED[HPA])[:2]
     daemonset = permissions.objects_of(canary(kind="DaemonSet"))

@@ -44,6 +44,16 @@ def test_past_its_own_deadline_it_is_stuck() -> None:
     assert rollout(deployment(available=0, **STUCK)) == Rollout(False, 'deployment "podinfo" exceeded its progress deadline', stuck=True)
 
 
+@pytest.mark.parametrize(("found", "why"), [
+    (deployment(updated=3), "waiting for rollout to finish: 3 out of 4 new replicas have been updated"),
+    (deployment(available=0, **STUCK), 'deployment "podinfo" exceeded its progress deadline'),
+])
+def test_pods_that_are_refused_are_told(found: dict[str, Any], why: str) -> None:
+    refused = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "pods \"podinfo-1\" is forbidden:\nexceeded quota: small"}
+    found["status"]["conditions"] = [*found["status"].get("conditions", []), refused]
+    assert rollout(found).why == f'{why}: pods "podinfo-1" is forbidden: exceeded quota: small'
+
+
 def test_safety_10_a_latest_spec_that_was_not_observed_yet_is_not_ready() -> None:
     assert not rollout(deployment(generation=3, observed=2)).ready
 

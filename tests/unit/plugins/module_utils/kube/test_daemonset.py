@@ -9,12 +9,14 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
+import time
 from typing import Any
 
 import pytest
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import configs, parking
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import configs, parking, record as states
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import WorkloadOrder
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import configs as kept_configs, look, refs
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.workloads import apply_workload
@@ -144,3 +146,19 @@ def test_pods_of_another_daemonset_with_the_same_label_are_refused(server: Any, 
     objects.put(refs.controller_revision("test", "other-1"), kept("other-1", "other", 1, A))
     with pytest.raises(CanaryError, match="DaemonSet test/other has pods with the label app=podinfo too"):
         look.look(server.api(), CANARY)
+
+
+def test_pods_that_keep_a_walk_waiting_for_longer_than_usual_are_asked_why(server: Any, objects: Objects) -> None:
+    def seen(since: float) -> str:
+        return look.look(server.api(), CANARY, Record("podinfo", "test", phase=states.PROGRESSING, unready_since=since)).target.why
+
+    waits = {"name": "app", "state": {"waiting": {"reason": "ErrImagePull", "message": "no such image"}}}
+    objects.put(TARGET, daemonset(B, numberAvailable=0))
+    objects.put(refs.pod("test", "podinfo-x"), {
+        "metadata": {"labels": {"app": "podinfo"}, "ownerReferences": [{"controller": True, "kind": "DaemonSet", "name": "podinfo", "uid": "uid-podinfo"}]},
+        "status": {"containerStatuses": [waits]}})
+    unready = "waiting for rollout to finish: 0 of 1 (readyThreshold 100%) updated pods are available"
+    assert seen(time.time()) == unready and not [one for one in server.asked if one.path.endswith("/pods")]
+    assert seen(time.time() - 60) == f"{unready}: container app waits: ErrImagePull: no such image"
+    objects.forbids = lambda method, path: path.endswith("/pods")
+    assert seen(time.time() - 60) == unready
