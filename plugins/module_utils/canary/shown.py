@@ -27,6 +27,8 @@ def one_line(text: str) -> str:
 
     What a gate or a metric server answered ends up on terminals and in job logs, where it must not be able to forge a line.
     """
+    if text.isascii() and text.isprintable():
+        return text.strip()                 # as nearly all of it is
     text = _BREAKS.sub(" ", _ESCAPES.sub("", text))
     return "".join(character for character in text if unicodedata.category(character) not in ("Cc", "Cf", "Cs")).strip()
 
