@@ -10,11 +10,9 @@ from collections.abc import Callable, Sequence
 
 import pytest
 from sameness import differences
-from stand import NO_REVIEW, RATE, SCENARIOS, WRITES, Scenario, Stand, Undisturbed
+from stand import ATTEMPTS, MOST_NEVER, NO_REVIEW, RATE, SCENARIOS, WRITES, Scenario, Stand, Undisturbed
 
 AT_MOST = 7                 # points of a scenario, where not all are tried
-ATTEMPTS = 3                # of a walk to come to a point: one that is quicker renews its claim less often, and has fewer writes
-MOST_NEVER = 2              # points to which none came, of those of one test
 SIDES = ("before", "after")
 
 
