@@ -26,7 +26,8 @@ def test_safety_00_killed_at_any_write_and_run_again_the_end_is_the_same(
     wrong: list[str] = []
     never: list[str] = []
     # Point 2n-1 is before write n, point 2n after it.
-    for count, point in enumerate(chosen(2 * len(usual.writes), part, AT_MOST)):
+    points = chosen(2 * len(usual.writes), part, AT_MOST)
+    for count, point in enumerate(points):
         number, side = (point + 1) // 2, SIDES[(point + 1) % 2]
         what = f"killed {side} write {number} of {len(usual.writes)}, {usual.writes[number - 1]}"
         for _attempt in range(ATTEMPTS):
@@ -40,7 +41,7 @@ def test_safety_00_killed_at_any_write_and_run_again_the_end_is_the_same(
     if load is not None:
         wrong += [f"a user's request failed: {failure}" for failure in one.release.lost(load.stop())]
     assert not wrong, "\n".join(wrong)
-    assert len(never) <= MOST_NEVER, f"no walk came to these: {never}"
+    assert len(never) <= MOST_NEVER * len(points), f"no walk came to these: {never}"
 
 
 def _killed(one: Stand, scenario: Scenario, usual: Undisturbed, number: int, side: str, by_ticks: bool) -> tuple[bool, list[str]]:

@@ -18,6 +18,8 @@ ALL_TO_PRIMARY = "Routing all traffic to primary"      # told once, on whichever
 # Seconds after all traffic came back for which an autoscaler is not believed: it measures every 15 s, what metrics of a minute tell it.
 BELIEVED_AFTER = 60.0
 
+_PARKED = "parked"          # the target, and KEDA knows it
+
 
 def go_down(turn: Turn) -> Decision:
     """Traffic first, confirmed; drained; then the workload; then the phase (SAFETY 9, 11)."""
@@ -28,9 +30,17 @@ def go_down(turn: Turn) -> Decision:
         return turn.lower(f"{ending.outcome.replace('_', ' ')}: all traffic to the primary, {ending.why}")
     if turn.now < turn.record.drain_until:
         return turn.wait(CLOCK, f"the canary drains, {ending.why}", due=turn.record.drain_until)
-    if turn.seen.target and turn.seen.target.replicas > 0:
-        return turn.scale(0, after=f", {ending.why}")
-    return resume_target(turn) or release_minimum(turn) or _ended(turn, ending)
+    return _park(turn, f", {ending.why}") or resume_target(turn) or release_minimum(turn) or _ended(turn, ending)
+
+
+def _park(turn: Turn, after: str) -> Decision | None:
+    """The target rests; None where it does. Whoever scaled it to 0 by hand did not tell KEDA, which a walk let scale it: once, it is told."""
+    target, by_keda = turn.seen.target, bool(turn.canary.autoscaler and turn.canary.autoscaler.pauses)
+    if target is None or target.replicas == 0 and (not by_keda or _PARKED in turn.record.announced):
+        return None
+    if by_keda and _PARKED not in turn.record.announced:
+        turn.set(announced=turn.record.announced + (_PARKED,))
+    return turn.scale(0, after=after)
 
 
 def hold_capacity(turn: Turn) -> Decision:
@@ -223,9 +233,8 @@ def finalising(turn: Turn) -> Decision:
         return unready
     if turn.now < turn.record.drain_until:
         return turn.wait(CLOCK, "all traffic is on the primary; the canary drains", due=turn.record.drain_until)
-    if target and target.replicas > 0 and target.revision == pinned.revision:
-        return turn.scale(0, after=": the primary serves the new revision")
-    held = resume_target(turn) or release_minimum(turn)
+    parks = _park(turn, ": the primary serves the new revision") if target and target.revision == pinned.revision else None
+    held = parks or resume_target(turn) or release_minimum(turn)
     if held:
         return held
     turn.enter(states.SUCCEEDED)

@@ -137,12 +137,12 @@ def asks(canary: Canary, record: Record, seen: Observation) -> Asks:
     if where == stages.JUDGE:
         return Asks(_indexes(canary, ROLLBACK, ROLLOUT), tuple(check.index for check in canary.analysis.checks),
                     _indexes(canary, *_gates_ahead(canary, record)))
+    ready = seen.primary is not None and seen.primary.ready and seen.primary.endpoints > 0 and not (seen.target and seen.target.lacks)
     # An approval opens a gate at once; where pods are waited for, it waits with them.
-    opened = where in (stages.NEW_REVISION, stages.START) and stages.approved(record, seen, record.closed_gate)
-    if seen.now < record.due and not opened:
+    opened = where == stages.START or where == stages.NEW_REVISION and ready
+    if seen.now < record.due and not (opened and stages.approved(record, seen, record.closed_gate)):
         return Asks()
     if where == stages.NEW_REVISION:
-        ready = seen.primary is not None and seen.primary.ready and seen.primary.endpoints > 0 and not (seen.target and seen.target.lacks)
         return Asks(before=(_indexes(canary, CONFIRM_ROLLOUT) if ready else ()) + (_indexes(canary, ROLLBACK) if record.phase == states.WAITING else ()))
     if where == stages.START:
         return Asks(_indexes(canary, ROLLBACK) + (() if record.pre_rollout_done else _indexes(canary, PRE_ROLLOUT)),

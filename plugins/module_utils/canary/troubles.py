@@ -20,7 +20,7 @@ def of_pods(pods: Iterable[Object], owners: Collection[str]) -> str:
 
     Terms of https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/.
     """
-    theirs = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp") and _controller(pod) in owners]
+    theirs = [pod for pod in pods if _counts(pod) and _controller(pod) in owners]
     lacks = Counter(filter(None, map(_lack, theirs)))
     if not lacks:
         return ""
@@ -28,23 +28,27 @@ def of_pods(pods: Iterable[Object], owners: Collection[str]) -> str:
     return f"{text} ({count} of {len(theirs)} pods)" if len(theirs) > 1 else text
 
 
-def _controller(pod: Object) -> str:
-    return next((owner["uid"] for owner in pod["metadata"].get("ownerReferences") or [] if owner.get("controller")), "")
+def _counts(pod: Object) -> bool:
+    """Whether it may become ready at all: those that were evicted, or go, may stay for days."""
+    return not pod["metadata"].get("deletionTimestamp") and (pod.get("status") or {}).get("phase") not in ("Failed", "Succeeded")
+
+
+def _controller(pod: Object) -> str | None:
+    return next((owner["uid"] for owner in pod["metadata"].get("ownerReferences") or [] if owner.get("controller")), None)
 
 
 def _lack(pod: Object) -> str:
     """What is in the way of one pod, without what differs from pod to pod; empty when it is ready."""
-    status = pod.get("status") or {}
+    status, name = pod.get("status") or {}, str(pod["metadata"].get("name"))
     conditions = {one.get("type"): one for one in status.get("conditions") or []}
     if (conditions.get("Ready") or {}).get("status") == "True":
         return ""
     scheduled = conditions.get("PodScheduled") or {}
     if scheduled.get("status") == "False":
-        return f"not scheduled: {excerpt(str(scheduled.get('message') or scheduled.get('reason') or ''))}"
-    name = str(pod["metadata"].get("name"))
+        return excerpt(f"not scheduled: {scheduled.get('message') or scheduled.get('reason')}")
     for one in (*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])):
         if text := _of_container(one):
-            return f"container {one.get('name')} {text}".replace(name, "POD")
+            return excerpt(f"container {one.get('name')} {text}".replace(name, "POD"))
     return ""
 
 
@@ -66,5 +70,4 @@ def _end(ended: Object) -> str:
 
 
 def _said(waiting: Object) -> str:
-    message = excerpt(str(waiting.get("message") or ""))
-    return f": {message}" if message else ""
+    return f": {waiting['message']}" if waiting.get("message") else ""

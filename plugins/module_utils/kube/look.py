@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import configs, endpoints, marks, services, targets, troubles
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.configs import NONE, Configs
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, KubeError
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Observation, Remains, Route, Split, Workload
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.primary import (
     Difference,
@@ -28,7 +28,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.revisi
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import autoscalers, configs as read_configs, refs, removal, routes
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import service_targets, writing
-from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import FORBIDDEN, Api
+from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Api
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.routes import read_route
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.services import slices as read_slices
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.targets import history_ref, primary_ref, target_ref
@@ -242,18 +242,18 @@ def _workload(live: Object | None, replicasets: Sequence[Object], threshold: int
 
 
 def _explained(api: Api, canary: Canary, record: Record | None, live: Object | None, workload: Workload | None) -> Workload | None:
-    """With what keeps its pods, where they have kept the walk waiting for longer than usual and may be looked at."""
+    """With what keeps its pods, where they have kept the walk waiting for longer than usual and may be looked at.
+
+    Nothing is decided by it, so that nothing waits for it: what goes down goes without, and the server is asked now and then, once and shortly.
+    """
     if live is None or workload is None or record is None or workload.ready or workload.lacks or not workload.replicas:
+        return workload
+    if record.ending:
         return workload
     if not workload.stuck and api.now() - (record.unready_since or record.last_transition) < min(_USUAL, canary.progress_deadline / 2):
         return workload
     labels = ",".join(f"{key}={value}" for key, value in (live["spec"]["selector"].get("matchLabels") or {}).items())
-    try:
-        pods = api.list(refs.pod(live["metadata"]["namespace"]), label_selector=labels).get("items", [])
-    except KubeError as error:
-        if error.status != FORBIDDEN:
-            raise
-        return workload
+    pods = api.glimpse(refs.pod(live["metadata"]["namespace"]), label_selector=labels)
     trouble = troubles.of_pods(pods, {workload.uid, workload.replicaset_uid})
     return replace(workload, why=f"{workload.why}: {trouble}") if trouble else workload
 

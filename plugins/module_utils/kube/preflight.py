@@ -189,8 +189,6 @@ def glance_at_removal(api: Api, canary: Canary, stored: Stored) -> Glance:
         if canary.adopted:
             _refuse_a_route_in_the_way(canary, api.get(routes.ref(canary)))
         return Glance()
-    if stored.record.untold:
-        return Glance()
     try:
         left = look.look(api, canary, _being_removed(stored.record, "", states.KEEP_PRIMARY)).remains
     except KubeError as error:
@@ -233,7 +231,7 @@ def glance(api: Api, canary: Canary, stored: Stored, revision: str, mode: str) -
     """Whether the run may end before it began: nothing changed from this revision of the target, or the next tick is not due."""
     record = stored.record
     if record is not None and _is_removed(stored):
-        return Glance() if record.untold else Glance(machine.UNCHANGED, removing.removed_why(record))
+        return Glance(machine.UNCHANGED, removing.removed_why(record))
     if record is None or not revision or record.identity != canary.identity:
         return Glance()
     seen = machine.glance(record, revision, stored.orders, api.now(), TICK_GRACE)

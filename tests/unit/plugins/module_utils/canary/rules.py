@@ -88,7 +88,7 @@ def pods_go_only_without_weight_and_drained(world: World) -> None:
         stopped = max((at for at, reached in world.reached if at <= one.at and not reached and at > world.reached[0][0]), default=None)
         drain = one.canary.options.drain
         # What people put there and took away again while nobody looked has no time that anybody could know.
-        unknown = world.by_hand or world.copied_by_hand
+        unknown = world.by_hand or one.at >= world.copied_by_hand
         assert stopped is None or unknown or one.at - stopped >= drain, f"the canary is scaled to 0 only {one.at - stopped} s after its last request"
         served = [(at, weight) for at, weight in world.weights if at <= one.at]
         lowered = max((at for (at, weight), (_before, previous) in zip(served[1:], served, strict=False)
@@ -239,7 +239,7 @@ def nobody_writes_all_the_time(world: World) -> None:
 def phases_are_known(world: World) -> None:
     """What was aborted before it began has none yet, and nothing was ordered for it."""
     for _at, where, decision in world.decisions:
-        begun = decision.record.phase or decision.traffic or decision.workload
+        begun = decision.record.phase or decision.traffic or decision.workload or where != stages.ABORT
         assert not begun or decision.record.phase in states.PHASES, f"phase {decision.record.phase!r} at {where}: {decision.why}"
 
 

@@ -184,6 +184,19 @@ def test_where_no_traffic_leaves_the_primary_nothing_is_held() -> None:
         rules.at_rest(world)
 
 
+def test_safety_22_whoever_scales_a_target_of_kedas_to_0_has_not_told_keda() -> None:
+    world = serving(document(SCALED_OBJECT))
+    until(world, lambda now: bool(now.record.phase == states.PROGRESSING and now.target and now.target.replicas))
+    assert world.target and world.original
+    world.target.scale(0, world.now)
+    world.release(A)
+    world.original.acted_at = world.now         # KEDA looks only now and then
+    Run(world).walk()
+    world.pass_time(600)
+    world.look()
+    assert world.target.replicas == 0, "KEDA would have brought it back"
+
+
 def test_safety_10_the_canary_starts_with_as_many_replicas_as_the_primary_has() -> None:
     world = serving()
     until(world, lambda now: bool(now.done))

@@ -200,6 +200,18 @@ def test_weak_spot_13_rollback_hooks_are_read_in_every_phase_and_not_all_the_tim
     assert 5 <= len([index for _at, index in world.asked if index == 0]) <= 12
 
 
+def test_weak_spot_13_an_approval_that_waits_for_the_primary_does_not_ask_all_the_time() -> None:
+    world = released(canary(hooks=(hook(0, CONFIRM_ROLLOUT), hook(1, ROLLBACK))))
+    world.gates[0] = REFUSED
+    until(world, lambda now: now.record.phase == states.WAITING)
+    world.primary.takes = 300.0
+    world.edit_primary(C)
+    world.approve(CONFIRM_ROLLOUT)
+    world.asked.clear()
+    Run(world, patience=100).walk()
+    assert 5 <= len([index for _at, index in world.asked if index == 1]) <= 12
+
+
 def test_weak_spot_14_waiting_for_promotion_keeps_weight_and_counters() -> None:
     world = released(canary(hooks=(hook(0, CONFIRM_PROMOTION),)))
     world.gates[0] = REFUSED

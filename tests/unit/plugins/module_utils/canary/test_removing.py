@@ -118,6 +118,14 @@ def test_safety_29_removal_works_from_every_phase_and_users_notice_nothing(phase
     rules.hold(world)
 
 
+def test_safety_29_the_end_of_a_removal_is_told_before_it_is_recorded_since_nobody_comes_back_to_what_has_ended() -> None:
+    world = idle(states.SUCCEEDED)
+    remove(world)
+    assert [one.message for one in world.told][-1] == "Terminated canary podinfo.test"
+    ended = [decision.record for _at, _where, decision in world.decisions if decision.record.phase == states.TERMINATED]
+    assert ended and not any(record.untold for record in ended)
+
+
 @pytest.mark.parametrize("phase", PHASES)
 def test_weak_spot_36_a_deleted_canary_object_that_waits_is_removed_from_every_phase(phase: str) -> None:
     world = PHASES[phase]()

@@ -56,10 +56,11 @@ def test_what_keeps_a_pod(found: dict[str, Any], why: str) -> None:
     pod(container(RUNS, ready=True), conditions={"Ready": {"status": "True"}}),
     pod(UNKNOWN_IMAGE, owner="uid-of-another"),
     pod(UNKNOWN_IMAGE, metadata={"deletionTimestamp": "2026-01-01T00:00:00Z"}),
-    {"metadata": {"name": "bare"}},
+    pod(container({"terminated": {"exitCode": 137, "reason": "Error"}}), phase="Failed"),
+    {"metadata": {"name": "bare"}, "status": {"containerStatuses": [UNKNOWN_IMAGE]}},
 ])
 def test_pods_that_are_ready_or_go_or_are_not_of_this_revision_say_nothing(found: dict[str, Any]) -> None:
-    assert of_pods([found], {OURS}) == ""
+    assert of_pods([found], {OURS, ""}) == ""
 
 
 def test_of_several_pods_the_most_frequent_trouble_is_told() -> None:

@@ -299,7 +299,7 @@ class World:
     copied: set[str] = field(default_factory=set)            # runs that were judged by as many copies as the document asks for, and passed
     iterated: list[tuple[float, str, int]] = field(default_factory=list)   # time, run, iteration: judged and passed, in A/B at 100%, else at 0%
     by_hand: set[int] = field(default_factory=set)           # weights that people put on the route
-    copied_by_hand: bool = False                             # whether people set how many requests are copied
+    copied_by_hand: float = math.inf                         # since when people set how many requests are copied
     promote_ordered: bool = False
     approved_at: list[float] = field(default_factory=list)
     first: set[str] = field(default_factory=set)             # revisions that a primary was made with
@@ -480,7 +480,7 @@ class World:
         """Somebody edits by hand how many requests are copied."""
         if self.split and self.canary.splits:
             self.split = dataclasses.replace(self.split, mirror=percent)
-            self.copied_by_hand = True
+            self.copied_by_hand = min(self.copied_by_hand, self.now)
             self.accepted_from = self.now
 
     def lose_record(self) -> None:

@@ -9,13 +9,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
-from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks, record as states
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record, Told
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Analysis, Canary, Service
-from ansible_collections.progressive.delivery.plugins.module_utils.kube import look, preflight, record as store, refs, removal
+from ansible_collections.progressive.delivery.plugins.module_utils.kube import look, refs, removal
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.writing import Writer
-from ansible_collections.progressive.delivery.tests.unit.plugins.module_utils.kube.objects import Objects
 
 CANARY = Canary(name="podinfo", namespace="test", provider="kubernetes", target="podinfo", target_kind="Deployment",
                 service=Service(name="podinfo", port=80), analysis=Analysis(interval=10, threshold=1))
@@ -43,15 +40,6 @@ def test_safety_29_a_copy_is_deleted_as_it_was_read_and_one_without_our_label_ne
         assert [one.method for one in server.asked] == wanted
         if obj is ours:
             assert json.loads(server.asked[1].body)["preconditions"] == {"uid": "u-1", "resourceVersion": "7"}
-
-
-@pytest.mark.parametrize(("untold", "verdict"), [((), "unchanged"), ((Told("Terminated canary podinfo.test"),), "")])
-def test_safety_29_a_removal_that_was_killed_before_it_told_so_is_run_again(server: Any, untold: tuple[Told, ...], verdict: str) -> None:
-    stored = store.Stored("test", "podinfo", Record("podinfo", "test", phase=states.TERMINATED, outcome_at=1.0, untold=untold))
-    server.says(server.status(404, "NotFound"))
-    assert preflight.glance(server.api(), CANARY, stored, "", "tick").verdict == verdict
-    Objects(server)
-    assert preflight.glance_at_removal(server.api(), CANARY, stored).verdict == verdict
 
 
 def test_safety_29_who_has_no_record_begins_above_a_removal(server: Any) -> None:
