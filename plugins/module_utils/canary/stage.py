@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import absence, record as states
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Observation
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Observation, Orders
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import Canary
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.promql import hard_window
@@ -209,8 +209,13 @@ def _canary_shrank(canary: Canary, record: Record, seen: Observation) -> bool:
 
 def approved(record: Record, seen: Observation, gate: str) -> bool:
     """Whether a person opened this gate, for this revision (and run, where the approval names one; SAFETY 4)."""
+    return opens(record, seen.orders, gate)
+
+
+def opens(record: Record, orders: Orders, gate: str) -> bool:
+    """The same, by the orders that are there."""
     revision = record.pinned.revision if record.pinned else ""
-    for order in seen.orders.approvals:
+    for order in orders.approvals:
         said = order.get("revision", "")
         names_revision = len(said) >= SHORTEST_REVISION and revision.startswith(said)
         names_run = not order.get("run") or order["run"] == record.run

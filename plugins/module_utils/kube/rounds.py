@@ -302,8 +302,10 @@ class Round:
 
     def _leaves_at_the_gate(self, decision: Decision) -> bool:
         """Whether the tick before found a gate closed and nothing else is to be done: where a tick takes longer than the interval, the next is always due."""
-        waits = self.on_wait == "end" and self.record.closed_gate and self._orders() == Orders()
-        return bool(waits and not decision.traffic and not decision.workload)
+        # An approval of another revision, or of another gate, lies there for good.
+        orders = dataclasses.replace(self._orders(), approvals=())
+        obeys = orders != Orders() or stages.opens(self.record, self._orders(), self.record.closed_gate)
+        return bool(self.on_wait == "end" and self.record.closed_gate and not obeys and not decision.traffic and not decision.workload)
 
     def _judges(self, seen: Observation | None) -> bool:
         return seen is not None and stages.stage(self.canary, self.record, seen) == stages.JUDGE
