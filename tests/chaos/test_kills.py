@@ -59,8 +59,8 @@ def _killed(one: Stand, scenario: Scenario, usual: Undisturbed, number: int, sid
     else:
         one.finish(walk, scenario.rc, scenario.outcome)
     weights, hooks = watch.stop(), one.asked_since(asked)
-    return struck, [*differences(usual.end, one.end()), *_trace(usual.weights, weights),
-            *(f"{kind} was asked {hooks[kind]} times instead of {count}" for kind, count in usual.hooks.items() if hooks[kind] < count)]
+    wrong = [*differences(usual.end, one.end()), *_trace(usual.weights, weights)]
+    return struck, wrong + [f"{kind} was asked {hooks[kind]} times instead of {count}" for kind, count in usual.hooks.items() if hooks[kind] < count]
 
 
 def _trace(usual: Sequence[int], seen: Sequence[int]) -> list[str]:
