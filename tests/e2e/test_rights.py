@@ -17,6 +17,8 @@ from routing import PROXY, SERVICE, TRAEFIK, Routing
 QUICK = {"canary_min_interval": 1, "canary_settle": 1, "canary_drain": 1}
 # What somebody without a right to it is told about, or looks at less for.
 OPTIONAL = {"gateways", "namespaces"}
+# Needed where pods do not become ready, as in test_release.py.
+IN_TROUBLE = {("list", "pods")}
 
 
 def _granted(release: Release, file: str, role: str) -> set[tuple[str, str]]:
@@ -67,7 +69,7 @@ def test_a_walk_needs_all_of_its_roles_and_nothing_else(release: Release, routin
     first.kill()                        # whoever takes over fences what the one before may still write
     walk = release.walk(**QUICK).wait()
     assert (walk.rc, walk.result["outcome"]) == (0, "promoted"), walk.output[-4000:]
-    assert _granted(release, provider, "podinfo-walk") - _used(release, walked) == set()
+    assert _granted(release, provider, "podinfo-walk") - _used(release, walked) <= IN_TROUBLE
     assert _refused(release, began) <= OPTIONAL
     assert {verb for verb, _resource_ in _used(release, walked)} & {"update", "delete", "deletecollection"} == set()
 
