@@ -175,8 +175,10 @@ def _returning(analysis: Analysis, weights: set[int]) -> set[int]:
 
 
 def nothing_is_promoted_at_the_threshold(world: World) -> None:
+    """Unless people say so, by an order or a document that skips the analysis: they may lower the threshold in the same edit."""
     for one in _promoted(world):
-        assert one.record.failed_checks < one.canary.analysis.threshold
+        asked = one.canary.skip_analysis or world.promote_ordered
+        assert asked or one.record.failed_checks < one.canary.analysis.threshold, f"{one.record.failed_checks} failed checks"
 
 
 def a_raise_has_evidence_of_its_own(world: World) -> None:
