@@ -36,9 +36,10 @@ def go_down(turn: Turn) -> Decision:
 def _park(turn: Turn, after: str) -> Decision | None:
     """The target rests; None where it does. Whoever scaled it to 0 by hand did not tell KEDA, which a walk let scale it: once, it is told."""
     target, by_keda = turn.seen.target, bool(turn.canary.autoscaler and turn.canary.autoscaler.pauses)
-    if target is None or target.replicas == 0 and (not by_keda or _PARKED in turn.record.announced):
+    untold = by_keda and _PARKED not in turn.record.announced
+    if target is None or target.replicas == 0 and not untold:
         return None
-    if by_keda and _PARKED not in turn.record.announced:
+    if untold:
         turn.set(announced=turn.record.announced + (_PARKED,))
     return turn.scale(0, after=after)
 

@@ -140,7 +140,7 @@ def asks(canary: Canary, record: Record, seen: Observation) -> Asks:
     ready = seen.primary is not None and seen.primary.ready and seen.primary.endpoints > 0 and not (seen.target and seen.target.lacks)
     # An approval opens a gate at once; where pods are waited for, it waits with them.
     opened = where == stages.START or where == stages.NEW_REVISION and ready
-    if seen.now < record.due and not (opened and stages.approved(record, seen, record.closed_gate)):
+    if seen.now < record.due and not (opened and stages.approved(record, seen.orders, record.closed_gate)):
         return Asks()
     if where == stages.NEW_REVISION:
         return Asks(before=(_indexes(canary, CONFIRM_ROLLOUT) if ready else ()) + (_indexes(canary, ROLLBACK) if record.phase == states.WAITING else ()))

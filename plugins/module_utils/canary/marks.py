@@ -42,6 +42,11 @@ def labels_of(obj: Mapping[str, Any]) -> Mapping[str, str]:
     return (obj.get("metadata") or {}).get("labels") or {}
 
 
+def controller_of(obj: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The owner reference of what made it and looks after it; empty where nobody does."""
+    return next((owner for owner in obj["metadata"].get("ownerReferences") or [] if owner.get("controller")), {})
+
+
 def label_of(canary: str) -> str:
     """The canary's name as a label's value: itself, or its beginning and a hash where it is too long."""
     if len(canary) <= _LABEL_LENGTH:

@@ -208,8 +208,7 @@ def pinned_template(replicaset: Mapping[str, Any] | None, owner: Mapping[str, An
 
 
 def is_owned_by(replicaset: Mapping[str, Any], deployment: Mapping[str, Any]) -> bool:
-    owners = replicaset["metadata"].get("ownerReferences") or []
-    return any(owner.get("controller") and owner.get("uid") == deployment["metadata"]["uid"] for owner in owners)
+    return marks.controller_of(replicaset).get("uid") == deployment["metadata"]["uid"]
 
 
 def _fitting(target: Mapping[str, Any], selector: Selector) -> Selector:

@@ -221,26 +221,23 @@ def _nobody_serves(turn: Turn, remains: Remains) -> bool:
 
 def _terminated(turn: Turn, remains: Remains) -> Decision:
     """A small record stays: that it was removed, and what a late request might still make (SAFETY 1). Whoever is to hear of it is told before."""
-    record, why = turn.record, turn.record.removing.why
+    why = turn.record.removing.why
     last = f"{why}: {turn.canary.target} serves by itself"
-    if _TOLD not in record.announced:
-        _tell_the_end(turn, remains)
+    if _TOLD not in turn.record.announced:
+        turn.tell(f"Terminated canary {turn.label}", once=_TOLD)
+        if remains.needed:
+            turn.warn(f"{', '.join(remains.needed)} stays, since the adopted route {turn.canary.service.route_name} names it; "
+                      "take it out of the route and remove again")
         return turn.wait(ACT, last)
     turn.enter(states.TERMINATED)
     _forget_orders(turn)
+    record = turn.record
     turn.record = Record(
-        record.name, record.namespace, record.identity, turn.record.phase, last_applied=record.last_applied, last_promoted=record.last_promoted,
-        last_transition=turn.record.last_transition, condition_since=turn.record.condition_since, epoch=record.epoch, holder=record.holder,
-        untold=record.untold, inventory=record.inventory, target_uid=record.target_uid, outcome="removed", outcome_why=why,
-        outcome_revision=record.last_promoted, outcome_at=turn.now)
+        record.name, record.namespace, record.identity, record.phase, last_applied=record.last_applied, last_promoted=record.last_promoted,
+        last_transition=record.last_transition, condition_since=record.condition_since, epoch=record.epoch, holder=record.holder, untold=record.untold,
+        inventory=record.inventory, target_uid=record.target_uid, outcome="removed", outcome_why=why, outcome_revision=record.last_promoted,
+        outcome_at=turn.now)
     return turn.wait(ACT, last)
-
-
-def _tell_the_end(turn: Turn, remains: Remains) -> None:
-    turn.tell(f"Terminated canary {turn.label}", once=_TOLD)
-    if remains.needed:
-        turn.warn(f"{', '.join(remains.needed)} stays, since the adopted route {turn.canary.service.route_name} names it; "
-                  "take it out of the route and remove again")
 
 
 def _forget_orders(turn: Turn) -> None:

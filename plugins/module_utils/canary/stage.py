@@ -159,7 +159,7 @@ def _analysing(canary: Canary, record: Record, seen: Observation) -> str:
         return PRIMARY_UNREADY
     if len(seen.orders.promote) >= SHORTEST_REVISION and record.pinned.revision.startswith(seen.orders.promote):
         return PROMOTE_NOW
-    waited = approved(record, seen, record.closed_gate)
+    waited = approved(record, seen.orders, record.closed_gate)
     if record.canary_weight == 0:
         if not record.ready_since or seen.now < record.ready_since + canary.options.settle:
             return SETTLING
@@ -207,13 +207,8 @@ def _canary_shrank(canary: Canary, record: Record, seen: Observation) -> bool:
     return canary.autoscaler is not None and canary.splits and last and smaller and CANARY_SHRANK not in record.announced
 
 
-def approved(record: Record, seen: Observation, gate: str) -> bool:
+def approved(record: Record, orders: Orders, gate: str) -> bool:
     """Whether a person opened this gate, for this revision (and run, where the approval names one; SAFETY 4)."""
-    return opens(record, seen.orders, gate)
-
-
-def opens(record: Record, orders: Orders, gate: str) -> bool:
-    """The same, by the orders that are there."""
     revision = record.pinned.revision if record.pinned else ""
     for order in orders.approvals:
         said = order.get("revision", "")

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from ansible_collections.progressive.delivery.plugins.module_utils.canary import marks
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.shown import excerpt
 
 Object = Mapping[str, Any]
@@ -20,7 +21,7 @@ def of_pods(pods: Iterable[Object], owners: Collection[str]) -> str:
 
     Terms of https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/.
     """
-    theirs = [pod for pod in pods if _counts(pod) and _controller(pod) in owners]
+    theirs = [pod for pod in pods if _counts(pod) and marks.controller_of(pod).get("uid") in owners]
     lacks = Counter(filter(None, map(_lack, theirs)))
     if not lacks:
         return ""
@@ -31,10 +32,6 @@ def of_pods(pods: Iterable[Object], owners: Collection[str]) -> str:
 def _counts(pod: Object) -> bool:
     """Whether it may become ready at all: those that were evicted, or go, may stay for days."""
     return not pod["metadata"].get("deletionTimestamp") and (pod.get("status") or {}).get("phase") not in ("Failed", "Succeeded")
-
-
-def _controller(pod: Object) -> str | None:
-    return next((owner["uid"] for owner in pod["metadata"].get("ownerReferences") or [] if owner.get("controller")), None)
 
 
 def _lack(pod: Object) -> str:

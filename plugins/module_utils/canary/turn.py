@@ -265,7 +265,7 @@ class Turn:
     def gate(self, gate: str) -> tuple[bool, str]:
         """Whether a gate is open, and in words why not. A gate without hook and without a person's duty is open."""
         key = states.order_key("approve", gate)
-        if approved(self.record, self.seen, gate):
+        if approved(self.record, self.seen.orders, gate):
             self.obeyed.append(key)
             return True, "approved by a person"
         if gate in self.canary.options.manual_gates:

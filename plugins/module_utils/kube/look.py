@@ -200,7 +200,7 @@ def _before_the_first_write(record: Record | None) -> bool:
 def _refuse_strangers(selector: Selector, replicasets: Sequence[Object], ours: Sequence[str]) -> None:
     """Pods of another workload under the same label would get the canary's or the primary's traffic."""
     for item in replicasets:
-        owner = next((owner for owner in item["metadata"].get("ownerReferences") or [] if owner.get("controller")), None)
+        owner = marks.controller_of(item)
         if owner and owner["name"] not in ours:
             label = marks.labels_of(item)[selector.key]
             raise CanaryError(f"{owner['kind']} {item['metadata']['namespace']}/{owner['name']} has pods with the label {selector.key}={label} too, "

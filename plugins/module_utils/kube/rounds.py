@@ -304,7 +304,7 @@ class Round:
         """Whether the tick before found a gate closed and nothing else is to be done: where a tick takes longer than the interval, the next is always due."""
         # An approval of another revision, or of another gate, lies there for good.
         orders = dataclasses.replace(self._orders(), approvals=())
-        obeys = orders != Orders() or stages.opens(self.record, self._orders(), self.record.closed_gate)
+        obeys = orders != Orders() or stages.approved(self.record, self._orders(), self.record.closed_gate)
         return bool(self.on_wait == "end" and self.record.closed_gate and not obeys and not decision.traffic and not decision.workload)
 
     def _judges(self, seen: Observation | None) -> bool:
