@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,22 @@ class Undisturbed:
     weights: list[int]
     hooks: Counter[str]
     end: dict[str, Any]             # sameness.end
+
+
+def at_each(points: Sequence[tuple[str, Callable[[], list[str] | None]]], tried: Callable[[], None]) -> list[str]:
+    """What is wrong at the points: of each its name, and what tries it and says what is wrong, or None when its walk ended without having come to it."""
+    wrong: list[str] = []
+    never: list[str] = []
+    for what, attempt in points:
+        for _attempt in range(ATTEMPTS):
+            problems = attempt()
+            if problems is not None:
+                wrong += [f"{what}: {problem}" for problem in problems]
+                tried()
+                break
+        else:
+            never.append(what)
+    return wrong if len(never) <= MOST_NEVER * len(points) else [*wrong, f"no walk came to these: {never}"]
 
 
 @dataclass

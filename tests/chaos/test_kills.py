@@ -7,10 +7,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import pytest
 from sameness import differences
-from stand import ATTEMPTS, MOST_NEVER, NO_REVIEW, RATE, SCENARIOS, WRITES, Scenario, Stand, Undisturbed
+from stand import NO_REVIEW, RATE, SCENARIOS, WRITES, Scenario, Stand, Undisturbed, at_each
 
 AT_MOST = 7                 # points of a scenario, where not all are tried
 SIDES = ("before", "after")
@@ -23,29 +24,20 @@ def test_safety_00_killed_at_any_write_and_run_again_the_end_is_the_same(
     usual = one.undisturbed(scenario)
     assert usual.writes and differences(usual.end, one.end()) == []
     load = one.release.load(RATE) if scenario.good and not scenario.anew else None
-    wrong: list[str] = []
-    never: list[str] = []
+    tries: list[tuple[str, Callable[[], list[str] | None]]] = []
     # Point 2n-1 is before write n, point 2n after it.
-    points = chosen(2 * len(usual.writes), part, AT_MOST)
-    for count, point in enumerate(points):
+    for count, point in enumerate(chosen(2 * len(usual.writes), part, AT_MOST)):
         number, side = (point + 1) // 2, SIDES[(point + 1) % 2]
-        what = f"killed {side} write {number} of {len(usual.writes)}, {usual.writes[number - 1]}"
-        for _attempt in range(ATTEMPTS):
-            struck, problems = _killed(one, scenario, usual, number, side, by_ticks=count % 2 == 1)
-            wrong += [f"{what}: {problem}" for problem in problems]
-            if struck:
-                tried(f"kill points of {scenario}")
-                break
-        else:
-            never.append(what)
+        tries.append((f"killed {side} write {number} of {len(usual.writes)}, {usual.writes[number - 1]}",
+                      partial(_killed, one, scenario, usual, number, side, by_ticks=count % 2 == 1)))
+    wrong = at_each(tries, lambda: tried(f"kill points of {scenario}"))
     if load is not None:
         wrong += [f"a user's request failed: {failure}" for failure in one.release.lost(load.stop())]
     assert not wrong, "\n".join(wrong)
-    assert len(never) <= MOST_NEVER * len(points), f"no walk came to these: {never}"
 
 
-def _killed(one: Stand, scenario: Scenario, usual: Undisturbed, number: int, side: str, by_ticks: bool) -> tuple[bool, list[str]]:
-    """Whether it came to that, and what is wrong in the end; nothing when all is well."""
+def _killed(one: Stand, scenario: Scenario, usual: Undisturbed, number: int, side: str, by_ticks: bool) -> list[str] | None:
+    """What is wrong in the end; nothing when all is well, None when the walk ended without that write."""
     release = one.ready(scenario)
     one.begin(scenario)
     asked, watch = len(one.hooks.asked), release.watch_route()
@@ -59,8 +51,9 @@ def _killed(one: Stand, scenario: Scenario, usual: Undisturbed, number: int, sid
     else:
         one.finish(walk, scenario.rc, scenario.outcome)
     weights, hooks = watch.stop(), one.asked_since(asked)
-    wrong = [*differences(usual.end, one.end()), *_trace(usual.weights, weights)]
-    return struck, wrong + [f"{kind} was asked {hooks[kind]} times instead of {count}" for kind, count in usual.hooks.items() if hooks[kind] < count]
+    wrong = [*differences(usual.end, one.end()), *_trace(usual.weights, weights),
+             *(f"{kind} was asked {hooks[kind]} times instead of {count}" for kind, count in usual.hooks.items() if hooks[kind] < count)]
+    return wrong if struck or wrong else None
 
 
 def _trace(usual: Sequence[int], seen: Sequence[int]) -> list[str]:

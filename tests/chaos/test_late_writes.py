@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from harness import Walk, wait_for
 from sameness import differences
-from stand import ATTEMPTS, INITIALISE, MOST_NEVER, NO_REVIEW, PATIENCE, PROMOTION, WRITES, Scenario, Stand, Undisturbed
+from stand import INITIALISE, NO_REVIEW, PATIENCE, PROMOTION, WRITES, Scenario, Stand, Undisturbed, at_each
 
 AT_MOST = 4
 MEANWHILE = ("abort", "tick", "new revision", "remove")    # what others do, to the end
@@ -28,22 +29,12 @@ def test_safety_01_a_late_write_changes_nothing(
     side_effects = [write for write in usual.writes if re.search(SIDE_EFFECTS, write)]
     assert side_effects
     points = [(number, meanwhile) for number in range(1, len(side_effects) + 1) for meanwhile in MEANWHILE]
-    wrong: list[str] = []
-    never: list[str] = []
-    tries = chosen(len(points), part, AT_MOST)
-    for point in tries:
+    tries: list[tuple[str, Callable[[], list[str] | None]]] = []
+    for point in chosen(len(points), part, AT_MOST):
         number, meanwhile = points[point - 1]
-        what = f"{side_effects[number - 1]}, late after {meanwhile}"
-        for _attempt in range(ATTEMPTS):
-            problems = _late(one, scenario, usual, number, meanwhile)
-            if problems is not None:
-                wrong += [f"{what}: {problem}" for problem in problems]
-                tried("late writes")
-                break
-        else:
-            never.append(what)
+        tries.append((f"{side_effects[number - 1]}, late after {meanwhile}", partial(_late, one, scenario, usual, number, meanwhile)))
+    wrong = at_each(tries, lambda: tried("late writes"))
     assert not wrong, "\n".join(wrong)
-    assert len(never) <= MOST_NEVER * len(tries), f"no walk came to these: {never}"
 
 
 def _late(one: Stand, scenario: Scenario, usual: Undisturbed, number: int, meanwhile: str) -> list[str] | None:
