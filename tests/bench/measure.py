@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
+sys.path[:0] = [str(Path(__file__).parents[1] / folder) for folder in ("e2e", "lab")]
 
 import flagger  # noqa: E402
 import idle  # noqa: E402

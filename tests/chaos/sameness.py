@@ -11,7 +11,8 @@ from typing import Any
 
 from harness import Release
 
-OBJECTS = (("deployment", ""), ("deployment", "-primary"), ("service", ""), ("service", "-primary"), ("service", "-canary"), ("httproute", ""))
+OBJECTS = (("deployment", ""), ("deployment", "-primary"), ("service", ""), ("service", "-primary"), ("service", "-canary"), ("httproute", ""),
+           ("configmap", ""), ("poddisruptionbudget", ""), ("poddisruptionbudget", "-primary"))
 # Of metadata: what the server counts and our fence, whose number says how often somebody took over.
 VOLATILE = {"uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "namespace", "selfLink"}
 ANNOTATIONS = {"progressive.delivery/epoch", "progressive.delivery/released",
@@ -25,6 +26,7 @@ RECORD = {"epoch", "holder", "run", "confirmed_at", "due", "due_why", "drain_unt
 def end(release: Release) -> dict[str, Any]:
     """By "kind/name": the spec and metadata of each object that a canary has, and its record. None = there is no such object."""
     found: dict[str, Any] = {f"{kind}/{release.name}{suffix}": _object(release.get(kind, release.name + suffix)) for kind, suffix in OBJECTS}
+    found["copies"] = {one["metadata"]["name"]: one.get("data") for one in release.owned("configmap") if one["metadata"]["name"] != f"{release.name}-canary"}
     record = release.record()
     found["record"] = _without(record, RECORD)
     found["inventory"] = sorted(record["walk"].get("inventory", []))
@@ -43,7 +45,7 @@ def _object(body: dict[str, Any]) -> Any:
         return None
     metadata = {key: value for key, value in body["metadata"].items() if key not in VOLATILE}
     metadata["annotations"] = {key: value for key, value in metadata.get("annotations", {}).items() if key not in ANNOTATIONS}
-    return {"metadata": metadata, "spec": _without(body["spec"], RECORD)}
+    return {"metadata": metadata, "spec": _without(body.get("spec", {}), RECORD), "data": body.get("data")}
 
 
 def _without(value: Any, keys: set[str]) -> Any:

@@ -22,6 +22,8 @@ from labkit.faultcontrol import FaultProxy
 WRITES = "POST|PATCH|PUT|DELETE"
 NO_REVIEW = r"^(?!.*(accessreviews|rulesreviews))"      # what asks for permissions writes nothing
 HOOKS = ("confirm-rollout", "pre-rollout", "rollout", "confirm-promotion", "post-rollout")
+# Whoever has allowed it once is not asked again in the same release: these may do something by being asked.
+ASKED_ONCE = ("confirm-rollout", "pre-rollout", "post-rollout")
 QUICK = {"canary_min_interval": 0.5, "canary_settle": 0.3, "canary_drain": 1}
 MOST_TICKS = 60
 SLICES = 4                  # parts of a list of points; each walks in a namespace of its own
@@ -50,13 +52,15 @@ class Scenario:
 STEPS = {"interval": "500ms", "maxWeight": 40, "stepWeight": 20, "threshold": 2}
 PROMOTION = Scenario("promotion", STEPS, "promoted")
 INITIALISE = Scenario("initialise", STEPS, "promoted", anew=True)
+ROLLBACK = Scenario("rollback", STEPS, "rolled_back", rc=2, good=False)
+REMOVE = Scenario("remove", STEPS, "removed", playbook="remove", anew=True)
 SCENARIOS = (
     PROMOTION,
-    Scenario("rollback", STEPS, "rolled_back", rc=2, good=False),
+    ROLLBACK,
     Scenario("blue-green", {"interval": "500ms", "iterations": 2, "threshold": 2, "maxWeight": None, "stepWeight": None}, "promoted"),
     Scenario("stepwise-promotion", {**STEPS, "maxWeight": 20, "stepWeightPromotion": 50}, "promoted"),
     INITIALISE,
-    Scenario("remove", STEPS, "removed", playbook="remove", anew=True),
+    REMOVE,
 )
 
 
@@ -66,7 +70,7 @@ class Undisturbed:
 
     writes: list[str]               # "PATCH /apis/..." in their order
     weights: list[int]
-    hooks: Counter[str]
+    hooks: Counter[str]             # and alerts
     end: dict[str, Any]             # sameness.end
 
 
@@ -130,12 +134,14 @@ class Stand:
         folder.mkdir()
         self.version = 1
         # A probe that a busy machine answers late is no outage.
-        self.release = one = Release(f"chaos-{self.label}-{folder.name}", folder, unready_after=5)
+        self.release = one = Release(f"chaos-{self.label}-{folder.name}", folder, unready_after=5, rich=True)
         one.start_app(VERSION="1")
-        one.allow("podinfo-remove")
+        for role in ("podinfo-configs", "podinfo-remove", "podinfo-remove-configs"):
+            one.allow(role)
         hooks = [{"name": hook_type, "type": hook_type, "url": self.hooks_url, "timeout": "1s", "metadata": {"type": hook_type}}
                  for hook_type in self.hook_types]
-        one.write_document(**{**scenario.document, "webhooks": hooks, "spec__metricsServer": self.metrics_url})
+        alerts = [{"name": "all", "providerRef": {"name": "receiver"}}]
+        one.write_document(**{**scenario.document, "webhooks": hooks, "alerts": alerts, "spec__metricsServer": self.metrics_url})
         self.proxy = FaultProxy(one.kubeconfig, folder / "proxy")
         return one
 
@@ -178,7 +184,9 @@ class Stand:
         assert self.release is not None
         through = {} if direct else {"KUBECONFIG": str(self.proxy.kubeconfig)}
         document = {"canary_file": str(self.release.folder / "canary.yml")} if playbook != "canary" else {}
-        return self.release.playbook(playbook, environment=through, **{**QUICK, **document, **variables})
+        receiver = {"apiVersion": "flagger.app/v1beta1", "kind": "AlertProvider", "metadata": {"name": "receiver"},
+                    "spec": {"type": "webhook", "address": f"{self.hooks_url}alert"}}
+        return self.release.playbook(playbook, environment=through, **{**QUICK, "canary_alert_providers": [receiver], **document, **variables})
 
     def finish(self, walk: Walk, rc: int, *outcomes: str) -> Walk:
         walk.wait(PATIENCE)
@@ -216,8 +224,8 @@ class Stand:
         return Undisturbed(writes, weights, self.asked_since(asked), self.end())
 
     def asked_since(self, before: int) -> Counter[str]:
-        """How often each type of hook was asked."""
-        return Counter(body["metadata"]["type"] for body in self.hooks.asked[before:])
+        """How often each type of hook was asked, and how often each alert came."""
+        return Counter(body.get("metadata", {}).get("type") or f"the alert '{body['message']}'" for body in self.hooks.asked[before:])
 
     def end(self) -> dict[str, Any]:
         assert self.release is not None

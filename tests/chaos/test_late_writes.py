@@ -14,21 +14,22 @@ from functools import partial
 import pytest
 from harness import Walk, wait_for
 from sameness import differences
-from stand import INITIALISE, NO_REVIEW, PATIENCE, PROMOTION, WRITES, Scenario, Stand, Undisturbed, at_each
+from stand import INITIALISE, NO_REVIEW, PATIENCE, PROMOTION, REMOVE, ROLLBACK, WRITES, Scenario, Stand, Undisturbed, at_each
 
-AT_MOST = 4
+AT_MOST = 3
 MEANWHILE = ("abort", "tick", "new revision", "remove")    # what others do, to the end
+OF_A_REMOVAL = ("abort", "remove")
 SIDE_EFFECTS = r"/(deployments|services|httproutes|poddisruptionbudgets)"
 
 
-@pytest.mark.parametrize("scenario", [PROMOTION, INITIALISE], ids=str)
+@pytest.mark.parametrize("scenario", [PROMOTION, ROLLBACK, INITIALISE, REMOVE], ids=str)
 def test_safety_01_a_late_write_changes_nothing(
         stand: Callable[[str], Stand], scenario: Scenario, part: int, chosen: Callable[..., list[int]], tried: Callable[[str], None]) -> None:
     one = stand(f"late-{scenario}-{part}")
     usual = one.undisturbed(scenario)
     side_effects = [write for write in usual.writes if re.search(SIDE_EFFECTS, write)]
     assert side_effects
-    points = [(number, meanwhile) for number in range(1, len(side_effects) + 1) for meanwhile in MEANWHILE]
+    points = [(number, meanwhile) for number in range(1, len(side_effects) + 1) for meanwhile in (OF_A_REMOVAL if scenario == REMOVE else MEANWHILE)]
     tries: list[tuple[str, Callable[[], list[str] | None]]] = []
     for point in chosen(len(points), part, AT_MOST):
         number, meanwhile = points[point - 1]
@@ -41,13 +42,13 @@ def _late(one: Stand, scenario: Scenario, usual: Undisturbed, number: int, meanw
     """What is wrong after one late write; nothing when all is well, None when the walk ended without that write."""
     one.ready(scenario)
     one.begin(scenario)
-    walk, since = one.start(), len(one.proxy.log())
-    one.proxy.rule("hold", method=WRITES, path=NO_REVIEW + ".*" + SIDE_EFFECTS, nth=number, name="late", abandon=True)
+    walk, since = one.start(scenario.playbook), len(one.proxy.log())
+    one.proxy.rule("hold", method=WRITES, path=NO_REVIEW + ".*" + SIDE_EFFECTS, nth=number, name="late")
     if not _held(one, walk):
         one.finish(walk, scenario.rc, scenario.outcome)
         one.drop()
         return None
-    walk.kill()
+    walk.kill_all()                             # or it would repeat itself what is held
     _go_on(one, scenario, meanwhile)
     before = one.end()
     one.proxy.release("late")
@@ -82,7 +83,7 @@ def _go_on(one: Stand, scenario: Scenario, meanwhile: str) -> None:
     if meanwhile == "tick":
         one.tick_to_the_end(scenario)
     elif meanwhile == "new revision":
-        one.version += 1
+        one.version, one.good = one.version + 1, True
         one.release.set_template("lab.local/testapp:2", VERSION=str(one.version))
         walk = one.start(direct=True).wait()
         assert walk.result["outcome"] in ("promoted", "unchanged"), walk.output[-4000:]

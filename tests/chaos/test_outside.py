@@ -15,13 +15,11 @@ from pathlib import Path
 import pytest
 from labkit.faultcontrol import FaultProxy
 from sameness import differences
-from stand import HOOKS, PATIENCE, PROMOTION, Stand, Undisturbed
+from stand import ASKED_ONCE, HOOKS, PATIENCE, PROMOTION, Stand, Undisturbed
 from strikes import FAULTS, WEATHER, Fault, in_words
 
 AT_MOST = 4
 FOR_A_WHILE = 4             # times in a row; a document of the stand rolls back after two failed checks
-# Whoever has allowed it once is not asked again in the same release: these may do something by being asked.
-ASKED_ONCE = ("confirm-rollout", "pre-rollout", "post-rollout")
 EVENT = "event"
 
 

@@ -9,6 +9,7 @@ The pure core is walked so by tests/unit/plugins/module_utils/canary/test_machin
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import Callable
@@ -21,6 +22,10 @@ TOP = 40                    # the last weight of a promotion: who was there was 
 ACTIONS = 10
 SEEDS, BOUNDED = 24, 2      # how many are walked with --full, and without
 TOLERATED = 3.0             # seconds that something may stand as others left it, until the next look
+SEEN = 2.0                  # seconds after which a halt is seen by whoever walks
+WEIGHTS = {0, 20, TOP}      # of the document
+BY_HAND = (0, 10, 70)       # weights that people set
+INTERVAL = 0.5              # seconds of the document
 
 
 class Walks:
@@ -32,7 +37,8 @@ class Walks:
         self.watch = self.release.watch_route()
         self.versions: list[tuple[float, str]] = [(0.0, "1")]       # since when the target has which version
         self.analysed = {"1"}
-        self.left_by_hand = False       # the route is as somebody left it, and nobody has looked since
+        self.left_by_hand = False       # the route or the primary is as somebody left it, and nobody has looked since
+        self.suspended: list[tuple[float, float]] = []              # from when to when
 
     # -- what may happen --
 
@@ -42,7 +48,7 @@ class Walks:
     def killed_walk(self) -> None:
         walk = self.one.start(direct=True)
         time.sleep(self.dice.uniform(0.5, 4.0))
-        walk.kill()
+        self.dice.choice([walk.kill, walk.kill_all])()
 
     def short_walk(self) -> None:
         self._ended(self.one.start(direct=True, canary_on_wait="end").wait(90))
@@ -72,33 +78,83 @@ class Walks:
         order = self.dice.choice(["abort", "approve", "suspend", "resume"])
         walk = self.one.start(order, direct=True).wait(90)
         assert "Traceback" not in walk.output, walk.output[-3000:]
+        if order == "suspend" and walk.rc == 0:
+            self.suspended.append((walk.started + SEEN, float("inf")))
+        if order == "resume":
+            self._resumed(walk.started)
 
     def route_by_hand(self) -> None:
-        canary = self.dice.choice([0, 10, 70])
+        canary = self.dice.choice(BY_HAND)
         rules = self.release.get("httproute", "podinfo").get("spec", {}).get("rules", [])
         if rules and len(rules[0]["backendRefs"]) == 2:
             self.release.set_weight(canary)
             self.left_by_hand = True
 
     def something_is_deleted(self) -> None:
-        what = self.dice.choice(["httproute/podinfo", "service/podinfo-canary", "service/podinfo-primary", "configmap/podinfo-canary"])
+        what = self.dice.choice(["httproute/podinfo", "service/podinfo", "service/podinfo-canary", "service/podinfo-primary", "configmap/podinfo-canary",
+                                 "deployment/podinfo-primary"])
         self.release.kubectl("delete", what, "--ignore-not-found")
+        self.left_by_hand = self.left_by_hand or what.startswith("deployment")
+        if what.startswith("configmap"):
+            self._resumed(time.time())              # nobody remembers that it was suspended
 
     def primary_shrinks(self) -> None:
         self.release.kubectl("scale", "deployment/podinfo-primary", "--replicas=1")
+
+    def _resumed(self, when: float) -> None:
+        self.suspended = [(since, min(until, when)) for since, until in self.suspended]
+
+    def primary_is_edited(self) -> None:
+        """What people put there themselves needs no analysis."""
+        if self.release.get("deployment", "podinfo-primary"):
+            version = str(1000 + len(self.analysed))
+            self.analysed.add(version)
+            self.release.kubectl("set", "env", "deployment/podinfo-primary", f"VERSION={version}")
+
+    def service_is_edited(self) -> None:
+        service = self.dice.choice(["podinfo-canary", "podinfo-primary"])
+        if self.release.get("service", service):
+            self.release.kubectl("patch", "service", service, "--type=merge", "-p", '{"spec": {"selector": {"app": "nobody"}}}')
+
+    def record_is_damaged(self) -> None:
+        """Nobody walks by it, and nothing is written, until somebody has mended it."""
+        body = self.release.get("configmap", "podinfo-canary")
+        if not body:
+            return
+        record, seen = body["data"]["record"], len(self.watch.seen)
+        self._write_record(record[:len(record) // 2])
+        walk = self.one.start(direct=True, canary_mode="tick").wait(90)
+        assert walk.rc and "record" in walk.output and "Traceback" not in walk.output, walk.output[-3000:]
+        assert self.release.get("configmap", "podinfo-canary")["data"]["record"] == record[:len(record) // 2] and len(self.watch.seen) == seen
+        self._write_record(record)
+
+    def _write_record(self, text: str) -> None:
+        self.release.kubectl("patch", "configmap", "podinfo-canary", "--type=merge", "-p", json.dumps({"data": {"record": text}}))
 
     # -- what must hold --
 
     def check(self) -> None:
         """Raises AssertionError with what must not be."""
         self._learn()
-        primary = self._version("podinfo-primary")
-        assert primary in self.analysed, f"the primary runs {primary}, and only {self.analysed} were analysed"
+        if self.release.get("deployment", "podinfo-primary"):
+            primary = self._version("podinfo-primary")
+            assert primary in self.analysed, f"the primary runs {primary}, and only {self.analysed} were analysed"
         self.release.record()                       # is readable, where there is one
+        self._weights()
         deadline = time.monotonic() + TOLERATED
         while not self.left_by_hand and (problem := self._routed_wrongly()):
             assert time.monotonic() < deadline, problem
             time.sleep(0.3)
+
+    def _weights(self) -> None:
+        """Of all that the route ever was: whole, by the document, up by one step an interval, and up never while the canary was suspended."""
+        seen = list(self.watch.seen)
+        assert all(primary + canary == 100 for _when, primary, canary in seen), seen
+        assert all(canary in {*WEIGHTS, *BY_HAND} for _when, _primary, canary in seen), seen
+        for (before, _primary, lower), (when, _primary_then, higher) in zip(seen, seen[1:], strict=False):
+            if higher > lower and higher in WEIGHTS and lower in WEIGHTS:
+                assert higher - lower == 20 and (lower == 0 or when - before > INTERVAL / 2), seen
+                assert not any(since < when < until for since, until in self.suspended), (seen, self.suspended)
 
     def _routed_wrongly(self) -> str:
         rules = self.release.get("httproute", "podinfo").get("spec", {}).get("rules", [])
@@ -124,13 +180,14 @@ class Walks:
         return next(one["value"] for one in environment if one["name"] == "VERSION")
 
     def _ended(self, walk: Walk) -> None:
-        self.left_by_hand = False
+        self.left_by_hand = not self.release.get("deployment", "podinfo-primary").get("status", {}).get("readyReplicas", 0)
         assert "Traceback" not in walk.output, walk.output[-3000:]
         assert walk.result["outcome"], walk.output[-3000:]
 
     def heal(self) -> None:
         """Everybody lets go, and a new version goes out."""
         self.one.good, self.one.hooks.status = True, 200
+        self._resumed(time.time())
         self.one.start("resume", direct=True).wait(90)
         for _again in range(4):
             self.new_revision()
@@ -146,7 +203,8 @@ class Walks:
 
 
 EVENTS = [Walks.tick, Walks.tick, Walks.killed_walk, Walks.killed_walk, Walks.short_walk, Walks.time_passes, Walks.new_revision, Walks.new_revision,
-          Walks.set_back, Walks.gate, Walks.metrics, Walks.order, Walks.order, Walks.route_by_hand, Walks.something_is_deleted, Walks.primary_shrinks]
+          Walks.set_back, Walks.gate, Walks.metrics, Walks.order, Walks.order, Walks.route_by_hand, Walks.something_is_deleted, Walks.primary_shrinks,
+          Walks.primary_is_edited, Walks.service_is_edited, Walks.record_is_damaged]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

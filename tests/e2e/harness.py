@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
@@ -25,6 +26,7 @@ from typing import Any
 import kubernetes
 import yaml
 from kubernetes.dynamic.exceptions import NotFoundError
+from labkit import processes
 
 import cluster
 from routing import TRAEFIK, Routing
@@ -100,11 +102,14 @@ class Walk:
         return self
 
     def kill(self) -> None:
-        """SIGKILL to the whole process group, as a job runner does it."""
-        try:
+        """SIGKILL to the whole process group, as a job runner does it; a worker of Ansible's, which leads a group of its own, may outlive it."""
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        self.process.wait(30)
+
+    def kill_all(self) -> None:
+        """SIGKILL to it and to its workers, as the end of a container or of a node does it."""
+        processes.kill_all(self.process.pid)
         self.process.wait(30)
 
     @property
@@ -205,7 +210,7 @@ class RouteWatch(threading.Thread):
         self.seen: list[tuple[float, int, int]] = []
         self.accepted: dict[int, float] = {}        # canary weight -> when it was last seen accepted for the object's generation
         self.process = subprocess.Popen(
-            ["kubectl", "-n", release.namespace, "get", self.routing.resource, release.name, "--watch", "-o", "json"],
+            ["kubectl", "-n", release.namespace, "get", self.routing.resource, f"--field-selector=metadata.name={release.name}", "--watch", "-o", "json"],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.start()
 
@@ -247,6 +252,7 @@ class Release:
     kind: str = "Deployment"    # of the target
     routing: Routing = TRAEFIK
     cpu: str = ""               # that a pod requests, where something measures by it
+    rich: bool = False          # whether the app has a ConfigMap and a PodDisruptionBudget besides
     scraped: bool = True        # whether Prometheus reads the metrics of the app itself
     unready_after: int = 1      # probes of a pod, one a second, that fail in a row
     patience: int = 60          # seconds that the app, or one kubectl, may take
@@ -272,6 +278,11 @@ class Release:
         except NotFoundError:
             return {}
 
+    def owned(self, resource: str) -> list[dict[str, Any]]:
+        """The objects of a kind that the collection made for the canary."""
+        found = api(resource).get(namespace=self.namespace, label_selector=f"progressive.delivery/canary={self.name}")
+        return [one.to_dict() for one in found.items]
+
     def apply(self, *documents: dict[str, Any]) -> None:
         self.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(documents))
 
@@ -290,18 +301,30 @@ class Release:
         if self.kind == "DaemonSet":
             # The lab has one node: with none to spare, nobody would answer while a pod is replaced.
             numbered = {"updateStrategy": {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}}
+        pods: dict[str, Any] = {"containers": [container]}
+        if self.rich:
+            pods["volumes"] = [{"name": "settings", "configMap": {"name": self.name}}]
         return {
             "apiVersion": "apps/v1", "kind": self.kind, "metadata": {"name": self.name, "namespace": self.namespace, "labels": labels},
             "spec": {**numbered, "selector": {"matchLabels": labels},
-                     "template": {"metadata": {"labels": labels, "annotations": annotations}, "spec": {"containers": [container]}}},
+                     "template": {"metadata": {"labels": labels, "annotations": annotations}, "spec": pods}},
         }
+
+    def beside(self) -> list[dict[str, Any]]:
+        """What the user has beside the app."""
+        if not self.rich:
+            return []
+        metadata = {"name": self.name, "namespace": self.namespace}
+        return [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"color": "blue"}},
+                {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": metadata,
+                 "spec": {"maxUnavailable": 1, "selector": {"matchLabels": {"app": self.name}}}}]
 
     def start_app(self, walked: bool = True, **environment: str) -> None:
         """Without a walker, where Flagger walks it."""
         self.kubectl("create", "namespace", self.namespace)
         if walked:
             self.make_walker()
-        self.apply(self.deployment(**environment), *self.routing.root(self.namespace, self.name, self.host))
+        self.apply(*self.beside(), self.deployment(**environment), *self.routing.root(self.namespace, self.name, self.host))
         self.kubectl("rollout", "status", f"{self.kind.lower()}/{self.name}", f"--timeout={self.patience}s")
 
     def make_walker(self) -> None:

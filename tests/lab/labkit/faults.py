@@ -20,8 +20,8 @@ ACTIONS = {
     "close": "forward and answer, then close the connection as a server does that keeps none",
     "delay": "wait, then forward",
     "edit": "forward with another text in the body",
-    "kill_before": "kill a process or group, without forwarding",
-    "kill_after": "forward, then kill a process or group instead of answering",
+    "kill_before": "kill processes, without forwarding",
+    "kill_after": "forward, then kill processes instead of answering",
 }
 
 
@@ -45,7 +45,7 @@ class Rule:
         message: for answer, what its Status says; by default which rule it is.
         seconds: for delay.
         find: for edit, a regular expression, and put: what stands in its place, wherever the body has it; bytes are meant, in Latin-1.
-        pid: for kill, a process; group: for kill, a process group.
+        pid: for kill, a process; group: a process group; root: a process with all that came of it, whatever groups these lead.
         abandon: for hold, cut the sender's connection at once and forward at the release all the same.
     """
 
@@ -64,6 +64,7 @@ class Rule:
     put: str = ""
     pid: int = 0
     group: int = 0
+    root: int = 0
     abandon: bool = False
 
     def fits(self, method: str, path: str, body: bytes) -> bool:
@@ -88,8 +89,8 @@ def parse(document: dict[str, Any], number: int) -> Rule:
     rule = Rule(**{"name": f"rule-{number}", "action": "", **document})
     if rule.action not in ACTIONS:
         raise RuleError(f"action has to be one of {', '.join(ACTIONS)}, not {rule.action!r}")
-    if rule.action.startswith("kill") and (rule.pid > 1) == (rule.group > 1):
-        raise RuleError("a kill needs pid or group, one of them, above 1")
+    if rule.action.startswith("kill") and [target > 1 for target in (rule.pid, rule.group, rule.root)].count(True) != 1:
+        raise RuleError("a kill needs pid, group or root, one of them, above 1")
     if rule.nth < 1 or rule.times < 0:
         raise RuleError("nth counts from 1, times from 0")
     if (rule.action == "edit") != bool(rule.find):

@@ -20,6 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from labkit import processes
 from labkit.faults import Counted, Rule, RuleBook, RuleError
 
 HOP_BY_HOP = {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
@@ -254,7 +255,9 @@ class ProxyHandler(BaseHTTPRequestHandler):
 
 def _kill(rule: Rule) -> None:
     try:
-        if rule.group:
+        if rule.root:
+            processes.kill_all(rule.root)
+        elif rule.group:
             os.killpg(rule.group, signal.SIGKILL)
         else:
             os.kill(rule.pid, signal.SIGKILL)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -47,6 +48,32 @@ def start_time(pid: int) -> int | None:
     if fields is None or fields[0] in "ZX":
         return None
     return int(fields[19])
+
+
+def descendants(pid: int) -> list[int]:
+    """All that came of a process and still have it, or one of them, as their parent, whatever groups and sessions they lead."""
+    children: dict[int, list[int]] = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit() and (fields := _stat(int(entry))):
+            children.setdefault(int(fields[1]), []).append(int(entry))
+    found = [pid]
+    for one in found:
+        found += children.get(one, [])
+    return found[1:]
+
+
+def kill_all(pid: int) -> None:
+    """SIGKILL to a process and to all that came of it, at one moment, as the end of a node or of a container does it."""
+    stopped: list[int] = []
+    # Whoever is stopped makes no more children; when nobody new is found, these are all.
+    while new := [one for one in (pid, *descendants(pid)) if one not in stopped]:
+        for one in new:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(one, signal.SIGSTOP)
+        stopped += new
+    for one in stopped:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(one, signal.SIGKILL)
 
 
 def alive(daemon: Daemon) -> bool:

@@ -11,6 +11,8 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import select
+import signal
 import ssl
 import subprocess
 import tempfile
@@ -150,6 +152,21 @@ class FaultProxyTest(unittest.TestCase):
                     self.patch("x")
                 self.assertEqual(victim.wait(5), -9)
                 self.assertEqual(self.value(), value)
+                self.proxy.clear()
+
+    def test_whoever_leads_a_group_of_its_own_dies_with_its_root(self) -> None:
+        for target, dies in (("group", False), ("root", True)):
+            with self.subTest(target), subprocess.Popen(["bash", "-c", "setsid sleep 60 & echo $!; wait"], stdout=subprocess.PIPE, text=True,
+                                                        start_new_session=True) as victim:
+                worker = os.pidfd_open(int(victim.stdout.readline()))
+                self.proxy.rule("kill_before", method="PATCH", path=self.name, **{target: victim.pid})
+                with self.assertRaises((ConnectionError, http.client.HTTPException)):
+                    self.patch("x")
+                self.assertEqual(victim.wait(5), -9)
+                self.assertEqual(bool(select.select([worker], [], [], 2.0)[0]), dies)
+                if not dies:
+                    signal.pidfd_send_signal(worker, signal.SIGKILL)
+                os.close(worker)
                 self.proxy.clear()
 
     def test_a_rule_can_look_into_the_body(self) -> None:
