@@ -181,3 +181,23 @@ def test_weak_spot_05_safety_16_a_revert_after_a_failed_promotion_waits_for_the_
     assert (again.rc, again.result["outcome"]) == (0, "unchanged"), again.output[-4000:]
     assert release.get("deployment", "podinfo")["spec"]["replicas"] == 0 and release.images()["podinfo-primary"] == OLD
     assert _nobody_noticed(release, load).keys() == {"1", "2"}
+
+
+def test_weak_spot_04_safety_16_an_abort_leads_nobody_to_a_primary_that_does_not_answer(release: Release, receiver: Receiver) -> None:
+    _begun(release, receiver, **ALL)
+    watch, load = release.watch_route(), release.load()
+    release.set_template(NEW, VERSION="2")
+    walk = release.walk(canary_manual_gates=["confirm-promotion"])
+    wait_for("all users are on the canary", lambda: release.phase() == "WaitingPromotion" and release.weight() == 100)
+    _quota(release, pods="2")
+    release.kubectl("delete", "pods", "-l", "app=podinfo-primary", "--wait=false")
+    wait_for("nobody answers for the primary", lambda: _ready(release, "podinfo-primary") == 0)
+    receiver.asked.clear()
+    abort = release.playbook("abort")
+    wait_for("somebody is told", lambda: "Traffic cannot go back to the primary, it has no ready endpoint" in _alerts(receiver))
+    _still_on_the_canary(release, watch)
+    _let_the_primary_start(release, pods=6, ready=2)
+    assert (abort.wait().rc, abort.result["outcome"]) == (0, "aborted"), abort.output[-4000:]
+    assert walk.wait().rc == 2, walk.output[-4000:]
+    assert watch.stop() == [0, 100, 0]
+    assert _nobody_noticed(release, load).keys() == {"1", "2"}
