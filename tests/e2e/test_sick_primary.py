@@ -95,6 +95,23 @@ def test_safety_16_a_promotion_that_never_gets_ready_is_taken_back_and_removal_s
     assert (release.get("deployment", "podinfo-primary"), _ready(release, "podinfo")) == ({}, 2)
 
 
+def test_safety_16_a_daemonset_whose_promotion_never_gets_ready_gets_its_template_back(release: Release, receiver: Receiver) -> None:
+    release.kind = "DaemonSet"
+    _begun(release, receiver, **HALF)
+    before = release.primary_template()
+    watch, load = release.watch_route(), release.load()
+    release.cpu = "50m"
+    _quota(release, **{"requests.cpu": "100m"})     # on one node: a canary, and a primary of the old version
+    release.set_template(NEW, VERSION="2")
+    walk = release.walk().wait()
+    assert (walk.rc, walk.result["outcome"], walk.result["phase"], walk.result["weight"]) == (2, "rolled_back", "Failed", 0), walk.output[-4000:]
+    assert walk.result["why"].startswith("promotion failed, primary not ready: "), walk.result["why"]
+    assert watch.stop() == [0, 50, 0]
+    assert release.primary_template() == before
+    assert release.get("daemonset", "podinfo-primary")["status"]["numberAvailable"] == 1
+    assert _nobody_noticed(release, load).keys() == {"1", "2"}
+
+
 def _left_on_the_canary(release: Release, receiver: Receiver) -> tuple[RouteWatch, Load]:
     """Promoted, and neither the new template nor the restored one got any pod: all users are on the canary."""
     _begun(release, receiver, NOBODY_MEANWHILE, **ALL)
@@ -129,7 +146,7 @@ def test_safety_16_safety_30_a_primary_that_does_not_come_back_leaves_users_on_t
     record, target = release.record(), release.get("deployment", "podinfo")
     assert (record["status"]["phase"], record["status"]["canaryWeight"]) == ("Promoting", 100)
     assert record["walk"]["restoring"]["why"] in why
-    assert target["spec"]["paused"], "an edit of what serves waits"
+    assert target["spec"].get("paused"), "an edit of what serves waits"
     assert release.images()["podinfo-primary"] == OLD
     assert "podinfo-primary did not become ready after it was restored" in _events(release)
     assert [text.partition(":")[0] for text in _alerts(receiver)] == [
