@@ -1073,6 +1073,18 @@ def test_safety_16_an_edit_of_the_paused_canary_leads_nobody_to_half_a_primary(w
     rules.hold(world)
 
 
+def test_safety_16_a_restored_primary_that_is_mended_by_hand_gets_its_users_back() -> None:
+    world = at_weight(50)
+    world.primary.sick.add(B)
+    until(world, lambda now: now.record.restoring is not None)
+    world.primary.sick.add(A)
+    assert Run(world).walk().outcome == "held" and world.weight == 50
+    world.primary.template(C, world.now)
+    run = Run(world).walk()
+    assert run.outcome == "rolled_back" and (world.weight, world.primary.revision) == (0, C)
+    rules.at_rest(world)
+
+
 @pytest.mark.parametrize("pods", ["gone", "of the edit"])
 def test_safety_16_a_paused_canary_is_left_for_half_a_primary_where_it_does_not_serve_what_was_analysed(pods: str) -> None:
     world = at_weight(50)
