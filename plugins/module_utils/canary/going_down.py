@@ -193,7 +193,9 @@ def _unfit(turn: Turn) -> str:
     if turn.weight == 0 or turn.seen.primary.endpoints == 0:
         return ""
     if target is None or target.revision != turn.record.pinned.revision:
-        return "the canary no longer runs the analysed revision"
+        # While it is paused an edit starts no pods, and who serves is who was analysed (SAFETY 22).
+        waits = target is not None and target.paused and target.available > 0 and target.endpoints == 0
+        return "" if waits else "the canary no longer runs the analysed revision"
     return "" if target.endpoints else f"{turn.canary.target} has no ready endpoint any more"
 
 

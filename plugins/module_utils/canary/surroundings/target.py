@@ -14,7 +14,8 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.surrou
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.primary import Selector, selector_of
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.promql import hard_window
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import DAEMONSET, Canary
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import DAEMONSET, DEPLOYMENT, Canary
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.steps import FULL, sequence
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.targets import daemonset
 
 Object = Mapping[str, Any]
@@ -34,6 +35,10 @@ def judge(canary: Canary, target: Object, findings: Findings) -> None:
     _port(canary, target, findings)
     if canary.target_kind == DAEMONSET:
         _daemonset(canary, target, findings)
+    if canary.target_kind == DEPLOYMENT and not _some_are_left(target) and not _all_leave_the_primary(canary):
+        findings.warn(marks.name_of(target), f"has no pod left while others are replaced, by its strategy: nobody answers behind {canary.primary} while a "
+                                             "promotion rolls, and users who are not on the canary then get errors; set type: RollingUpdate with less "
+                                             "maxUnavailable")
     if target["spec"].get("paused"):
         findings.warn(marks.name_of(target), "is paused: no new revision starts until somebody resumes it (kubectl rollout resume)")
     for check in canary.analysis.checks:
@@ -70,6 +75,18 @@ def _some_stay(target: Object) -> bool:
     rolling = (target["spec"].get("updateStrategy") or {}).get("rollingUpdate") or {}
     at_once, nodes = rolling.get("maxUnavailable", 1), max(1, daemonset.nodes(target))
     return bool(rolling.get("maxSurge", 0)) or not (at_once == "100%" or (isinstance(at_once, int) and at_once >= nodes))
+
+
+def _some_are_left(target: Object) -> bool:
+    """The same of a Deployment; a target that rests at 0 does not tell how many pods its primary has."""
+    strategy, replicas = target["spec"].get("strategy") or {}, target["spec"].get("replicas", 1)
+    at_once = (strategy.get("rollingUpdate") or {}).get("maxUnavailable", 0)
+    return strategy.get("type") != "Recreate" and at_once != "100%" and not (isinstance(at_once, int) and 0 < replicas <= at_once)
+
+
+def _all_leave_the_primary(canary: Canary) -> bool:
+    """Whether all users are on the canary while a promotion rolls."""
+    return canary.splits and not canary.skip_analysis and not canary.analysis.match and FULL in sequence(canary.analysis)
 
 
 def _ports_of_nodes(pods: Mapping[str, Any]) -> Iterator[int]:

@@ -1054,6 +1054,53 @@ def test_safety_16_a_canary_that_has_to_go_on_serving_is_paused() -> None:
     assert world.target.paused and world.weight == 50
 
 
+@pytest.mark.parametrize("wanted", [A, C])
+def test_safety_16_an_edit_of_the_paused_canary_leads_nobody_to_half_a_primary(wanted: str) -> None:
+    world = at_weight(50)
+    until(world, lambda now: now.record.phase == states.PROMOTING and now.record.intent is None)
+    assert world.primary and world.target
+    world.primary.sick |= {A, B}
+    world.primary.changed_at = world.now
+    assert Run(world).walk().outcome == "held"
+    world.release(wanted)
+    world.primary.sick.clear()
+    world.primary.limping = True
+    world.done.clear()
+    assert (Run(world).walk().outcome, world.done, world.weight) == ("held", [], 50)
+    world.primary.limping = False
+    Run(world).walk()
+    assert world.done[0].weight == 0 and world.record.last_promoted == wanted
+    rules.hold(world)
+
+
+def test_safety_16_a_restored_primary_that_is_mended_by_hand_gets_its_users_back() -> None:
+    world = at_weight(50)
+    world.primary.sick.add(B)
+    until(world, lambda now: now.record.restoring is not None)
+    world.primary.sick.add(A)
+    assert Run(world).walk().outcome == "held" and world.weight == 50
+    world.primary.template(C, world.now)
+    run = Run(world).walk()
+    assert run.outcome == "rolled_back" and (world.weight, world.primary.revision) == (0, C)
+    rules.at_rest(world)
+
+
+@pytest.mark.parametrize("pods", ["gone", "of the edit"])
+def test_safety_16_a_paused_canary_is_left_for_half_a_primary_where_it_does_not_serve_what_was_analysed(pods: str) -> None:
+    world = at_weight(50)
+    until(world, lambda now: now.record.phase == states.PROMOTING and now.record.intent is None)
+    assert world.primary and world.target
+    world.primary.sick |= {A, B}
+    world.primary.changed_at = world.now
+    assert Run(world).walk().outcome == "held"
+    world.release(C)
+    world.target.down, world.target.held = pods == "gone", pods == "gone"
+    world.primary.sick.clear()
+    world.primary.limping = True
+    Run(world, patience=30).walk()
+    assert world.weight == 0
+
+
 def test_weak_spot_13_a_rollback_hook_is_asked_once_an_interval_while_an_approval_waits_for_pods() -> None:
     document = canary(hooks=(hook(0, ROLLBACK),), options=Options(manual_gates=(CONFIRM_PROMOTION,)), analysis={"step_weight": 50})
     world = released(document)

@@ -92,6 +92,30 @@ def test_safety_16_a_daemonset_without_a_pod_to_spare_is_warned_of(target: Any, 
     assert not told.problems and bool([text for text in told.warnings if "has no pod to spare" in text]) == warned
 
 
+def weighted(**analysis: Any) -> Canary:
+    return dataclasses.replace(CANARY, analysis=Analysis(interval=10, threshold=1, **{"max_weight": 50, "step_weight": 50, **analysis}))
+
+
+ALL_AT_ONCE = deployment(strategy={"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "100%", "maxSurge": "25%"}})
+RECREATED = deployment(strategy={"type": "Recreate"})
+
+
+@pytest.mark.parametrize(("canary", "target", "warned"), [
+    (weighted(), deployment(), False), (weighted(), deployment(strategy={"rollingUpdate": {"maxUnavailable": "25%", "maxSurge": "25%"}}), False),
+    (weighted(), RECREATED, True), (weighted(), ALL_AT_ONCE, True),
+    (weighted(), deployment(replicas=2, strategy={"rollingUpdate": {"maxUnavailable": 2}}), True),
+    (weighted(), deployment(replicas=0, strategy={"rollingUpdate": {"maxUnavailable": 2}}), False),
+    (weighted(max_weight=100), RECREATED, False), (weighted(iterations=3), RECREATED, False),
+    (weighted(iterations=3, match=({"headers": {"x-canary": {"exact": "yes"}}},)), RECREATED, True),
+    (dataclasses.replace(weighted(iterations=3), provider="kubernetes"), RECREATED, True),
+    (dataclasses.replace(weighted(max_weight=100), skip_analysis=True), RECREATED, True),
+])
+def test_safety_16_a_deployment_without_a_pod_left_while_it_rolls_is_warned_of_where_users_are_on_the_primary_then(
+        canary: Canary, target: Any, warned: bool) -> None:
+    told = found(canary=canary, target=target)
+    assert not told.problems and bool([text for text in told.warnings if "nobody answers behind podinfo-primary" in text]) == warned
+
+
 def test_safety_23_a_tool_that_keeps_the_node_selector_of_a_daemonset_would_let_it_run() -> None:
     kept = [{"manager": "argocd-controller", "fieldsV1": {"f:spec": {"f:template": {"f:spec": {"f:nodeSelector": {}}}}}}]
     told = refusals(canary=DAEMONSET, target=daemonset(metadata={"managedFields": kept}))

@@ -174,6 +174,10 @@ class Deployment:
             return max(1, self.replicas // 2) if self.limping else self.replicas
         return self.replicas if self.of_any_revision and self.had_pods and not self.down else 0
 
+    def available(self, now: float) -> int:
+        """Pods of a template before count as well, which are all that a paused one has when it is edited."""
+        return self.endpoints(now) or (self.replicas if self.held and self.had_pods and not self.down else 0)
+
     def see(self, now: float) -> Workload:
         ready = self.answers(now) and not self.limping and not self.lacks
         why = "" if ready else self.lacks or ("waiting for rollout to finish" if self.replicas else f"{self.name} is scaled to 0")
@@ -181,7 +185,7 @@ class Deployment:
         answering = self.endpoints(now)
         return Workload(
             name=self.name, uid=f"uid-{self.name}", resource_version=str(int(now * 10)), replicas=self.replicas, running=self.replicas,
-            available=answering, ready=ready, why=why, stuck=not ready and self.replicas > 0 and now > self.changed_at + self.gives_up,
+            available=self.available(now), ready=ready, why=why, stuck=not ready and self.replicas > 0 and now > self.changed_at + self.gives_up,
             revision=self.revision, replicaset=name, replicaset_uid=self.history[name][0] if name else "",
             endpoints=answering, promoted=self.promoted, paused=self.paused, template=self.made_of, configs=self.configs, lacks=self.lacks)
 
