@@ -38,6 +38,7 @@ class Walks:
         self.versions: list[tuple[float, str]] = [(0.0, "1")]       # since when the target has which version
         self.analysed = {"1"}
         self.left_by_hand = False       # the route or the primary is as somebody left it, and nobody has looked since
+        self.made_anew = False          # there was no primary when somebody last looked
         self.suspended: list[tuple[float, float]] = []              # from when to when
 
     # -- what may happen --
@@ -136,8 +137,14 @@ class Walks:
     def check(self) -> None:
         """Raises AssertionError with what must not be."""
         self._learn()
-        if self.release.get("deployment", "podinfo-primary"):
+        if not self.release.get("deployment", "podinfo-primary"):
+            self.made_anew = True
+        else:
             primary = self._version("podinfo-primary")
+            if self.made_anew:
+                # Who deleted the primary and the record has them made anew by the template that the target has then.
+                self.analysed.add(primary)
+                self.made_anew = False
             assert primary in self.analysed, f"the primary runs {primary}, and only {self.analysed} were analysed"
         self.release.record()                       # is readable, where there is one
         self._weights()
@@ -189,6 +196,13 @@ class Walks:
         self.one.good, self.one.hooks.status = True, 200
         self._resumed(time.time())
         self.one.start("resume", direct=True).wait(90)
+        if not self.release.get("deployment", "podinfo-primary"):
+            self.made_anew = True
+            walk = self.one.start(direct=True, canary_mode="tick").wait(90)
+            assert "podinfo-primary does not exist" in walk.output, walk.output[-4000:]
+            self.release.kubectl("delete", "configmap", "podinfo-canary", "--ignore-not-found")     # as it says
+            self.one.finish(self.one.start(direct=True), 0, "promoted")
+            self.check()
         for _again in range(4):
             self.new_revision()
             walk = self.one.start(direct=True).wait(150)
