@@ -62,6 +62,9 @@ def test_a_person_approves_without_any_webhook_server(release: Release) -> None:
         approved = release.playbook("approve", canary_reason="ticket 4711").wait()
         assert approved.rc == 0, approved.output
     assert walk.wait().rc == 0, walk.output[-4000:]
+    assert [(entry["order"], entry["said"].partition(": ")[2]) for entry in release.record()["walk"]["obeyed"]] == [
+        (f"approve {gate}", "ticket 4711") for gate in gates]
+    assert all(walk.lines(f"approve {gate} (") for gate in gates), walk.output[-4000:]
     assert release.lost(load.stop()) == []
 
 

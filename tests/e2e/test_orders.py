@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import re
+import socket
 import time
 from datetime import datetime
 
@@ -42,7 +44,7 @@ def _text(release: Release, word: str) -> str:
 @pytest.mark.parametrize(("word", "obeyed"), [
     ("abort", "aborted by a person: who and why"),
     ("suspend", "suspended by a person: who and why"),
-    ("promote", "promoted by a person's order"),
+    ("promote", "promoted by a person"),
     ("approve.confirm-rollout", " Progressing "),
 ])
 def test_safety_04_an_order_is_heard_within_two_seconds_in_a_long_wait(release: Release, word: str, obeyed: str) -> None:
@@ -65,6 +67,9 @@ def test_a_person_promotes_now_what_is_ready_without_further_steps(release: Rele
     assert promoted.rc == 0, promoted.output[-4000:]
     assert walk.wait(80).rc == 0, walk.output[-4000:]
     assert walk.result["outcome"] == "promoted"
+    by = f"{getpass.getuser()}@{socket.gethostname()}: the fix for the outage"
+    assert f"promoted by a person: {by}" in walk.output
+    assert f"promote ({by})" in release.playbook("status").wait().output
     assert release.images()["podinfo-primary"] == "lab.local/testapp:2"
     assert release.lost(load.stop()) == []
 
