@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import socket
 from pathlib import Path
@@ -40,6 +41,15 @@ def me(run: str, pid: int = 0) -> Holder:
     """This run as a holder. ``pid`` is the playbook's own process, 0 where it cannot be known (a module on another host)."""
     return Holder(run=run, host=socket.gethostname(), boot=boot(), pid_namespace=_pid_namespace(),
                   pid=pid, started=_status(pid)[1] if pid else 0)
+
+
+def person() -> str:
+    """Who runs this process, as ``alice@ci-7``; the number of the user where it has no name, as in many containers."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = f"user {os.getuid()}"
+    return f"{user}@{socket.gethostname()}"
 
 
 def boot() -> str:

@@ -132,7 +132,8 @@ def execute(call: Call) -> dict[str, Any]:
     record = read_back(canary, stored.record, seen).record
     judged = stages.stage(canary, record, seen) == stages.JUDGE
     decision = decide(canary, record, seen, answers, outcomes)
-    after = dataclasses.replace(decision.record, report=words.report(decision.why, answers, outcomes),
+    why = ", ".join([*words.ordered(stored.record, decision.record, decision.why), decision.why])
+    after = dataclasses.replace(decision.record, report=words.report(why, answers, outcomes),
                                 judged_by=holder.run if judged else decision.record.judged_by)
     changed = after != stored.record or bool(decision.obeyed)
     if changed and not call.check_mode:

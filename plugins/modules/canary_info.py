@@ -158,6 +158,15 @@ orders:
   type: dict
   returned: when it exists
   sample: {}
+obeyed:
+  description:
+    - The last ten orders of people that were obeyed, the oldest first, and when. C(said) is who and why, as they said it.
+    - One that was given by C(kubectl) says what was typed there; whose credentials that was, the audit log of the API server knows.
+  type: list
+  elements: dict
+  returned: when it exists
+  sample:
+    - {"at": "2026-11-23T10:00:00Z", "order": "approve confirm-promotion", "said": "alice@ci-7: change 4711"}
 held_by:
   description: Who walks the canary now, in words; empty when nobody does.
   type: str
@@ -207,6 +216,9 @@ def execute(call: Call) -> dict[str, Any]:
     orphaned = _orphaned_since(record, now)
     ended = record.outcome.replace("_", " ") + (f": {record.outcome_why}" if record.outcome_why else "")
     call.say(words.line(record, now, _told(record, now, orphaned, ended), record.due))
+    if record.obeyed:
+        last = record.obeyed[-1]
+        call.say(f"last order of a person: {rfc3339(last['at'])} {words.order(last)}")
     return {
         "changed": False, "exists": True, "phase": record.phase, "walking": _walking(record), "weight": record.canary_weight, "mirror": record.mirror,
         "cookies": _cookies(record),
@@ -216,6 +228,7 @@ def execute(call: Call) -> dict[str, Any]:
         "promoted_revision": record.last_promoted, "tracked_configs": sorted(record.tracked), "run": record.run,
         "waits_for": {"why": record.due_why, "until": rfc3339(record.due)},
         "orders": {order: text for order, text in vars(stored.orders).items() if text},
+        "obeyed": [{**entry, "at": rfc3339(entry["at"])} for entry in record.obeyed],
         "held_by": store.held_by(record) if record.holder else "", "orphaned_since": orphaned,
         "evidence": [{**entry, "at": rfc3339(entry["at"])} for entry in record.evidence], "status": flagger_status(record),
     }

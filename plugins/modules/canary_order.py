@@ -13,7 +13,7 @@ author: The progressive.delivery authors (@progressive-delivery)
 description:
   - Writes a person's order beside the record of a canary. Whoever walks the canary obeys it within two seconds;
     when nobody walks it, the next run does.
-  - An order is an annotation of the record, so C(kubectl annotate configmap podinfo-canary progressive.delivery/abort=why) says the same.
+  - An order is an annotation of the record, so C(kubectl annotate configmap podinfo-canary progressive.delivery/abort="who and why") says the same.
 options:
   order:
     description:
@@ -38,9 +38,14 @@ options:
     choices: [primary, target]
     default: primary
   reason:
-    description: Why, and who says so. It stands in the record, in Events and in the outcome.
+    description: Why. It stands in the record, in Events and in the outcome.
     type: str
     default: ""
+  by:
+    description:
+      - Who says so; it stands before O(reason). It is told, not proved, the audit log of the API server knows whose credentials were used.
+      - When left out, the user who launched the job in AWX, else the user and the host of the process that runs the playbook.
+    type: str
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
   - progressive.delivery.canary
@@ -69,7 +74,7 @@ order:
   description: The annotation as it stands beside the record now.
   type: dict
   returned: always
-  sample: {"progressive.delivery/abort": "error budget spent"}
+  sample: {"progressive.delivery/abort": "alice@ci-7: error budget spent"}
 phase:
   description: The phase that the order met.
   type: str
@@ -83,10 +88,12 @@ from typing import Any
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors import CanaryError, RecordError, SpecError
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record, order_key
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.shown import excerpt
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import CONFIRM_PROMOTION, CONFIRM_ROLLOUT, GATES
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import record as store
 from ansible_collections.progressive.delivery.plugins.module_utils.options import IDENTITY
 from ansible_collections.progressive.delivery.plugins.module_utils.verb import Call, Verb
+from ansible_collections.progressive.delivery.plugins.module_utils.walker import person
 
 OPTIONS = {
     **IDENTITY,
@@ -94,7 +101,9 @@ OPTIONS = {
     "keep": {"type": "str", "choices": [states.KEEP_PRIMARY, states.KEEP_TARGET], "default": states.KEEP_PRIMARY},
     "gate": {"type": "str", "choices": list(GATES)},
     "reason": {"type": "str", "default": ""},
+    "by": {"type": "str"},
 }
+LONGEST_NAME = 100          # characters of who gives an order
 
 
 def execute(call: Call) -> dict[str, Any]:
@@ -104,29 +113,35 @@ def execute(call: Call) -> dict[str, Any]:
     stored = store.read(call.api, namespace, name)
     if stored.record is None:
         raise RecordError(f"there is no canary {name} in {namespace}: it has no record ConfigMap {name}-canary, so there is nothing to {order}")
-    wanted = _annotations(order, stored.record, call.params["gate"], call.params["reason"], call.params["keep"])
+    said = _said(call.params["by"] or person(), call.params["reason"])
+    wanted = _annotations(order, stored.record, call.params["gate"], said, call.params["keep"])
     changed = store.annotate(call.api, namespace, name, wanted, check_mode=call.check_mode)
-    call.say(f"{stored.record.phase}: {order}" + (f" ({call.params['reason']})" if call.params["reason"] else ""))
+    call.say(f"{stored.record.phase}: {order} ({said})")
     return {"changed": changed, "order": {key: value for key, value in wanted.items() if value is not None}, "phase": stored.record.phase}
 
 
-def _annotations(order: str, record: Record, gate: str | None, reason: str, keep: str) -> dict[str, str | None]:
+def _said(by: str, reason: str) -> str:
+    """``alice@ci-7: error budget spent``; who comes first, and is kept where a long reason is cut."""
+    return ": ".join(filter(None, (excerpt(by, LONGEST_NAME), excerpt(reason, states.LONGEST_ORDER - LONGEST_NAME - 2))))
+
+
+def _annotations(order: str, record: Record, gate: str | None, said: str, keep: str) -> dict[str, str | None]:
     """What the annotations are to be; None takes one away."""
     pinned = record.pinned.revision if record.pinned else ""
     if order == "approve":
         gate = gate or _waiting_gate(record)
         if not pinned:
             raise CanaryError(f"{record.name}.{record.namespace} is {record.phase}: no revision waits there for an approval")
-        return {order_key("approve", gate): json.dumps({"revision": pinned, "run": record.run, "by": reason}, sort_keys=True)}
+        return {order_key("approve", gate): json.dumps({"revision": pinned, "run": record.run, "by": said}, sort_keys=True)}
     if order == "remove":
-        return {order_key("remove"): states.removal_text(reason, keep)}
+        return {order_key("remove"): states.removal_text(said, keep)}
     if order == "promote":
         if record.phase not in states.ANALYSING:
             raise CanaryError(f"{record.name}.{record.namespace} is {record.phase}: only a revision under analysis can be promoted")
-        return {order_key("promote"): pinned}
+        return {order_key("promote"): json.dumps({"revision": pinned, "by": said}, sort_keys=True)}
     if order == "resume":
-        return {order_key("suspend"): None, order_key("halt"): None, order_key("resume"): reason or "yes"}
-    return {order_key(order): reason or "yes"}
+        return {order_key("suspend"): None, order_key("halt"): None, order_key("resume"): said}
+    return {order_key(order): said}
 
 
 def _waiting_gate(record: Record) -> str:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 import subprocess
+import time
 
 import pytest
 
-from harness import REPOSITORY, Release, wait_for
+from harness import PORT, RATE, REPOSITORY, Release, wait_for
 from routing import CONTOUR, PROXY, SERVICE, TRAEFIK, Routing
 
 PARTS = {TRAEFIK: "gatewayapi", CONTOUR: "gatewayapi", PROXY: "contour", SERVICE: "traefik"}
@@ -42,6 +43,32 @@ def test_one_command_of_kubectl_takes_all_traffic_back_and_a_walk_respects_it(re
     walk.wait()
     assert release.phase() == "Failed"
     assert release.lost(load.stop()) == []
+
+
+def test_one_command_of_kubectl_takes_back_what_reaches_the_canary_over_services_alone(release: Release) -> None:
+    """No walk leads the apex to the canary there; somebody did, where a walk that is suspended leaves it. A Service sends
+    new connections elsewhere: what is sent on a former one goes where that went."""
+    release.start_app(VERSION="1", ON_TERM="drain")
+    release.let_walk("kubernetes")
+    release.initialise(iterations=2, metrics=[], stepWeight=None, maxWeight=None, spec__provider="kubernetes", spec__service={"port": 80, "targetPort": PORT})
+    load = release.load(RATE, "--url", f"http://{release.get('service', 'podinfo')['spec']['clusterIP']}:80/", "--host", "podinfo",
+                        "--header", "Connection: close")
+    release.set_template("lab.local/testapp:2", VERSION="2", ON_TERM="drain")
+    walk = release.walk()
+    wait_for("its pods are there", lambda: release.record()["status"].get("iterations") == 1)
+    _typed(release, "kubectl -n test annotate configmap podinfo-canary progressive.delivery/halt=")
+    wait_for("it is held", lambda: "suspended by a person" in walk.output)
+    release.kubectl("patch", "service", "podinfo", "--type=merge", "-p", '{"spec": {"selector": {"app": "podinfo"}}}')
+    before = time.time()
+    wait_for("users meet it", lambda: release.last_request("podinfo") > before)
+    _typed(release, "# kubernetes:")
+    taken_back = time.time()
+    wait_for("users are on the primary", lambda: release.last_request("podinfo-primary") > taken_back + 3)
+    assert release.last_request("podinfo") < taken_back + 3
+    assert release.playbook("abort").wait().rc == 0
+    walk.wait()
+    assert release.get("service", "podinfo")["spec"]["selector"] == {"app": "podinfo-primary"}
+    assert (release.phase(), release.lost(load.stop())) == ("Failed", [])
 
 
 def test_two_commands_of_kubectl_take_back_those_too_who_stay_with_the_canary_by_a_cookie(release: Release) -> None:

@@ -59,9 +59,12 @@ def test_a_person_approves_without_any_webhook_server(release: Release) -> None:
     walk = release.walk(canary_manual_gates=gates)
     for phase in ("Waiting", "WaitingPromotion"):
         wait_for(f"{phase} for a person", lambda phase=phase: release.phase() == phase)
-        approved = release.playbook("approve", canary_reason="ticket 4711").wait()
+        approved = release.playbook("approve", canary_reason="ticket 4711", awx_user_name="alice").wait()
         assert approved.rc == 0, approved.output
     assert walk.wait().rc == 0, walk.output[-4000:]
+    assert [(entry["order"], entry["said"]) for entry in release.record()["walk"]["obeyed"]] == [
+        (f"approve {gate}", "alice (AWX): ticket 4711") for gate in gates]
+    assert all(walk.lines(f"approve {gate} (") for gate in gates), walk.output[-4000:]
     assert release.lost(load.stop()) == []
 
 

@@ -51,6 +51,12 @@ def test_safety_23_the_page_and_the_refusal_say_the_same_to_flux() -> None:
     assert f"annotate HTTPRoute podinfo with {annotation}: {value}" in gitops.remedy(gitops.KUSTOMIZE, FIELDS)
 
 
+def test_each_playbook_is_typed_in_the_readme() -> None:
+    playbooks = {path.stem for path in (DOCS.parent / "playbooks").glob("*.yml")}
+    assert {"abort", "approve", "promote", "resume", "suspend"} <= playbooks
+    assert playbooks == set(re.findall(r"ansible-playbook progressive\.delivery\.(\w+)", (DOCS.parent / "README.md").read_text(encoding="utf-8")))
+
+
 # -- weak spots of Flagger, as docs/flagger-differences.md counts them --
 
 TESTS = DOCS.parent / "tests"

@@ -18,7 +18,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.going_
     resume_target,
 )
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import FAIL, PASS, UNKNOWN, Outcome, WorkloadOrder
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import EVIDENCE_KEPT, Pinned, Record, order_key
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import EVIDENCE_KEPT, Pinned, Record
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import (
     CONFIRM_PROMOTION,
     CONFIRM_ROLLOUT,
@@ -309,11 +309,11 @@ def _raise(turn: Turn, why: str) -> Decision:
 def promote_now(turn: Turn) -> Decision:
     """skipAnalysis, or a person's order: promote what is ready, and only that (SAFETY 16, 31)."""
     if turn.seen.orders.promote:
-        turn.obeyed.append(order_key("promote"))
+        turn.obey("promote", turn.seen.orders.promote_by)
     if not turn.record.pinned.replicaset:
         target = turn.seen.target
         turn.set(pinned=Pinned(target.revision, target.replicaset, target.replicaset_uid, target.configs))
-    return promote(turn, "analysis is skipped" if turn.canary.skip_analysis else "promoted by a person's order")
+    return promote(turn, "analysis is skipped" if turn.canary.skip_analysis else f"promoted {states.by_a_person(turn.seen.orders.promote_by)}")
 
 
 def lowered_by_hand(turn: Turn) -> Decision:
@@ -324,7 +324,7 @@ def lowered_by_hand(turn: Turn) -> Decision:
         return go_down(turn)
     live = turn.weight
     if turn.seen.orders.resume:
-        turn.obeyed.append(order_key("resume"))
+        turn.obey("resume", turn.seen.orders.resume)
         drain_until = turn.record.drain_until if turn.live and turn.live.reaches_canary else turn.seen.after(turn.canary.options.drain)
         turn.set(canary_weight=live, mirror=turn.live.mirror if turn.live else 0, confirmed_at=turn.seen.after(0),
                  due=turn.seen.after(turn.canary.analysis.interval), drain_until=drain_until)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import record as states, stage as stages
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Scaler, Split, TrafficOrder, WorkloadOrder
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Ending, order_key
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Ending
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import CONFIRM_PROMOTION, POST_ROLLOUT
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.steps import next_promotion
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn import ACT, CLOCK, KUBERNETES, PERSON, Decision, Turn
@@ -286,8 +286,8 @@ def _who_serves(turn: Turn) -> str:
 def abort(turn: Turn) -> Decision:
     """A person's abort, phase by phase (SAFETY 30). It works while suspended and needs no metrics."""
     record, text = turn.record, turn.seen.orders.abort
-    why = "aborted by a person" + (f": {text}" if text not in ("yes", "true", "1") else "")
-    turn.obeyed.append(order_key("abort"))
+    why = f"aborted {states.by_a_person(text)}"
+    turn.obey("abort", text)
     turn.set(aborted_in=record.holder.run if record.holder else "")
     if record.ending:
         return go_down(turn)

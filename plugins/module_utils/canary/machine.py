@@ -25,7 +25,8 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.model 
     TrafficOrder,
     WorkloadOrder,
 )
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Intent, Record, order_key
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Intent, Record
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.shown import excerpt
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import (
     CONFIRM_PROMOTION,
     CONFIRM_ROLLOUT,
@@ -42,9 +43,13 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn i
 def _suspended(turn: Turn) -> Decision:
     orders = turn.seen.orders
     turn.set(absent_since=0.0)
-    said = "spec.suspend" if turn.seen.suspended else "a person" + (f": {orders.suspend or orders.halt}" if (orders.suspend or orders.halt) != "yes" else "")
+    ordered = orders.suspend or orders.halt
+    word = "suspend" if orders.suspend else "halt"
+    if ordered and turn.last_hold() != (word, excerpt(states.who_and_why(ordered))):
+        turn.note(word, ordered)
+    by = "by spec.suspend" if turn.seen.suspended else states.by_a_person(ordered)
     turn.tell(f"Skipping canary run of {turn.label} as it is suspended", once="suspended")
-    return turn.next_interval(PERSON, f"suspended by {said}")
+    return turn.next_interval(PERSON, f"suspended {by}")
 
 
 def _no_target(turn: Turn) -> Decision:
@@ -113,7 +118,7 @@ def decide(canary: Canary, record: Record, seen: Observation, answers: Sequence[
     turn = Turn(canary, record, seen, answers, outcomes)
     where = stages.stage(canary, record, seen)
     if seen.orders.resume and where != stages.LOWERED_BY_HAND:
-        turn.obeyed.append(order_key("resume"))
+        turn.obey("resume", seen.orders.resume)
     return _HANDLERS[where](turn)
 
 

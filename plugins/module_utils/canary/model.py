@@ -111,6 +111,7 @@ class Orders:
     suspend: str = ""
     abort: str = ""
     promote: str = ""                   # the revision to promote now
+    promote_by: str = ""                # with promote: who and why
     remove: str = ""                    # give everything back to the target, and take away what was made
     keep: str = ""                      # with remove: "primary" or "target", whose template the target serves with afterwards
     resume: str = ""

@@ -39,11 +39,13 @@ ANALYSING = (PROGRESSING, WAITING_PROMOTION)
 PHASES = (INITIALIZING, INITIALIZED, WAITING, PROGRESSING, WAITING_PROMOTION, PROMOTING, FINALISING, SUCCEEDED, FAILED, TERMINATING, TERMINATED)
 
 PREFIX = "progressive.delivery/"
+YES = "yes"                             # an order that says neither who nor why
 LONGEST_ORDER = 1000                    # characters of the text of an order, whose reason is told to everybody
 ORDER_WORDS = ("halt", "suspend", "abort", "promote", "resume", "remove")
 KEEP_PRIMARY = "primary"                # the target gets the promoted template before it serves again
 KEEP_TARGET = "target"                  # the target serves with the template that it has
 EVIDENCE_KEPT = 10
+ORDERS_KEPT = 10                        # of those that were obeyed
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,7 @@ class Record:
     paused: bool = False                # we paused the target (SAFETY 22), and it is not yet resumed
     inventory: tuple[str, ...] = ()     # "Kind/name" of what we made, the oldest first (inventory.py)
     evidence: tuple[Mapping[str, Any], ...] = ()
+    obeyed: tuple[Mapping[str, Any], ...] = ()  # people's orders: {at, order, said}, the oldest first; ``said`` is who and why
     closed_gate: str = ""               # the gate that is waited for, "" when none is
     aborted_in: str = ""                # the run that obeyed an abort: it begins nothing new
     target_uid: str = ""                # of the target, for the Events about it
@@ -313,9 +316,8 @@ def _texts(value: Any) -> dict[str, str]:
 
 def orders_of(annotations: Mapping[str, str]) -> Orders:
     """People's orders from the record's annotations. An approval is ``approve.<gate>: "<revision> <run> <by>"`` or JSON."""
-    words = {word: excerpt(annotations.get(PREFIX + word, ""), LONGEST_ORDER) for word in ORDER_WORDS}
     # An annotation without text is still an order.
-    words = {word: (text or "yes") if PREFIX + word in annotations else "" for word, text in words.items()}
+    words = {word: excerpt(annotations[PREFIX + word], LONGEST_ORDER) or YES for word in ORDER_WORDS if PREFIX + word in annotations}
     approvals = []
     for gate in GATES:
         text = annotations.get(f"{PREFIX}approve.{gate}")
@@ -326,8 +328,10 @@ def orders_of(annotations: Mapping[str, str]) -> Orders:
         except (ValueError, RecursionError):
             parsed = {}
         approvals.append({"gate": gate, **{str(key): excerpt(str(value)) for key, value in parsed.items()}})
-    if words["remove"]:
-        words["remove"], words["keep"] = _removal(words["remove"])
+    if "promote" in words:
+        words["promote"], words["promote_by"] = _promotion(annotations[PREFIX + "promote"])
+    if "remove" in words:
+        words["remove"], words["keep"] = _removal(annotations[PREFIX + "remove"])
     return Orders(approvals=tuple(approvals), **words)
 
 
@@ -341,16 +345,39 @@ def given_anew(key: str, before: Orders, now: Orders) -> bool:
 
 def removal_text(reason: str, keep: str) -> str:
     """The annotation's text of an order to remove; only what differs from the usual needs more than the reason."""
-    return json.dumps({"keep": keep, "by": reason}, sort_keys=True) if keep != KEEP_PRIMARY else reason or "yes"
+    return json.dumps({"keep": keep, "by": reason}, sort_keys=True) if keep != KEEP_PRIMARY else reason or YES
+
+
+def who_and_why(text: str) -> str:
+    """What a person said with an order; empty for one that says nothing but that it is one."""
+    return "" if text in (YES, "true", "1") else text
+
+
+def by_a_person(text: str) -> str:
+    """``by a person: <who and why>``"""
+    said = who_and_why(text)
+    return "by a person" + (f": {said}" if said else "")
+
+
+def _promotion(text: str) -> tuple[str, str]:
+    """(revision, who and why) of an order to promote, which is a bare revision or JSON."""
+    said = _parsed(text, "revision")
+    return excerpt(str(said.get("revision") or ""), LONGEST_ORDER) or YES, excerpt(str(said.get("by") or ""), LONGEST_ORDER)
 
 
 def _removal(text: str) -> tuple[str, str]:
     """(reason, whose template is kept) of an order to remove. What cannot be read keeps what serves."""
+    said = _parsed(text, "by")
+    return excerpt(str(said.get("by") or ""), LONGEST_ORDER) or YES, KEEP_TARGET if said.get("keep") == KEEP_TARGET else KEEP_PRIMARY
+
+
+def _parsed(text: str, bare: str) -> dict[str, Any]:
+    """What an order says by JSON; any other text is the value of ``bare``."""
     try:
-        said = json.loads(text) if text.startswith("{") else {"by": text}
+        said: dict[str, Any] = json.loads(text) if text.startswith("{") else {bare: text}
+        return said
     except (ValueError, RecursionError):
-        said = {"by": text}
-    return str(said.get("by") or "yes"), KEEP_TARGET if said.get("keep") == KEEP_TARGET else KEEP_PRIMARY
+        return {bare: text}
 
 
 def order_key(word: str, gate: str = "") -> str:

@@ -42,7 +42,7 @@ def remove(turn: Turn) -> Decision:
     """One step; in mid-walk the traffic is taken back first, as an abort does it."""
     record, orders = turn.record, turn.seen.orders
     if orders.remove:
-        turn.obeyed.append(order_key("remove"))
+        turn.obey("remove", orders.remove)
     if record.removing is None:
         wanted = orders if orders.remove else dataclasses.replace(orders, remove=DELETED)
         turn.set(removing=begun(wanted, turn.now), due=0.0, due_why="", closed_gate="")
@@ -62,7 +62,7 @@ def remove(turn: Turn) -> Decision:
 
 
 def begun(orders: Orders, now: float) -> Removal:
-    return Removal("removed by a person" + (f": {orders.remove}" if orders.remove not in ("", "yes", "true", "1") else ""), now, orders.keep or KEEP_PRIMARY)
+    return Removal(f"removed {states.by_a_person(orders.remove)}", now, orders.keep or KEEP_PRIMARY)
 
 
 def removed(turn: Turn) -> Decision:
@@ -235,8 +235,8 @@ def _terminated(turn: Turn, remains: Remains) -> Decision:
     turn.record = Record(
         record.name, record.namespace, record.identity, record.phase, last_applied=record.last_applied, last_promoted=record.last_promoted,
         last_transition=record.last_transition, condition_since=record.condition_since, epoch=record.epoch, holder=record.holder, untold=record.untold,
-        inventory=record.inventory, target_uid=record.target_uid, outcome="removed", outcome_why=why, outcome_revision=record.last_promoted,
-        outcome_at=turn.now)
+        inventory=record.inventory, obeyed=record.obeyed, target_uid=record.target_uid, outcome="removed", outcome_why=why,
+        outcome_revision=record.last_promoted, outcome_at=turn.now)
     return turn.wait(ACT, last)
 
 

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ansible_collections.progressive.delivery.plugins.module_utils.canary import absence, record as states
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Observation, Orders
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record
@@ -207,16 +209,16 @@ def _canary_shrank(canary: Canary, record: Record, seen: Observation) -> bool:
     return canary.autoscaler is not None and canary.splits and last and smaller and CANARY_SHRANK not in record.announced
 
 
-def approved(record: Record, orders: Orders, gate: str) -> bool:
-    """Whether a person opened this gate, for this revision (and run, where the approval names one; SAFETY 4)."""
+def approved(record: Record, orders: Orders, gate: str) -> Mapping[str, str]:
+    """The approval by which a person opened this gate, for this revision (and run, where it names one; SAFETY 4); empty where nobody did."""
     revision = record.pinned.revision if record.pinned else ""
     for order in orders.approvals:
         said = order.get("revision", "")
         names_revision = len(said) >= SHORTEST_REVISION and revision.startswith(said)
         names_run = not order.get("run") or order["run"] == record.run
         if order["gate"] == gate and names_revision and names_run:
-            return True
-    return False
+            return order
+    return {}
 
 
 def evidence_due(canary: Canary, record: Record) -> float:

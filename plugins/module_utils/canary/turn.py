@@ -24,7 +24,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.model 
     WorkloadOrder,
 )
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Ending, Intent, Pinned, Record, Told
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.shown import one_line
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.shown import excerpt, one_line
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import (
     CONFIRM_PROMOTION,
     CONFIRM_ROLLOUT,
@@ -164,6 +164,23 @@ class Turn:
             previous={}, started_at=self.now, due=0.0, due_why="", closed_gate="", evidence=(),
             primary_replicas=self.seen.primary.replicas if self.seen.primary else 0, scaler_minimum=0)
 
+    # -- people's orders --
+
+    def obey(self, word: str, said: str, gate: str = "") -> None:
+        """A person's order is done with: its annotation goes, and the record keeps who gave it and why (SAFETY 30)."""
+        self.obeyed.append(states.order_key(word, gate))
+        self.note(f"{word} {gate}".rstrip(), said)
+
+    def note(self, order: str, said: str) -> None:
+        """Keep who ordered what, and why."""
+        entry = {"at": self.now, "order": order, "said": excerpt(states.who_and_why(said))}
+        self.set(obeyed=(*self.record.obeyed, entry)[-states.ORDERS_KEPT:])
+
+    def last_hold(self) -> tuple[str, str]:
+        """Of the orders to hold and to go on, the last one that was noted."""
+        found = [(entry["order"], entry["said"]) for entry in self.record.obeyed if entry["order"] in ("suspend", "halt", "resume")]
+        return found[-1] if found else ("", "")
+
     # -- decisions --
 
     def act(self, why: str, *, lowers: bool, traffic: TrafficOrder | None = None, workload: WorkloadOrder | None = None) -> Decision:
@@ -264,9 +281,9 @@ class Turn:
 
     def gate(self, gate: str) -> tuple[bool, str]:
         """Whether a gate is open, and in words why not. A gate without hook and without a person's duty is open."""
-        key = states.order_key("approve", gate)
-        if approved(self.record, self.seen.orders, gate):
-            self.obeyed.append(key)
+        approval = approved(self.record, self.seen.orders, gate)
+        if approval:
+            self.obey("approve", approval.get("by", ""), gate)
             return True, "approved by a person"
         if gate in self.canary.options.manual_gates:
             return False, f"{gate} waits for a person: progressive.delivery.approve"

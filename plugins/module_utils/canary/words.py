@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
+from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import ALLOWED, FAIL, PASS, Answer, Outcome, Split
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record
@@ -70,6 +71,16 @@ def report(why: str, answers: Sequence[Answer] = (), outcomes: Sequence[Outcome]
     judged = [check_text(outcome) for outcome in outcomes]
     judged += [answer_text(answer) for answer in answers if answer.outcome != ALLOWED or answer.type != ROLLBACK]
     return " | ".join([text for text in (", ".join(judged), why) if text])
+
+
+def order(entry: Mapping[str, Any]) -> str:
+    """``approve confirm-promotion (alice@ci-7: change 4711)``"""
+    return entry["order"] + (f" ({entry['said']})" if entry["said"] else "")
+
+
+def ordered(before: Record, after: Record, why: str) -> list[str]:
+    """Of people's orders that were obeyed now, those of which ``why`` does not say already whose they are."""
+    return [order(entry) for entry in after.obeyed if entry not in before.obeyed and not (entry["said"] and entry["said"].removesuffix("...") in why)]
 
 
 def rejected(record: Record) -> str:

@@ -57,8 +57,8 @@ def change(writer: Writer, ref: Ref, make: Callable[[dict[str, Any]], dict[str, 
     annotation that names the canary, even when nothing else is to be changed. Raises LostLock, CanaryError or KubeError.
     """
     first = live = live or existing(writer.api, ref)
+    marks.check(live, writer.canary, writer.epoch)
     for attempt in range(MOST_TRIES):
-        marks.check(live, writer.canary, writer.epoch)
         wanted = make(live)
         if wanted == live and not (claim and _unclaimed(live, writer)):
             return Change(ref, first, live, changed=attempt > 0 and live != first)
@@ -71,6 +71,7 @@ def change(writer: Writer, ref: Ref, make: Callable[[dict[str, Any]], dict[str, 
             if not worth_another_try(error, attempt):
                 raise
         live = existing(writer.api, ref)
+        marks.check(live, writer.canary, writer.epoch)      # whoever took the canary over is no stranger, and is to be named
         if make(live) != live and not still_right(first, live):
             raise KubeError(f"{ref} was changed by somebody else while it was to be changed; nothing was done to it", 409, "Conflict")
     raise AssertionError("unreachable")

@@ -34,15 +34,15 @@ def lab() -> Mapping[str, str]:
 
 @pytest.fixture(scope="module")
 def place_of(lab: Mapping[str, str]) -> Iterator[Callable[..., Place]]:
-    """The place for a provider, or for a kind of target over Services alone, initialised or not, with pods that read a ConfigMap and a Secret or not; made when
-    it is first asked for."""
-    made: dict[tuple[str, bool, bool], Place] = {}
+    """The place for a provider, or for a kind of target over Services alone, initialised or not, with pods that read a ConfigMap and a Secret or not, or
+    with what is special of one of SPECIAL; made when it is first asked for."""
+    made: dict[tuple[str, bool, bool, str], Place] = {}
 
-    def find(provider: str, initialised: bool, reads: bool = False) -> Place:
-        key = (provider, initialised, reads)
+    def find(provider: str, initialised: bool, reads: bool = False, how: str = "") -> Place:
+        key = (provider, initialised, reads, how)
         if key not in made:
             made[key] = Place(make_api({"kubeconfig": lab["kubeconfig"]}), lab["kubeconfig"], lab, PROVIDERS.get(provider, "kubernetes"),
-                              KINDS.get(provider, "Deployment"), reads)
+                              KINDS.get(provider, "Deployment"), reads, how)
             made[key].make()
             if initialised:
                 made[key].initialise()

@@ -36,6 +36,11 @@ PROVIDERS = {"gatewayapi": "gatewayapi:v1", "contour": "contour", "traefik": "tr
 # By the file of the examples, what the target is in place of a Deployment; over Services alone.
 KINDS = {"daemonset": "DaemonSet"}
 OF_DEPLOYMENTS = {"deployments", "deployments/scale", "replicasets"}
+KEDA, REVERTS, ADOPTED, FLAGGERS = "keda", "reverts", "adopted", "flaggers"
+SPECIAL = {KEDA: "a ScaledObject scales the target", REVERTS: "the Canary object has revertOnDeletion", ADOPTED: "the route is the user's own",
+           FLAGGERS: "Flagger made the primary, and the copies that it reads"}
+ROUTE = "public"            # the adopted one
+ROUTES = {"httproutes", "httpproxies", "traefikservices"}
 SECONDS = 20.0
 
 
@@ -78,6 +83,7 @@ class Place:
     provider: str
     kind: str = "Deployment"
     reads: bool = False         # whether the target's pods read a ConfigMap and a Secret
+    how: str = ""               # one of SPECIAL, where the document or the cluster is special
     namespace: str = field(default_factory=lambda: f"permissions-{uuid.uuid4().hex[:8]}")
     prepared: set[str] = field(default_factory=set)
 
@@ -97,7 +103,11 @@ class Place:
             template["spec"]["nodeSelector"] = {"there-is": "no-such-node"}
         self._create(self._target(), {"spec": {**resting, "selector": {"matchLabels": labels}, "template": template}})
         self._create(refs.pod_disruption_budget(self.namespace, "podinfo"), {"spec": {"maxUnavailable": 1, "selector": {"matchLabels": labels}}})
-        if self.kind == "Deployment":
+        if self.how == KEDA:
+            trigger = {"type": "cron", "metadata": {"timezone": "UTC", "start": "0 8 * * *", "end": "0 18 * * *", "desiredReplicas": "2"}}
+            self._create(refs.scaled_object(self.namespace, "podinfo"), {
+                "spec": {"minReplicaCount": 1, "maxReplicaCount": 3, "scaleTargetRef": {"name": "podinfo"}, "triggers": [trigger]}})
+        elif self.kind == "Deployment":
             self._create(refs.autoscaler(self.namespace, "podinfo"), {
                 "spec": {"maxReplicas": 3, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "podinfo"}}})
         self._create(refs.secret(self.namespace, "prometheus"), {"stringData": {"token": "sesame-4711"}})
@@ -107,6 +117,8 @@ class Place:
         self._create(refs.canary(self.namespace, "podinfo"), {"spec": self._spec()})
         for root in self._roots():
             self._create(*root)
+        if self.how == FLAGGERS:
+            self._made_by_flagger(resting, container)
         self._until("the target's controller has seen it", lambda: self.admin.get(self._target()).get("status"))
 
     def initialise(self) -> None:
@@ -117,7 +129,7 @@ class Place:
         if canary.autoscaler:
             autoscalers.apply(writer, canary, 0)
         ensure_services(writer, canary, services.ROLES)
-        if canary.splits:
+        if canary.splits and self.how != ADOPTED:
             router = router_for(canary)
             ensure(writer, routes.ref(canary), lambda: router.desired(canary, Split(100, 0)), dict, claim=True)
             self._until("the route is accepted", lambda: router.accepted(self.admin.get(routes.ref(canary)), canary)[0])
@@ -182,6 +194,13 @@ class Place:
         """The Gateway of the lab has a name of its own; and what README.md of the examples says of targets that are no Deployments."""
         if self.kind != "Deployment" and file not in KINDS:
             rules = [rule for rule in rules if not OF_DEPLOYMENTS.intersection(rule["resources"])]
+        if self.how == FLAGGERS and file == "configs":
+            # As README.md allows: whoever may look at any copy may look at Flagger's by that right too.
+            rules = [rule if "resourceNames" in rule else {**rule, "verbs": [verb for verb in rule["verbs"] if verb != "get"]} for rule in rules]
+        if self.how == ADOPTED:
+            # No route is made, and the one that is walked has a name of its own.
+            rules = [{**rule, **({"resourceNames": [ROUTE]} if ROUTES.intersection(rule["resources"]) else {})} for rule in rules
+                     if not (ROUTES.intersection(rule["resources"]) and rule["verbs"] == ["create"])]
         return [{**rule, "resourceNames": [self.lab["gateway"].split("/")[1]]} for rule in rules] if file == "gateways" else rules
 
     def _target(self) -> refs.Ref:
@@ -195,22 +214,44 @@ class Place:
         steps = {"iterations": 2} if self.provider == "kubernetes" else {"stepWeight": 25, "maxWeight": 50}
         return {
             "provider": self.provider, "targetRef": {"apiVersion": "apps/v1", "kind": self.kind, "name": "podinfo"},
-            **({"autoscalerRef": {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "name": "podinfo"}} if self.kind == "Deployment" else {}),
+            **self._scaler(), **({"revertOnDeletion": True} if self.how == REVERTS else {}),
             "service": {"port": 80, "targetPort": "http", **(routed if self.provider == "gatewayapi:v1" else {})}, "analysis": {**analysis, **steps},
         }
+
+    def _scaler(self) -> dict[str, Any]:
+        if self.how == KEDA:
+            return {"autoscalerRef": {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "name": "podinfo"}}
+        return {"autoscalerRef": {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "name": "podinfo"}} if self.kind == "Deployment" else {}
+
+    def _made_by_flagger(self, resting: Mapping[str, Any], container: Mapping[str, Any]) -> None:
+        """A primary of the Canary object, and the copies that its pods read; no status tells that Flagger is alive."""
+        owner = self.admin.get(refs.canary(self.namespace, "podinfo"))
+        owned = {"ownerReferences": [{"apiVersion": owner["apiVersion"], "kind": "Canary", "name": "podinfo", "uid": owner["metadata"]["uid"]}]}
+        self._create(refs.config_map(self.namespace, "podinfo-primary"), {"data": {"message": "hello"}}, owned)
+        self._create(refs.secret(self.namespace, "podinfo-primary"), {"stringData": {"token": "sesame-4711"}}, owned)
+        labels = {"app": "podinfo-primary"}
+        read = [{"configMapRef": {"name": "podinfo-primary"}}, {"secretRef": {"name": "podinfo-primary"}}]
+        template = {"metadata": {"labels": labels}, "spec": {"containers": [{**container, "envFrom": read}]}}
+        spec = {**resting, "selector": {"matchLabels": labels}, "template": template}
+        self._create(refs.deployment(self.namespace, "podinfo-primary"), {"spec": spec}, owned)
 
     def _template(self) -> dict[str, Any]:
         provider = {"type": "prometheus", "address": self.lab["prometheus_url"], "secretRef": {"name": "prometheus"}}
         return {"spec": {"provider": provider, "query": "vector(0)"}}
 
     def _roots(self) -> list[tuple[refs.Ref, dict[str, Any]]]:
+        if self.how == ADOPTED:
+            namespace, name = self.lab["gateway"].split("/")
+            backends = [{"name": f"podinfo-{side}", "port": 80, "weight": weight} for side, weight in (("primary", 100), ("canary", 0))]
+            return [(refs.http_route(self.namespace, ROUTE), {"spec": {
+                "parentRefs": [{"name": name, "namespace": namespace}], "hostnames": [f"{self.namespace}.example.com"], "rules": [{"backendRefs": backends}]}})]
         if self.provider != "contour":
             return []
         included = {"virtualhost": {"fqdn": f"{self.namespace}.example.com"}, "includes": [{"name": "podinfo", "conditions": [{"prefix": "/"}]}]}
         return [(refs.Ref("projectcontour.io", "v1", "httpproxies", self.namespace, "root", "HTTPProxy"), {"spec": included})]
 
-    def _create(self, ref: refs.Ref, body: Mapping[str, Any]) -> None:
-        metadata = {"name": ref.name, **({"namespace": ref.namespace} if ref.namespace else {})}
+    def _create(self, ref: refs.Ref, body: Mapping[str, Any], more: Mapping[str, Any] | None = None) -> None:
+        metadata = {"name": ref.name, **(more or {}), **({"namespace": ref.namespace} if ref.namespace else {})}
         self.admin.create(ref, {"apiVersion": ref.api_version, "kind": ref.kind, "metadata": metadata, **body})
 
     def _until(self, what: str, condition: Callable[[], Any]) -> None:

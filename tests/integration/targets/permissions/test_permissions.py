@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.api import Permission
 from ansible_collections.progressive.delivery.plugins.modules import canary_info, canary_preflight
-from place import KINDS, PROVIDERS, Place, Verbed, verbs_of
+from place import ADOPTED, FLAGGERS, KEDA, KINDS, PROVIDERS, REVERTS, ROUTE, Place, Verbed, verbs_of
 
 PREFLIGHT = canary_preflight.VERB
 BESIDES = ("canary-object", "metric-templates", "alert-providers", "secrets", "autoscaler")      # what the document of these tests needs besides
@@ -28,7 +30,7 @@ def _known(place: Place, user: str) -> None:
     place.until_known(user, Permission("list", "", "configmaps"))
 
 
-def _lacking(place: Place, lacked: Verbed, files: tuple[str, ...], roles: tuple[str, ...], **params: str) -> dict[str, object]:
+def _lacking(place: Place, lacked: Verbed, files: tuple[str, ...], roles: tuple[str, ...], **params: Any) -> dict[str, object]:
     user = f"lacks-{str(lacked).lower()}"
     place.may(user, files, lacked, roles)
     _known(place, user)
@@ -133,11 +135,12 @@ def test_several_that_are_missing_are_named_at_once(place_of: Places) -> None:
     assert f"may not get secrets in {place.namespace} (on-call, prometheus)" in message, message
 
 
-@pytest.mark.parametrize("lacked", [one for one in verbs_of("remove") if one.group != "keda.sh"], ids=str)
+@pytest.mark.parametrize("lacked", verbs_of("remove"), ids=str)
 def test_a_removal_names_what_it_may_not_delete(place_of: Places, lacked: Verbed) -> None:
-    place = place_of("gatewayapi", True)
+    keda = lacked.group == "keda.sh"
+    place = place_of("gatewayapi", True, how=KEDA if keda else "")
     before = place.versions()
-    result = _lacking(place, lacked, ("gatewayapi", *BESIDES, "remove"), WALKING, state="absent")
+    result = _lacking(place, lacked, ("gatewayapi", *BESIDES, *(("scaled-object",) if keda else ()), "remove"), WALKING, state="absent")
     assert result.get("failed") and f"may not {lacked.verb} {lacked.resource} in {place.namespace}" in result["msg"], result
     assert place.versions() == before
 
@@ -209,3 +212,51 @@ def test_a_watchdog_says_what_it_may_not_list(place_of: Places) -> None:
     place.may("dog", ("gatewayapi",), roles=WALKING)
     message = place.ask(canary_info.VERB, "dog", namespace=place.namespace)["msg"]
     assert f"no permission to list ConfigMap objects in {place.namespace} (403)" in message, message
+
+
+# What only some canaries need
+
+@dataclass(frozen=True)
+class Special:
+    """One file of the examples, or the rule for a route of the user's own; the place that needs it, what else is needed there, and preflight's options."""
+
+    how: str
+    lacks: tuple[Verbed, ...]
+    files: tuple[str, ...]
+    reads: bool = False
+    begins: tuple[str, ...] = ("create",)       # verbs that only a first walk needs
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+SPECIALS = (
+    Special(KEDA, tuple(verbs_of("scaled-object")), (*(file for file in BESIDES if file != "autoscaler"), "scaled-object")),
+    Special(REVERTS, tuple(verbs_of("revert-on-deletion")), (*BESIDES, "revert-on-deletion")),
+    Special(ADOPTED, tuple(one for one in verbs_of("gatewayapi") if one.resource == "httproutes" and one.role == "podinfo-walk"), BESIDES,
+            options={"route": "adopted", "route_name": ROUTE}),
+    Special(FLAGGERS, tuple(verbs_of("take-over")), (*BESIDES, "configs", "take-over"), reads=True, begins=("get", "patch")),
+)
+
+
+@pytest.mark.parametrize("special", SPECIALS, ids=lambda special: special.how)
+def test_the_roles_are_enough_for_what_only_some_canaries_need(place_of: Places, special: Special) -> None:
+    place = place_of("gatewayapi", False, special.reads, special.how)
+    place.may("special", ("gatewayapi", *special.files), roles=BEGINNING)
+    _known(place, "special")
+    result = place.ask(PREFLIGHT, "special", options=special.options)
+    assert not result.get("failed") and result["glance"] == "", result
+    assert special.how == FLAGGERS or not [text for text in result["warned"] if "may not" in text], result["warned"]
+
+
+@pytest.mark.parametrize(("special", "lacked"), [
+    pytest.param(special, lacked, id=f"{special.how}-{lacked}") for special in SPECIALS for lacked in special.lacks])
+def test_a_verb_that_only_some_canaries_need_is_named_before_the_first_write(place_of: Places, special: Special, lacked: Verbed) -> None:
+    begins = lacked.verb in special.begins
+    place = place_of("gatewayapi", not begins, special.reads, special.how)
+    before = place.versions()
+    result = _lacking(place, lacked, ("gatewayapi", *special.files), BEGINNING if begins else WALKING, options=special.options)
+    assert result.get("failed"), "it was not missed"
+    assert f"may not {lacked.verb} {lacked.resource} in {place.namespace}" in result["msg"] and "examples/rbac" in result["msg"], result["msg"]
+    assert result["msg"].count("may not ") == 1, result["msg"]
+    names = (ROUTE,) if special.how == ADOPTED else lacked.names
+    assert all(name in result["msg"] for name in names), result["msg"]
+    assert place.versions() == before

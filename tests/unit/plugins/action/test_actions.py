@@ -11,6 +11,7 @@ import pathlib
 
 import pytest
 
+from ansible_collections.progressive.delivery.plugins.action import canary_order
 from ansible_collections.progressive.delivery.plugins.plugin_utils.in_process import InProcess
 
 PLUGINS = "ansible_collections.progressive.delivery.plugins"
@@ -23,3 +24,10 @@ def test_an_action_runs_the_verb_of_the_module_of_its_name(name: str) -> None:
     assert issubclass(action.ActionModule, InProcess)
     assert action.ActionModule.verb is module.VERB
     assert module.VERB.name == name
+
+
+@pytest.mark.parametrize(("variables", "who"), [
+    ({"awx_user_name": "alice", "tower_user_name": "alice"}, "alice (AWX)"),
+    ({"tower_user_name": "{{ bob }}"}, "{{ bob }} (AWX)"), ({"awx_user_name": ""}, ""), ({}, "")])
+def test_an_order_is_of_whoever_launched_the_job(variables: dict[str, str], who: str) -> None:
+    assert canary_order.launched_by(variables) == who

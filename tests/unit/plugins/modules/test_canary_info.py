@@ -26,8 +26,7 @@ def line_of(run_verb: Any, foreign: Any, behaviour: Any) -> Any:
         metadata = {"name": "podinfo-canary", "namespace": "test", "resourceVersion": "1", "labels": {LABEL: "podinfo"}}
         body = {"metadata": metadata, "data": {"record": dumps(record)}}
         foreign.behave(behaviour.reply(200, json.dumps(body), **{"Content-Type": "application/json"}))
-        (found,) = run_verb(VERB, name="podinfo", namespace="test", host=foreign.url, api_key="sesame-4711")["lines"]
-        return str(found)
+        return "\n".join(run_verb(VERB, name="podinfo", namespace="test", host=foreign.url, api_key="sesame-4711")["lines"])
     return line
 
 
@@ -73,3 +72,9 @@ def test_without_a_record_it_says_no_more_than_it_knows(run_verb: Any, foreign: 
     foreign.behave(behaviour.reply(404, '{"kind": "Status", "reason": "NotFound", "code": 404}', **{"Content-Type": "application/json"}))
     result = run_verb(VERB, name="podinfo", namespace="test", host=foreign.url, api_key="sesame-4711")
     assert result["lines"] == ["test/podinfo: no record: it was never walked, or its record was deleted"] and not result["exists"]
+
+
+def test_safety_30_the_last_order_of_a_person_is_told_with_who_and_why(line_of: Any) -> None:
+    orders = ({"at": 1.0, "order": "suspend", "said": "bob@ci-7"}, {"at": 60.0, "order": "approve confirm-promotion", "said": "alice@ci-7: change 4711"})
+    said = line_of(phase=states.PROMOTING, obeyed=orders)
+    assert "last order of a person: 1970-01-01T00:01:00Z approve confirm-promotion (alice@ci-7: change 4711)" in said and "bob" not in said

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from typing import Any
@@ -16,21 +17,28 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary import
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Pinned, Record, dumps, order_key
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import CONFIRM_PROMOTION, CONFIRM_ROLLOUT, CONFIRM_TRAFFIC_INCREASE, GATES
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.record import LABEL
+from ansible_collections.progressive.delivery.plugins.module_utils.walker import person
 from ansible_collections.progressive.delivery.plugins.modules.canary_order import VERB
 
 REVISION = "6d1f4c00" * 8
 
 
 @pytest.fixture
-def approve(run_verb: Any, foreign: Any, behaviour: Any) -> Any:
+def approve(order: Any) -> Any:
     """The result of an approval, in check mode, of a canary with this record."""
-    def ask(phase: str, closed_gate: str = "", **options: Any) -> dict[str, Any]:
+    return functools.partial(order, "approve")
+
+
+@pytest.fixture
+def order(run_verb: Any, foreign: Any, behaviour: Any) -> Any:
+    """The result of any order, likewise."""
+    def ask(word: str, phase: str, closed_gate: str = "", **options: Any) -> dict[str, Any]:
         record = Record("podinfo", "test", phase=phase, closed_gate=closed_gate, pinned=Pinned(REVISION), run="6d1f4c00-1", last_transition=time.time())
         metadata = {"name": "podinfo-canary", "namespace": "test", "resourceVersion": "1", "labels": {LABEL: "podinfo"}}
         body = {"metadata": metadata, "data": {"record": dumps(record)}}
         foreign.behave(behaviour.reply(200, json.dumps(body), **{"Content-Type": "application/json"}))
         where = {"host": foreign.url, "api_key": "sesame-4711"}
-        result: dict[str, Any] = run_verb(VERB, check_mode=True, name="podinfo", namespace="test", order="approve", **where, **options)
+        result: dict[str, Any] = run_verb(VERB, check_mode=True, name="podinfo", namespace="test", order=word, **where, **options)
         return result
     return ask
 
@@ -58,3 +66,26 @@ def test_safety_04_a_second_approval_opens_no_gate_that_nobody_waits_at_yet(appr
 @pytest.mark.parametrize("gate", GATES)
 def test_whoever_names_a_gate_may_open_it_in_advance(approve: Any, gate: str) -> None:
     assert list(approve(states.PROGRESSING, gate=gate)["order"]) == [order_key("approve", gate)]
+
+
+WORDS = ["approve", "abort", "suspend", "resume", "promote", "remove"]
+
+
+@pytest.mark.parametrize("keep", [states.KEEP_PRIMARY, states.KEEP_TARGET])
+@pytest.mark.parametrize("word", WORDS)
+def test_safety_30_an_order_says_who_and_why(order: Any, word: str, keep: str) -> None:
+    result = order(word, states.PROGRESSING, CONFIRM_TRAFFIC_INCREASE, by="alice\n@ci-7", reason="change 4711", keep=keep)
+    (text,) = result["order"].values()
+    said = json.loads(text)["by"] if text.startswith("{") else text
+    assert said == "alice @ci-7: change 4711"
+    assert f"{word} (alice @ci-7: change 4711)" in result["lines"][0]
+
+
+def test_safety_30_an_order_without_a_name_is_of_whoever_runs_the_process(order: Any) -> None:
+    (text,) = order("abort", states.PROGRESSING)["order"].values()
+    assert text == person()
+
+
+def test_safety_30_who_gave_an_order_is_kept_where_a_long_reason_is_cut(order: Any) -> None:
+    (text,) = order("abort", states.PROGRESSING, by="a" * 500, reason="r" * 5000)["order"].values()
+    assert text.startswith("a" * 97 + "...: rrr") and len(text) == states.LONGEST_ORDER

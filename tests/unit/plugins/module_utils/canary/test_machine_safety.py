@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from typing import Any
 
 import pytest
@@ -903,6 +904,56 @@ def test_safety_30_abort_works_while_suspended_and_without_metrics() -> None:
     world.measures[0] = (UNKNOWN, "query_error: no answer")
     assert Run(world).walk().outcome == "aborted"
     assert world.weight == 0
+
+
+WHO = "alice@ci-7: change 4711"
+
+
+def _obeyed(world: World) -> list[tuple[str, str]]:
+    return [(entry["order"], entry["said"]) for entry in world.record.obeyed]
+
+
+def test_safety_30_the_record_says_who_aborted_and_why() -> None:
+    world = at_weight(30)
+    world.order("abort", WHO)
+    run = Run(world).walk()
+    assert run.why.endswith(f"aborted by a person: {WHO}") and _obeyed(world) == [("abort", WHO)]
+
+
+def test_safety_30_the_record_says_who_promoted_and_why() -> None:
+    world = at_weight(30)
+    world.order("promote", json.dumps({"revision": B, "by": WHO}))
+    assert Run(world).walk().outcome == "promoted"
+    assert _obeyed(world) == [("promote", WHO)]
+
+
+@pytest.mark.parametrize("gate", [CONFIRM_ROLLOUT, CONFIRM_TRAFFIC_INCREASE, CONFIRM_PROMOTION])
+def test_safety_30_the_record_says_who_approved_and_why(gate: str) -> None:
+    world = released(canary(options=Options(manual_gates=(gate,))))
+    until(world, lambda now: now.record.closed_gate == gate)
+    world.approve(gate, by=WHO)
+    Run(world, patience=100).walk()
+    assert _obeyed(world) == [(f"approve {gate}", WHO)]
+
+
+@pytest.mark.parametrize("word", ["halt", "suspend"])
+def test_safety_30_the_record_says_once_who_held_it_and_who_let_it_go_on(word: str) -> None:
+    world = at_weight(30)
+    world.order(word, WHO)
+    Run(world, patience=120).walk()
+    world.annotations.clear()
+    world.order("resume", "bob@ci-7")
+    assert Run(world).walk().outcome == "promoted"
+    assert _obeyed(world) == [(word, WHO), ("resume", "bob@ci-7")]
+
+
+def test_safety_30_what_people_said_is_cut_and_the_last_ten_are_kept() -> None:
+    world = at_weight(30)
+    for number in range(12):
+        world.order("resume", f"{number} " + "x" * 900)
+        Run(world, patience=1).walk()
+    assert [entry["said"].split()[0] for entry in world.record.obeyed] == [str(number) for number in range(2, 12)]
+    assert {len(entry["said"]) for entry in world.record.obeyed} == {200}
 
 
 def test_safety_30_abort_while_promoting_keeps_the_split_until_the_primary_is_restored() -> None:

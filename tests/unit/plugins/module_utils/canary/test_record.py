@@ -181,6 +181,18 @@ def test_an_approval_is_json_or_a_bare_revision(text: str, expected: dict[str, s
     assert orders.approvals == ({"gate": CONFIRM_PROMOTION, **expected},)
 
 
+@pytest.mark.parametrize(("text", "revision", "by"), [
+    (r'{"revision": "abcdefgh", "by": "me: for\nus"}', "abcdefgh", "me: for us"), ("abcdefgh", "abcdefgh", ""), ("", "yes", ""), ("{broken", "{broken", "")])
+def test_an_order_to_promote_is_json_or_a_bare_revision(text: str, revision: str, by: str) -> None:
+    orders = orders_of({order_key("promote"): text})
+    assert (orders.promote, orders.promote_by) == (revision, by)
+
+
+def test_safety_29_a_long_reason_of_a_removal_does_not_change_whose_template_is_kept() -> None:
+    orders = orders_of({order_key("remove"): states.removal_text("me: " + "x" * 5000, states.KEEP_TARGET)})
+    assert orders.keep == states.KEEP_TARGET and len(orders.remove) == 1000
+
+
 def test_orders_that_are_nested_without_end_say_nothing() -> None:
     deep = '{"revision": ' + "[" * 100_000
     assert orders_of({order_key("approve", CONFIRM_PROMOTION): deep}).approvals == ({"gate": CONFIRM_PROMOTION},)

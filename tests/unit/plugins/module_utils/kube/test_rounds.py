@@ -250,7 +250,7 @@ def test_safety_03_a_lease_covers_what_nobody_renews_meanwhile(server: Any, slow
 def test_safety_03_the_last_write_of_a_run_gives_the_claim_back(server: Any) -> None:
     now = time.time()
     ours = Holder("us", since=now, renewed=now, until=now + 30)
-    kept = walked(server, document(), 10, now - 60, holder=ours, announced=("suspended",))
+    kept = walked(server, document(), 10, now - 60, holder=ours, announced=("suspended",), obeyed=({"at": now, "order": "halt", "said": ""},))
     ordered(kept, "halt")
     assert walk(server, document(), on_wait="end").run()["outcome"] == "waiting"
     assert stored(kept).holder is None

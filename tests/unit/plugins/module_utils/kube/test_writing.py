@@ -62,6 +62,16 @@ def test_safety_01_a_raise_that_arrives_after_a_takeover_is_refused(server: Any,
     assert weight(kept) == 10
 
 
+def test_safety_01_a_raise_that_arrives_after_an_abort_took_all_back_says_that_somebody_else_holds_the_canary(server: Any, kept: Objects) -> None:
+    def aborts() -> None:
+        look.fence(server.api(), CANARY, 4)
+        by_hand(kept, 0)
+    kept.meanwhile = aborts
+    with pytest.raises(LostLock, match="was fenced by a later run"):
+        apply_traffic(server.api(), CANARY, weights(50), 3, wait=0)
+    assert weight(kept) == 0
+
+
 def test_safety_01_a_scaling_that_arrives_after_a_takeover_is_refused(server: Any, kept: Objects) -> None:
     kept.meanwhile = lambda: look.fence(server.api(), CANARY, 4)
     with pytest.raises(LostLock, match="was fenced by a later run"):
