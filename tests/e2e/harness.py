@@ -517,12 +517,16 @@ class Release:
         self.on_cleanup.append(watch.process.kill)
         return watch
 
-    def last_request(self, deployment_label: str) -> float:
-        """When the newest request reached any of the pods with this ``app`` label, counted at the pods themselves (Unix seconds)."""
-        pods = self.kubectl("get", "pods", "-l", f"app={deployment_label}", "-o", "name").split()
-        assert pods, f"no pod has the label app={deployment_label} any more"
+    def tallies(self, label: str) -> list[dict[str, Any]]:
+        """What each pod with this ``app`` label counted of users' requests, copies included, by its own word (``GET /__requests``)."""
+        pods = self.kubectl("get", "pods", "-l", f"app={label}", "-o", "name").split()
+        assert pods, f"no pod has the label app={label} any more"
         path = f"/api/v1/namespaces/{self.namespace}/pods/{{}}:{PORT}/proxy/__requests"
-        return max(json.loads(self.kubectl("get", "--raw", path.format(pod.removeprefix("pod/"))))["last_unix"] for pod in pods)
+        return [json.loads(self.kubectl("get", "--raw", path.format(pod.removeprefix("pod/")))) for pod in pods]
+
+    def last_request(self, label: str) -> float:
+        """When the newest request reached any of the pods with this ``app`` label, counted at the pods themselves (Unix seconds)."""
+        return max(tally["last_unix"] for tally in self.tallies(label))
 
     # -- Flagger --
 

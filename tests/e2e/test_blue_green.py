@@ -89,9 +89,7 @@ def test_a_bad_release_is_rolled_back_without_a_user_having_seen_it(release: Rel
 
 def _answered(release: Release, label: str) -> int:
     """How many requests, copies or not, reached the pods with this ``app`` label so far."""
-    pods = release.kubectl("get", "pods", "-l", f"app={label}", "-o", "name").split()
-    path = f"/api/v1/namespaces/{release.namespace}/pods/{{}}:{PORT}/proxy/__requests"
-    return sum(json.loads(release.kubectl("get", "--raw", path.format(pod.removeprefix("pod/"))))["total"] for pod in pods)
+    return sum(tally["total"] for tally in release.tallies(label))
 
 
 @mirrored

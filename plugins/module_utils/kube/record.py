@@ -134,7 +134,7 @@ def write(api: Api, stored: Stored, record: Record, *, obeyed: Iterable[str] = (
             return _stored(stored.namespace, stored.name, api.patch(ref, {"metadata": metadata, "data": data}))
         except KubeError as error:
             if error.status == 404:
-                raise LostLock(f"the record {stored.namespace}/{stored.name} was deleted while it was walked: run again") from None
+                raise deleted(stored.namespace, stored.name) from None
             if error.status != 409:
                 raise
         now = read(api, stored.namespace, stored.name)
@@ -148,7 +148,7 @@ def write(api: Api, stored: Stored, record: Record, *, obeyed: Iterable[str] = (
 def _still_ours(before: Stored, now: Stored) -> Stored:
     """The fresh read, if the walk in it is as we knew it (only people's annotations differ)."""
     if now.record is None:
-        raise LostLock(f"the record {before.namespace}/{before.name} was deleted while it was walked: run again")
+        raise deleted(before.namespace, before.name)
     if dumps(now.record) != dumps(before.record):
         raise LostLock(held_by(now.record))
     return now
@@ -166,6 +166,10 @@ def _create(api: Api, stored: Stored, data: Mapping[str, str]) -> Stored:
         if error.status != 409:
             raise
     raise LostLock(f"the record {stored.namespace}/{stored.name} was made by somebody else just now: run again")
+
+
+def deleted(namespace: str, name: str) -> LostLock:
+    return LostLock(f"the record {namespace}/{name} was deleted while it was walked: run again")
 
 
 def held_by(record: Record) -> str:

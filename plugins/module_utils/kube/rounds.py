@@ -450,8 +450,10 @@ class Round:
         self._check_still_ours()
 
     def _check_still_ours(self) -> None:
-        if self.stored.record is None or not store.is_ours(self.stored.record, self.holder.run) or self.stored.record.epoch != self.record.epoch:
-            raise LostLock(store.held_by(self.stored.record) if self.stored.record else f"the record of {self.canary.name} was deleted while it was walked")
+        if self.stored.record is None:
+            raise store.deleted(self.canary.namespace, self.canary.name)
+        if not store.is_ours(self.stored.record, self.holder.run) or self.stored.record.epoch != self.record.epoch:
+            raise LostLock(store.held_by(self.stored.record))
         self.record = self.stored.record
 
     def _watch_until(self, decision: Decision) -> None:
@@ -460,7 +462,7 @@ class Round:
         while (left := due - self.api.now()) > 0 and not self.impatient(decision.why):
             for event in self.api.watch(ref, min(left, self._renew_after()), resource_version=self.stored.resource_version):
                 if event.get("type") == "DELETED":
-                    raise LostLock(f"the record of {self.canary.name} was deleted while it was walked")
+                    raise store.deleted(self.canary.namespace, self.canary.name)
                 if event.get("type") != "MODIFIED":
                     continue
                 before = self.stored.orders
