@@ -127,7 +127,7 @@ def execute(call: Call) -> dict[str, Any]:
     outcomes = [_load(Outcome, item, "outcomes") for item in call.params["outcomes"]]
     stored = store.read(call.api, canary.namespace, canary.name)
     if stored.record is None or not store.is_ours(stored.record, holder.run) or stored.record.epoch != tick.get("epoch"):
-        raise LostLock(store.held_by(stored.record) if stored.record else f"there is no record of {canary.name} in {canary.namespace}")
+        raise LostLock(store.held_by(stored.record)) if stored.record else store.deleted(canary.namespace, canary.name)
     seen = dataclasses.replace(seen, orders=stored.orders)      # what people asked for meanwhile counts too
     record = read_back(canary, stored.record, seen).record
     judged = stages.stage(canary, record, seen) == stages.JUDGE

@@ -227,7 +227,7 @@ def execute(call: Call) -> dict[str, Any]:
         "outcome_revision": record.outcome_revision, "revision": record.pinned.revision if record.pinned else record.last_applied,
         "promoted_revision": record.last_promoted, "tracked_configs": sorted(record.tracked), "run": record.run,
         "waits_for": {"why": record.due_why, "until": rfc3339(record.due)},
-        "orders": {order: text for order, text in vars(stored.orders).items() if text},
+        "orders": {order: text for order, text in vars(stored.orders).items() if text and order in (*states.ORDER_WORDS, "approvals")},
         "obeyed": [{**entry, "at": rfc3339(entry["at"])} for entry in record.obeyed],
         "held_by": store.held_by(record) if record.holder else "", "orphaned_since": orphaned,
         "evidence": [{**entry, "at": rfc3339(entry["at"])} for entry in record.evidence], "status": flagger_status(record),

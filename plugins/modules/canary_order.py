@@ -138,7 +138,7 @@ def _annotations(order: str, record: Record, gate: str | None, said: str, keep: 
     if order == "promote":
         if record.phase not in states.ANALYSING:
             raise CanaryError(f"{record.name}.{record.namespace} is {record.phase}: only a revision under analysis can be promoted")
-        return {order_key("promote"): json.dumps({"revision": pinned, "by": said}, sort_keys=True)}
+        return {order_key("promote"): json.dumps({"revision": pinned, "run": record.run, "by": said}, sort_keys=True)}
     if order == "resume":
         return {order_key("suspend"): None, order_key("halt"): None, order_key("resume"): said}
     return {order_key(order): said}

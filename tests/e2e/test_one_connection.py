@@ -11,7 +11,7 @@ from typing import Any
 from harness import PORT, Release, Walk
 from routing import on_every_gateway
 
-PATIENT = 50                # requests a second, each after the answer to the one before
+PATIENT = 50                # requests a second, one after another
 
 
 def _is_promoted(walk: Walk) -> None:
@@ -21,7 +21,8 @@ def _is_promoted(walk: Walk) -> None:
 def _ends_on_the_new_version(release: Release, counted: dict[str, Any]) -> None:
     assert release.lost(counted) == []
     assert counted["sent"] >= 0.95 * PATIENT * (counted["ended"] - counted["started"])
-    assert next(iter(counted["timeline"][0]["versions"])) == "1" and list(counted["timeline"][-1]["versions"]) == ["2"], counted["timeline"][-1]
+    met = [second["versions"] for second in counted["timeline"] if second["versions"]]
+    assert "1" in met[0] and list(met[-1]) == ["2"], (met[0], met[-1])
 
 
 @on_every_gateway

@@ -17,7 +17,7 @@ STEPS = [10, 50]
 RATE = 250                  # requests a second, which two cores bear beside everything else
 SETTLE = 2.0                # seconds until a gateway has taken over a weight for sure
 COUNTED = 22.0              # seconds of each step
-INTERVAL = "26s"            # longer than both
+INTERVAL = "30s"            # longer than both
 LEAST = 5000                # requests, below which the bounds are too wide to tell anything
 Z = 3.8906                  # of the standard normal distribution: 99.99 % lie between -Z and Z
 

@@ -17,7 +17,7 @@ import pytest
 
 from harness import Load, Receiver, Release, RouteWatch, wait_for
 
-DEADLINE = 10               # seconds; the document's own
+DEADLINE = 20               # seconds; the document's own, in which pods get ready on a busy machine too
 ALL = {"maxWeight": 100, "stepWeight": 100}     # all users are on the canary while the primary rolls
 HALF = {"maxWeight": 50, "stepWeight": 50}
 NOBODY_MEANWHILE = {"type": "Recreate"}         # its former pods go before new ones come: nobody answers for the primary while it is broken
@@ -33,7 +33,7 @@ def receiver() -> Iterator[Receiver]:
 
 def _begun(release: Release, receiver: Receiver, strategy: dict[str, Any] | None = None, **analysis: Any) -> None:
     """Initialised, with an alert to the receiver for whatever is an error."""
-    release.cpu = "10m"
+    release.cpu, release.unready_after = "10m", 3
     release.start_app(VERSION="1")
     if strategy:
         release.kubectl("patch", "deployment", "podinfo", "--type=json", "-p", json.dumps([{"op": "replace", "path": "/spec/strategy", "value": strategy}]))

@@ -33,6 +33,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.stage 
     has_old_pods,
     minimum_to_hold,
     primary_shrank,
+    promoted_now,
 )
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.steps import at_top, next_weight
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn import ACT, CLOCK, PERSON, Decision, Turn
@@ -308,12 +309,13 @@ def _raise(turn: Turn, why: str) -> Decision:
 
 def promote_now(turn: Turn) -> Decision:
     """skipAnalysis, or a person's order: promote what is ready, and only that (SAFETY 16, 31)."""
-    if turn.seen.orders.promote:
+    ordered = promoted_now(turn.record, turn.seen.orders)
+    if ordered:
         turn.obey("promote", turn.seen.orders.promote_by)
     if not turn.record.pinned.replicaset:
         target = turn.seen.target
         turn.set(pinned=Pinned(target.revision, target.replicaset, target.replicaset_uid, target.configs))
-    return promote(turn, "analysis is skipped" if turn.canary.skip_analysis else f"promoted {states.by_a_person(turn.seen.orders.promote_by)}")
+    return promote(turn, f"promoted {states.by_a_person(turn.seen.orders.promote_by)}" if ordered else "analysis is skipped")
 
 
 def lowered_by_hand(turn: Turn) -> Decision:

@@ -117,6 +117,7 @@ def _finish(turn: Turn, outcome: str, why: str, revision: str) -> None:
     turn.set(ending=None, restoring=None, canary_weight=0, mirror=0, iterations=0, due=0.0, due_why="", ready_since=0.0, hold_since=0.0, settled=True,
              post_rollout=bool(turn.canary.analysis.of_type(POST_ROLLOUT)),
              outcome=outcome, outcome_why=why, outcome_revision=revision, outcome_at=turn.now)
+    turn.forget_promotion()
 
 
 def promote(turn: Turn, why: str) -> Decision:
@@ -194,7 +195,7 @@ def _unfit(turn: Turn) -> str:
         return ""
     if target is None or target.revision != turn.record.pinned.revision:
         # While it is paused an edit starts no pods, and who serves is who was analysed (SAFETY 22).
-        waits = target is not None and target.paused and target.available > 0 and target.endpoints == 0
+        waits = target is not None and target.paused and target.serving == turn.record.pinned.replicaset != ""
         return "" if waits else "the canary no longer runs the analysed revision"
     return "" if target.endpoints else f"{turn.canary.target} has no ready endpoint any more"
 
@@ -242,11 +243,12 @@ def finalising(turn: Turn) -> Decision:
         return held
     turn.enter(states.SUCCEEDED)
     turn.set(last_applied=pinned.revision, last_promoted=pinned.revision)
-    skipped = turn.canary.skip_analysis
+    skipped, ordered = turn.canary.skip_analysis, turn.ordered_promotion()
     turn.tell(f"Promotion completed! Canary analysis was skipped for {turn.target_label}" if skipped
               else f"Promotion completed! Scaling down {turn.target_label}",
-              alert=f"Canary analysis {'was skipped' if skipped else 'completed successfully'}, promotion finished.")
-    _finish(turn, "promoted", "analysis was skipped" if skipped else "analysis completed", pinned.revision)
+              alert=f"{ordered.capitalize()}, promotion finished." if ordered else
+                    f"Canary analysis {'was skipped' if skipped else 'completed successfully'}, promotion finished.")
+    _finish(turn, "promoted", ordered or ("analysis was skipped" if skipped else "analysis completed"), pinned.revision)
     return turn.wait(ACT, "promoted")
 
 

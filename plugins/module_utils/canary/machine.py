@@ -26,7 +26,6 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.model 
     WorkloadOrder,
 )
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Intent, Record
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.shown import excerpt
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import (
     CONFIRM_PROMOTION,
     CONFIRM_ROLLOUT,
@@ -41,13 +40,8 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn i
 
 
 def _suspended(turn: Turn) -> Decision:
-    orders = turn.seen.orders
     turn.set(absent_since=0.0)
-    ordered = orders.suspend or orders.halt
-    word = "suspend" if orders.suspend else "halt"
-    if ordered and turn.last_hold() != (word, excerpt(states.who_and_why(ordered))):
-        turn.note(word, ordered)
-    by = "by spec.suspend" if turn.seen.suspended else states.by_a_person(ordered)
+    by = turn.held_by()
     turn.tell(f"Skipping canary run of {turn.label} as it is suspended", once="suspended")
     return turn.next_interval(PERSON, f"suspended {by}")
 

@@ -72,6 +72,7 @@ class Workload:
     template: str = ""                  # the hash of spec.template alone
     configs: str = ""                   # target only: one digest of all ConfigMaps and Secrets that belong to the revision
     lacks: str = ""                     # target only: which of them are not there, or may not be read, in words
+    serving: str = ""                   # target only, of a kind that pauses: the ReplicaSet of all its ready endpoints, "" where there are several or none
     nodes: int = 0                      # of a DaemonSet: how many it is to run on
 
     @property
@@ -111,6 +112,7 @@ class Orders:
     suspend: str = ""
     abort: str = ""
     promote: str = ""                   # the revision to promote now
+    promote_run: str = ""               # with promote: the run that the order is for, "" where it does not say
     promote_by: str = ""                # with promote: who and why
     remove: str = ""                    # give everything back to the target, and take away what was made
     keep: str = ""                      # with remove: "primary" or "target", whose template the target serves with afterwards

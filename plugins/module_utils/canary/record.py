@@ -329,7 +329,7 @@ def orders_of(annotations: Mapping[str, str]) -> Orders:
             parsed = {}
         approvals.append({"gate": gate, **{str(key): excerpt(str(value)) for key, value in parsed.items()}})
     if "promote" in words:
-        words["promote"], words["promote_by"] = _promotion(annotations[PREFIX + "promote"])
+        words |= _promotion(annotations[PREFIX + "promote"])
     if "remove" in words:
         words["remove"], words["keep"] = _removal(annotations[PREFIX + "remove"])
     return Orders(approvals=tuple(approvals), **words)
@@ -359,10 +359,10 @@ def by_a_person(text: str) -> str:
     return "by a person" + (f": {said}" if said else "")
 
 
-def _promotion(text: str) -> tuple[str, str]:
-    """(revision, who and why) of an order to promote, which is a bare revision or JSON."""
-    said = _parsed(text, "revision")
-    return excerpt(str(said.get("revision") or ""), LONGEST_ORDER) or YES, excerpt(str(said.get("by") or ""), LONGEST_ORDER)
+def _promotion(text: str) -> dict[str, str]:
+    """Of an order to promote, which is a bare revision or JSON: the revision, the run that it is for, who and why."""
+    said = {key: excerpt(str(value or ""), LONGEST_ORDER) for key, value in _parsed(text, "revision").items()}
+    return {"promote": said.get("revision") or YES, "promote_run": said.get("run", ""), "promote_by": said.get("by", "")}
 
 
 def _removal(text: str) -> tuple[str, str]:

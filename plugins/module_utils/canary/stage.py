@@ -159,7 +159,7 @@ def _analysing(canary: Canary, record: Record, seen: Observation) -> str:
         return UNREADY
     if seen.primary is None or not seen.primary.ready or seen.primary.endpoints == 0:
         return PRIMARY_UNREADY
-    if len(seen.orders.promote) >= SHORTEST_REVISION and record.pinned.revision.startswith(seen.orders.promote):
+    if promoted_now(record, seen.orders):
         return PROMOTE_NOW
     waited = approved(record, seen.orders, record.closed_gate)
     if record.canary_weight == 0:
@@ -207,6 +207,12 @@ def _canary_shrank(canary: Canary, record: Record, seen: Observation) -> bool:
     last = canary.analysis.counts_without_users and record.iterations >= canary.analysis.iterations and not record.canary_weight
     smaller = seen.target is not None and seen.primary is not None and seen.target.replicas < seen.primary.replicas
     return canary.autoscaler is not None and canary.splits and last and smaller and CANARY_SHRANK not in record.announced
+
+
+def promoted_now(record: Record, orders: Orders) -> bool:
+    """Whether a person ordered to promote this revision now (in this run, where the order names one; SAFETY 4)."""
+    names_revision = len(orders.promote) >= SHORTEST_REVISION and record.pinned is not None and record.pinned.revision.startswith(orders.promote)
+    return names_revision and orders.promote_run in ("", record.run)
 
 
 def approved(record: Record, orders: Orders, gate: str) -> Mapping[str, str]:

@@ -35,7 +35,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec i
     WARN,
     Canary,
 )
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.stage import approved
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.stage import approved, promoted_now
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.targets import Target
 
 # What a decision waits for: a walker polls, sleeps until the due, or ends.
@@ -163,6 +163,8 @@ class Turn:
             ready_since=0.0, unready_since=0.0, hold_since=0.0, pre_rollout_done=False, announced=(), ending=None, restoring=None,
             previous={}, started_at=self.now, due=0.0, due_why="", closed_gate="", evidence=(),
             primary_replicas=self.seen.primary.replicas if self.seen.primary else 0, scaler_minimum=0)
+        if not promoted_now(self.record, self.seen.orders):
+            self.forget_promotion()
 
     # -- people's orders --
 
@@ -176,10 +178,25 @@ class Turn:
         entry = {"at": self.now, "order": order, "said": excerpt(states.who_and_why(said))}
         self.set(obeyed=(*self.record.obeyed, entry)[-states.ORDERS_KEPT:])
 
-    def last_hold(self) -> tuple[str, str]:
-        """Of the orders to hold and to go on, the last one that was noted."""
-        found = [(entry["order"], entry["said"]) for entry in self.record.obeyed if entry["order"] in ("suspend", "halt", "resume")]
-        return found[-1] if found else ("", "")
+    def forget_promotion(self) -> None:
+        """An order to promote ends with the revision that it names: it is for nothing that comes later (SAFETY 4)."""
+        key = states.order_key("promote")
+        if self.seen.orders.promote and key not in self.obeyed:
+            self.obeyed.append(key)
+
+    def ordered_promotion(self) -> str:
+        """Whose order promoted what is pinned, in words; "" where the analysis did."""
+        said = [entry["said"] for entry in self.record.obeyed if entry["order"] == "promote" and entry["at"] >= self.record.started_at]
+        return f"promoted {states.by_a_person(said[-1])}" if said else ""
+
+    def held_by(self) -> str:
+        """Who suspended it, in words; a person's order stands until somebody takes it back, and is kept once."""
+        orders = self.seen.orders
+        ordered, word = orders.suspend or orders.halt, "suspend" if orders.suspend else "halt"
+        holds = [(entry["order"], entry["said"]) for entry in self.record.obeyed if entry["order"] in ("suspend", "halt", "resume")]
+        if ordered and holds[-1:] != [(word, excerpt(states.who_and_why(ordered)))]:
+            self.note(word, ordered)
+        return "by spec.suspend" if self.seen.suspended else states.by_a_person(ordered)
 
     # -- decisions --
 

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import ALLOWED, FAIL, PASS, Answer, Outcome, Split
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import Record, by_a_person
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.shown import one_line
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import ROLLBACK
 
@@ -80,7 +80,7 @@ def order(entry: Mapping[str, Any]) -> str:
 
 def ordered(before: Record, after: Record, why: str) -> list[str]:
     """Of people's orders that were obeyed now, those of which ``why`` does not say already whose they are."""
-    return [order(entry) for entry in after.obeyed if entry not in before.obeyed and not (entry["said"] and entry["said"].removesuffix("...") in why)]
+    return [order(entry) for entry in after.obeyed if entry not in before.obeyed and by_a_person(entry["said"].removesuffix("...")) not in why]
 
 
 def rejected(record: Record) -> str:

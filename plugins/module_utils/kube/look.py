@@ -215,7 +215,8 @@ def _workload(live: Object | None, replicasets: Sequence[Object], threshold: int
     kind, metadata = targets.of(live), live["metadata"]
     template = kind.template(live)
     of_template = revision_of(template)
-    current = _current(live, of_template, [item for item in replicasets if is_owned_by(item, live)])
+    owned = [item for item in replicasets if is_owned_by(item, live)]
+    current = _current(live, of_template, owned)
     name = current["metadata"]["name"] if current else ""
     state = kind.rollout(live, threshold)
     return Workload(
@@ -233,12 +234,19 @@ def _workload(live: Object | None, replicasets: Sequence[Object], threshold: int
         replicaset=name,
         replicaset_uid=current["metadata"]["uid"] if current else "",
         endpoints=len(pods) if of_any_revision else kind.answering(live, pods, name),
+        serving="" if of_any_revision or not kind.PAUSES else _serving(live, pods, owned),
         promoted=marks.annotations_of(live).get(marks.PROMOTED, ""),
         paused=bool(live["spec"].get("paused")),
         template=of_template,
         configs=read.digest,
         lacks=read.lacks,
     )
+
+
+def _serving(live: Object, pods: frozenset[str], owned: Sequence[Object]) -> str:
+    """Which ReplicaSet has all these pods; "" where there is none of them, or they are of several."""
+    names = [item["metadata"]["name"] for item in owned]
+    return next((name for name in names if pods and targets.of(live).answering(live, pods, name) == len(pods)), "")
 
 
 def _explained(api: Api, canary: Canary, record: Record | None, live: Object | None, workload: Workload | None) -> Workload | None:

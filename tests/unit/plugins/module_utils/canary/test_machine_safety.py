@@ -1124,6 +1124,35 @@ def test_safety_16_an_edit_of_the_paused_canary_leads_nobody_to_half_a_primary(w
     rules.hold(world)
 
 
+def test_safety_16_a_canary_that_was_edited_before_it_was_paused_is_left_for_half_a_primary() -> None:
+    world = at_weight(50)
+    until(world, lambda now: now.record.phase == states.PROMOTING and now.record.intent is None)
+    assert world.primary and world.target
+    world.primary.sick |= {A, B}
+    world.primary.changed_at = world.now
+    world.primary.down = True
+    world.release(C)
+    until(world, lambda now: now.target.paused)
+    world.release(A)
+    world.primary.sick.clear()
+    world.primary.down, world.primary.limping = False, True
+    Run(world, patience=30).walk()
+    assert world.weight == 0, "C served, which nobody analysed"
+
+
+def test_safety_16_new_settings_of_the_paused_canary_lead_nobody_to_half_a_primary() -> None:
+    world = at_weight(50)
+    until(world, lambda now: now.record.phase == states.PROMOTING and now.record.intent is None)
+    assert world.primary and world.target
+    world.primary.sick |= {A, B}
+    world.primary.changed_at = world.now
+    assert Run(world).walk().outcome == "held"
+    world.configure("d" * 64)
+    world.primary.sick.clear()
+    world.primary.limping = True
+    assert (Run(world).walk().outcome, world.weight) == ("held", 50)
+
+
 def test_safety_16_a_restored_primary_that_is_mended_by_hand_gets_its_users_back() -> None:
     world = at_weight(50)
     world.primary.sick.add(B)
@@ -1161,3 +1190,41 @@ def test_weak_spot_13_a_rollback_hook_is_asked_once_an_interval_while_an_approva
     world.asked.clear()
     Run(world, patience=60).walk()
     assert 5 <= len(world.asked) <= 8, [at - world.asked[0][0] for at, _hook in world.asked]
+
+
+def test_safety_04_an_order_to_promote_is_for_nothing_that_comes_later() -> None:
+    world = at_weight(10)
+    world.order("suspend")
+    world.order("promote", B)
+    Run(world, patience=15).walk()
+    assert world.orders().promote and world.record.phase == states.PROGRESSING
+    world.order("abort")
+    assert Run(world).walk().outcome == "aborted"
+    assert not world.orders().promote
+
+
+def test_safety_04_an_order_to_promote_does_not_outlive_a_newer_revision() -> None:
+    world = at_weight(10)
+    world.order("promote", B)
+    world.target.down = True
+    Run(world, patience=15).walk()
+    world.release(C)
+    until(world, lambda now: now.record.pinned is not None and now.record.pinned.revision == C)
+    assert not world.orders().promote
+
+
+def test_safety_04_an_order_to_promote_names_its_run() -> None:
+    world = at_weight(10)
+    world.order("promote", json.dumps({"revision": B, "run": "another", "by": "alice"}))
+    Run(world, patience=15).walk()
+    assert world.record.phase == states.PROGRESSING
+    world.order("promote", json.dumps({"revision": B, "run": world.record.run, "by": "alice"}))
+    run = Run(world).walk()
+    assert (run.outcome, world.record.outcome_why) == ("promoted", "promoted by a person: alice")
+
+
+def test_what_skips_its_analysis_obeys_no_order_to_promote_something_else() -> None:
+    world = released(canary(skip_analysis=True))
+    world.order("promote", "f" * 64)
+    Run(world).walk()
+    assert world.record.outcome_why == "analysis was skipped" and not [one for one in world.record.obeyed if one["order"] == "promote"]

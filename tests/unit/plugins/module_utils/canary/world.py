@@ -118,6 +118,7 @@ class Deployment:
     promoted: str = ""
     paused: bool = False
     held: bool = False                  # its template was edited while it was paused, and has no pods yet
+    kept: str = ""                      # while it is held: the template of its pods
     history: dict[str, tuple[str, str]] = field(default_factory=dict)   # ReplicaSet: (uid, template)
     configs: str = ""                   # what its ConfigMaps and Secrets say; of a primary, whose copies are part of its template, nothing
     started_with: str = ""              # and said when its present pods were started
@@ -138,6 +139,7 @@ class Deployment:
         if wanted == self.made_of:
             return
         self.had_pods = self.endpoints(now) > 0
+        self.kept = self.kept if self.held else self.made_of
         self.made_of, self.template_at, self.held = wanted, now, self.paused
         self.revision = combined(wanted, self.configs)
         if self.replicas:
@@ -183,11 +185,13 @@ class Deployment:
         why = "" if ready else self.lacks or ("waiting for rollout to finish" if self.replicas else f"{self.name} is scaled to 0")
         name = next((key for key, (_uid, made_of) in self.history.items() if made_of == self.made_of), "") if now >= self.template_at + 0.5 else ""
         answering = self.endpoints(now)
+        pods_of = self.kept if self.held else self.made_of
+        serving = next((key for key, (_uid, made_of) in self.history.items() if made_of == pods_of), "") if self.available(now) else ""
         return Workload(
             name=self.name, uid=f"uid-{self.name}", resource_version=str(int(now * 10)), replicas=self.replicas, running=self.replicas,
             available=self.available(now), ready=ready, why=why, stuck=not ready and self.replicas > 0 and now > self.changed_at + self.gives_up,
             revision=self.revision, replicaset=name, replicaset_uid=self.history[name][0] if name else "",
-            endpoints=answering, promoted=self.promoted, paused=self.paused, template=self.made_of, configs=self.configs, lacks=self.lacks)
+            endpoints=answering, serving=serving, promoted=self.promoted, paused=self.paused, template=self.made_of, configs=self.configs, lacks=self.lacks)
 
 
 @dataclass
