@@ -78,7 +78,7 @@ test-integration: setup  ## ansible-test integration against the lab
 test-e2e: setup  ## whole releases in the lab (CLUSTER=own: in a cluster of yours)
 	@$(STAGE) e2e -- $(ARGS)
 
-chaos: setup  ## every kill, fault, late write and random walk there is, in the lab (three hours of two cores; make test tries a part)
+chaos: setup  ## every kill, fault, late write and random walk there is, in the lab (four to five hours of two cores; make test tries a part)
 	@$(STAGE) --workers 4 chaos -- --full $(ARGS)
 
 conformance: setup  ## every document walked by Flagger's own controller and by us, in the lab, and compared (twenty minutes and more; make test walks a part)
