@@ -17,10 +17,10 @@ OBJECTS = (("deployment", ""), ("deployment", "-primary"), ("service", ""), ("se
 VOLATILE = {"uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "namespace", "selfLink"}
 ANNOTATIONS = {"progressive.delivery/epoch", "progressive.delivery/released",
                "deployment.kubernetes.io/revision", "kubectl.kubernetes.io/last-applied-configuration"}
-# Of the record: times, whose walk it was, how often it was taken over, what was measured, and the line that nobody has printed yet.
+# Of the record: times, whose walk it was, how often it was taken over or told what to do, what was measured, and the line that nobody has printed yet.
 RECORD = {"epoch", "holder", "run", "confirmed_at", "due", "due_why", "drain_until", "ready_since", "unready_since", "hold_since", "started_at", "evidence",
           "outcome_at", "last_transition", "condition_since", "target_uid", "judged_by", "aborted_in", "absent_since", "announced", "replicaset_uid",
-          "lastTransitionTime", "lastUpdateTime", "conditions", "clusterIP", "clusterIPs", "inventory", "report"}
+          "obeyed", "lastTransitionTime", "lastUpdateTime", "conditions", "clusterIP", "clusterIPs", "inventory", "report"}
 
 
 def end(release: Release) -> dict[str, Any]:

@@ -147,7 +147,8 @@ class Round:
 
     def _look(self) -> Observation:
         seen, noted = look.look_whole(self.api, self.canary, self.record)
-        if noted.tracked is not None and noted.tracked != self.record.tracked:
+        # Of a canary that is removed nothing is tracked any more, whoever looks once more.
+        if noted.tracked is not None and noted.tracked != self.record.tracked and self.record.phase != states.TERMINATED:
             self.record = dataclasses.replace(self.record, tracked=noted.tracked)
         if not set(noted.taken_over) <= set(self.record.inventory):
             self.record = dataclasses.replace(self.record, inventory=inventory.joined(self.record.inventory, noted.taken_over))

@@ -380,6 +380,15 @@ def test_a_run_notes_what_is_tracked_and_takes_old_copies_away_at_its_end(server
     assert flagger_status(after)["trackedConfigs"] == dict(after.tracked)
 
 
+def test_of_a_removed_canary_nothing_is_tracked_whoever_looks_again(server: Any, kept: Objects) -> None:
+    record = Record("podinfo", "test", identity=CANARY.identity, phase="Terminated", outcome="removed", settled=True, epoch=3,
+                    holder=Holder("us", since=time.time(), until=time.time() + 60))
+    kept.change(store.record_ref("test", "podinfo"), lambda live: live["data"].update(record=store.dumps(record)))
+    Round(server.api(), CANARY, Holder("us"), lambda text: None, lambda record, told: None).run()
+    after = loads((kept.get(store.record_ref("test", "podinfo")) or {})["data"]["record"])
+    assert (after.phase, dict(after.tracked)) == ("Terminated", {})
+
+
 def test_the_projection_forgets_what_is_not_tracked_any_more(server: Any) -> None:
     kept = Objects(server)
     place = refs.canary("test", "podinfo")
