@@ -95,16 +95,20 @@ def create_primary(writer: Writer, canary: Canary, replicas: int | None = None) 
         return live
 
     copied: list[Change] = []
+    budgeted: list[Change] = []
 
     def new() -> dict[str, Any]:
         read = configs.of_target(writer.api, canary, claimed.after)
         if read.lacks:
             raise CanaryError(f"{canary.primary} was not made, its pods would not start: {read.lacks}")
         copied.extend(configs.ensure_copies(writer, canary, read, claimed.after))
+        # Where the primary is, the order counts as carried out: what belongs to it comes first (SAFETY 21).
+        budgeted.extend(ensure_budgets(writer, canary, claimed.after))
         return copies.new_primary(claimed.after, canary, wanted, read)
 
     done = ensure(writer, primary_ref(canary), new, kept)
-    return Work(done.ref, done.before, done.after, [claimed, *copied, done, *ensure_budgets(writer, canary, claimed.after)])
+    budgeted = budgeted if done.before is None else ensure_budgets(writer, canary, claimed.after)
+    return Work(done.ref, done.before, done.after, [claimed, *copied, *budgeted, done])
 
 
 def scale_target(writer: Writer, canary: Canary, replicas: int) -> Work:

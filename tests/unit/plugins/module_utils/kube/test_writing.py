@@ -242,6 +242,14 @@ def test_safety_21_a_promotion_brings_the_copies_of_budgets_up_to_date(server: A
     assert made and made["spec"] == {"minAvailable": 1, "selector": {"matchLabels": {"app": "podinfo-primary"}}}
 
 
+def test_safety_21_the_copies_of_budgets_are_there_before_the_primary_is(server: Any, kept: Objects) -> None:
+    kept.put(refs.pod_disruption_budget("test", "podinfo"), {"spec": {"minAvailable": 1, "selector": {"matchLabels": {"app": "podinfo"}}}})
+    kept.drop(PRIMARY)
+    apply_workload(server.api(), CANARY, WorkloadOrder(create_primary=2), 3)
+    made = [one.path.rpartition("/")[2] for one in server.asked if one.method == "POST"]
+    assert made == ["poddisruptionbudgets", "deployments"], "who is killed in between makes no other one: the order counts as carried out by the primary"
+
+
 def test_safety_22_replicas_are_changed_through_the_scale_subresource_alone(server: Any, kept: Objects) -> None:
     apply_workload(server.api(), CANARY, WorkloadOrder(scale_target=0), 4)
     assert (kept.get(TARGET) or {})["spec"]["replicas"] == 0
