@@ -101,7 +101,7 @@ class Round:
                 return self._due(seen, decision)
             if ends:
                 return self._end(*ends)
-            over = self._over(decision)
+            over = self._over(decision, decided)
             if over:
                 return self._end(over, decision.why)
             if self.impatient(decision.why):
@@ -326,9 +326,13 @@ class Round:
             return "superseded", f"revision {record.outcome_revision[:8]} was promoted instead of {self.asked[:8]}: the target changed during the walk"
         return outcome, why
 
-    def _over(self, decision: Decision) -> str:
-        """The outcome of a run that does not wait for what comes next; empty when it does."""
-        if decision.waits == PERSON and (self.on_wait == "end" or self.mode == "tick"):
+    def _over(self, decision: Decision, decided: bool) -> str:
+        """The outcome of a run that does not wait for what comes next; empty when it does.
+
+        A gate that a hook opens may be open by now: a run that has not asked it yet waits until that is due.
+        """
+        unasked = not decided and self.canary.analysis.of_type(self.record.closed_gate)
+        if decision.waits == PERSON and (self.mode == "tick" or (self.on_wait == "end" and not unasked)):
             return "waiting"
         if self.mode != "tick":
             return ""

@@ -17,7 +17,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.errors
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.model import Observation, Split, TrafficOrder, dump
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.record import PREFIX, Holder, Intent, Record, loads
 from ansible_collections.progressive.delivery.plugins.module_utils.canary.revision import revision_of
-from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import ROLLOUT, Hook, Options
+from ansible_collections.progressive.delivery.plugins.module_utils.canary.spec import CONFIRM_TRAFFIC_INCREASE, ROLLOUT, Hook, Options
 from ansible_collections.progressive.delivery.plugins.module_utils.kube import look, record as store, refs, routes
 from ansible_collections.progressive.delivery.plugins.module_utils.kube.rounds import Round
 from ansible_collections.progressive.delivery.plugins.modules import canary_decide
@@ -320,6 +320,15 @@ def test_safety_04_waiting_and_claiming_leave_peoples_orders_where_they_are(serv
     ordered(kept, "halt")
     walk(server, canary, on_wait="end").run()
     assert kept.written and (kept.get(RECORD) or {})["metadata"]["annotations"] == {f"{PREFIX}halt": "yes"}
+
+
+@pytest.mark.parametrize(("hooks", "outcome"), [((Hook(0, CONFIRM_TRAFFIC_INCREASE, "ticket", "http://127.0.0.1:1"),), ""), ((), "waiting")])
+def test_a_run_that_ends_at_closed_gates_asks_a_hook_before_it_ends_there(server: Any, hooks: tuple[Hook, ...], outcome: str) -> None:
+    canary = document(analysis={"interval": 1.0, "hooks": hooks}, options=Options(manual_gates=() if hooks else (CONFIRM_TRAFFIC_INCREASE,), min_interval=1.0))
+    now = time.time()
+    walked(server, canary, 10, now - 60, due=now + 3, due_why="the gate is closed", closed_gate=CONFIRM_TRAFFIC_INCREASE)
+    tick = walk(server, canary, on_wait="end").run()
+    assert (tick["outcome"], tick["due"]) == (outcome, outcome == "")
 
 
 def test_safety_12_a_tick_says_how_long_its_weight_has_been_confirmed(server: Any) -> None:
