@@ -16,7 +16,7 @@ from harness import Walk, wait_for
 from sameness import differences
 from stand import INITIALISE, NO_REVIEW, PATIENCE, PROMOTION, REMOVE, ROLLBACK, WRITES, Scenario, Stand, Undisturbed, at_each
 
-AT_MOST = 3
+AT_MOST = 2                 # points of a scenario, where not all are tried
 MEANWHILE = ("abort", "tick", "new revision", "remove")    # what others do, to the end
 OF_A_REMOVAL = ("abort", "remove")
 SIDE_EFFECTS = r"/(deployments|services|httproutes|poddisruptionbudgets)"
