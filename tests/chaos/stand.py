@@ -219,9 +219,12 @@ class Stand:
         asked, since, watch = len(self.hooks.asked), len(self.proxy.log()), release.watch_route()
         self.finish(self.start(scenario.playbook), scenario.rc, scenario.outcome)
         weights = watch.stop()
-        writes = [f"{entry['method']} {entry['path']}" for entry in self.proxy.log(since)
-                  if re.fullmatch(WRITES, entry["method"]) and re.search(NO_REVIEW, entry["path"])]
+        writes = [f"{entry['method']} {entry['path']}" for entry in self.written_since(since)]
         return Undisturbed(writes, weights, self.asked_since(asked), self.end())
+
+    def written_since(self, before: int) -> list[dict[str, Any]]:
+        """The writes of the proxy's log, in the order of ending."""
+        return [entry for entry in self.proxy.log(before) if re.fullmatch(WRITES, entry["method"]) and re.search(NO_REVIEW, entry["path"])]
 
     def asked_since(self, before: int) -> Counter[str]:
         """How often each type of hook was asked, and how often each alert came."""

@@ -10,7 +10,6 @@ since a job runner kills the group of the playbook, which Ansible's workers have
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -57,7 +56,7 @@ def _killed(one: Stand, scenario: Scenario, usual: Undisturbed, number: int, sid
     else:
         one.finish(walk, scenario.rc, scenario.outcome)
     weights, hooks = watch.stop(), one.asked_since(asked)
-    written = [entry for entry in one.proxy.log(since) if re.fullmatch(WRITES, entry["method"]) and re.search(NO_REVIEW, entry["path"])]
+    written = one.written_since(since)
     assert not struck or whom == ITS_GROUP or written[-1].get("rule") == rule, f"it was killed, and wrote: {written[-3:]}"
     lost = release.lost(load.stop()) if load else []
     wrong = [*differences(usual.end, one.end()), *_trace(usual.weights, weights), *(f"a user's request failed: {failure}" for failure in lost),

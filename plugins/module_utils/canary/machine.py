@@ -41,7 +41,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils.canary.turn i
 
 def _suspended(turn: Turn) -> Decision:
     turn.set(absent_since=0.0)
-    by = turn.held_by()
+    by = turn.suspended_by()
     turn.tell(f"Skipping canary run of {turn.label} as it is suspended", once="suspended")
     return turn.next_interval(PERSON, f"suspended {by}")
 

@@ -72,7 +72,7 @@ class Workload:
     template: str = ""                  # the hash of spec.template alone
     configs: str = ""                   # target only: one digest of all ConfigMaps and Secrets that belong to the revision
     lacks: str = ""                     # target only: which of them are not there, or may not be read, in words
-    serving: str = ""                   # target only, of a kind that pauses: the ReplicaSet of all its ready endpoints, "" where there are several or none
+    serving: str = ""                   # target only, while it is paused: the ReplicaSet of all its ready endpoints, "" where there are several or none
     nodes: int = 0                      # of a DaemonSet: how many it is to run on
 
     @property

@@ -211,20 +211,18 @@ def _canary_shrank(canary: Canary, record: Record, seen: Observation) -> bool:
 
 def promoted_now(record: Record, orders: Orders) -> bool:
     """Whether a person ordered to promote this revision now (in this run, where the order names one; SAFETY 4)."""
-    names_revision = len(orders.promote) >= SHORTEST_REVISION and record.pinned is not None and record.pinned.revision.startswith(orders.promote)
-    return names_revision and orders.promote_run in ("", record.run)
+    return _meant(record, orders.promote, orders.promote_run)
 
 
 def approved(record: Record, orders: Orders, gate: str) -> Mapping[str, str]:
     """The approval by which a person opened this gate, for this revision (and run, where it names one; SAFETY 4); empty where nobody did."""
-    revision = record.pinned.revision if record.pinned else ""
-    for order in orders.approvals:
-        said = order.get("revision", "")
-        names_revision = len(said) >= SHORTEST_REVISION and revision.startswith(said)
-        names_run = not order.get("run") or order["run"] == record.run
-        if order["gate"] == gate and names_revision and names_run:
-            return order
-    return {}
+    return next((order for order in orders.approvals if order["gate"] == gate and _meant(record, order.get("revision", ""), order.get("run", ""))), {})
+
+
+def _meant(record: Record, revision: str, run: str) -> bool:
+    """Whether who names this revision, by its beginning at least, and a run or none, means what is walked."""
+    pinned = record.pinned.revision if record.pinned else ""
+    return len(revision) >= SHORTEST_REVISION and pinned.startswith(revision) and run in ("", record.run)
 
 
 def evidence_due(canary: Canary, record: Record) -> float:

@@ -31,7 +31,7 @@ def initialise(turn: Turn) -> Decision:
         turn.set(started_at=turn.now, last_applied=turn.seen.target.revision if turn.seen.rejected and turn.seen.target else "")
     seen, late = turn.seen, turn.now - turn.record.started_at
     if seen.halted:
-        return turn.next_interval(PERSON, f"suspended {turn.held_by()} before the initialisation")
+        return turn.next_interval(PERSON, f"suspended {turn.suspended_by()} before the initialisation")
     if seen.target is None:
         return turn.wait(KUBERNETES, turn.target_gone)
     if seen.primary is None and seen.target.lacks:

@@ -175,7 +175,7 @@ class Turn:
 
     def note(self, order: str, said: str) -> None:
         """Keep who ordered what, and why."""
-        entry = {"at": self.now, "order": order, "said": excerpt(states.who_and_why(said))}
+        entry = {"at": self.now, "order": order, "said": _kept(said)}
         self.set(obeyed=(*self.record.obeyed, entry)[-states.ORDERS_KEPT:])
 
     def forget_promotion(self) -> None:
@@ -189,12 +189,12 @@ class Turn:
         said = [entry["said"] for entry in self.record.obeyed if entry["order"] == "promote" and entry["at"] >= self.record.started_at]
         return f"promoted {states.by_a_person(said[-1])}" if said else ""
 
-    def held_by(self) -> str:
+    def suspended_by(self) -> str:
         """Who suspended it, in words; a person's order stands until somebody takes it back, and is kept once."""
         orders = self.seen.orders
         ordered, word = orders.suspend or orders.halt, "suspend" if orders.suspend else "halt"
         holds = [(entry["order"], entry["said"]) for entry in self.record.obeyed if entry["order"] in ("suspend", "halt", "resume")]
-        if ordered and holds[-1:] != [(word, excerpt(states.who_and_why(ordered)))]:
+        if ordered and holds[-1:] != [(word, _kept(ordered))]:
             self.note(word, ordered)
         return "by spec.suspend" if self.seen.suspended else states.by_a_person(ordered)
 
@@ -342,3 +342,8 @@ class Turn:
             if answer.type == "rollback" and answer.outcome == ALLOWED:
                 return f"manual webhook {answer.name} invoked"
         return ""
+
+
+def _kept(said: str) -> str:
+    """What the record keeps of what a person said with an order."""
+    return excerpt(states.who_and_why(said))

@@ -218,7 +218,7 @@ def _workload(live: Object | None, replicasets: Sequence[Object], threshold: int
     owned = [item for item in replicasets if is_owned_by(item, live)]
     current = _current(live, of_template, owned)
     name = current["metadata"]["name"] if current else ""
-    state = kind.rollout(live, threshold)
+    state, paused = kind.rollout(live, threshold), bool(live["spec"].get("paused"))
     return Workload(
         name=metadata["name"],
         uid=metadata["uid"],
@@ -234,9 +234,9 @@ def _workload(live: Object | None, replicasets: Sequence[Object], threshold: int
         replicaset=name,
         replicaset_uid=current["metadata"]["uid"] if current else "",
         endpoints=len(pods) if of_any_revision else kind.answering(live, pods, name),
-        serving="" if of_any_revision or not kind.PAUSES else _serving(live, pods, owned),
+        serving=_serving(live, pods, owned) if paused and not of_any_revision else "",
         promoted=marks.annotations_of(live).get(marks.PROMOTED, ""),
-        paused=bool(live["spec"].get("paused")),
+        paused=paused,
         template=of_template,
         configs=read.digest,
         lacks=read.lacks,
@@ -245,8 +245,8 @@ def _workload(live: Object | None, replicasets: Sequence[Object], threshold: int
 
 def _serving(live: Object, pods: frozenset[str], owned: Sequence[Object]) -> str:
     """Which ReplicaSet has all these pods; "" where there is none of them, or they are of several."""
-    names = [item["metadata"]["name"] for item in owned]
-    return next((name for name in names if pods and targets.of(live).answering(live, pods, name) == len(pods)), "")
+    kind, names = targets.of(live), (item["metadata"]["name"] for item in owned)
+    return next((name for name in names if pods and kind.answering(live, pods, name) == len(pods)), "")
 
 
 def _explained(api: Api, canary: Canary, record: Record | None, live: Object | None, workload: Workload | None) -> Workload | None:

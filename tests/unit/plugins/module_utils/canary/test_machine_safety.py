@@ -1094,12 +1094,18 @@ def test_safety_22_a_target_that_its_owner_paused_stays_paused() -> None:
     assert world.target.paused
 
 
-def test_safety_16_a_canary_that_has_to_go_on_serving_is_paused() -> None:
+def promoted_in_vain() -> World:
+    """Half of the users are on the canary, and the primary gets ready neither with the new template nor with the former one."""
     world = at_weight(50)
     until(world, lambda now: now.record.phase == states.PROMOTING and now.record.intent is None)
     assert world.primary and world.target
     world.primary.sick |= {A, B}
     world.primary.changed_at = world.now
+    return world
+
+
+def test_safety_16_a_canary_that_has_to_go_on_serving_is_paused() -> None:
+    world = promoted_in_vain()
     run = Run(world).walk()
     assert run.outcome == "held" and "goes on serving" in run.why
     assert world.target.paused and world.weight == 50
@@ -1107,11 +1113,7 @@ def test_safety_16_a_canary_that_has_to_go_on_serving_is_paused() -> None:
 
 @pytest.mark.parametrize("wanted", [A, C])
 def test_safety_16_an_edit_of_the_paused_canary_leads_nobody_to_half_a_primary(wanted: str) -> None:
-    world = at_weight(50)
-    until(world, lambda now: now.record.phase == states.PROMOTING and now.record.intent is None)
-    assert world.primary and world.target
-    world.primary.sick |= {A, B}
-    world.primary.changed_at = world.now
+    world = promoted_in_vain()
     assert Run(world).walk().outcome == "held"
     world.release(wanted)
     world.primary.sick.clear()
@@ -1125,11 +1127,7 @@ def test_safety_16_an_edit_of_the_paused_canary_leads_nobody_to_half_a_primary(w
 
 
 def test_safety_16_a_canary_that_was_edited_before_it_was_paused_is_left_for_half_a_primary() -> None:
-    world = at_weight(50)
-    until(world, lambda now: now.record.phase == states.PROMOTING and now.record.intent is None)
-    assert world.primary and world.target
-    world.primary.sick |= {A, B}
-    world.primary.changed_at = world.now
+    world = promoted_in_vain()
     world.primary.down = True
     world.release(C)
     until(world, lambda now: now.target.paused)
@@ -1141,11 +1139,7 @@ def test_safety_16_a_canary_that_was_edited_before_it_was_paused_is_left_for_hal
 
 
 def test_safety_16_new_settings_of_the_paused_canary_lead_nobody_to_half_a_primary() -> None:
-    world = at_weight(50)
-    until(world, lambda now: now.record.phase == states.PROMOTING and now.record.intent is None)
-    assert world.primary and world.target
-    world.primary.sick |= {A, B}
-    world.primary.changed_at = world.now
+    world = promoted_in_vain()
     assert Run(world).walk().outcome == "held"
     world.configure("d" * 64)
     world.primary.sick.clear()
@@ -1167,11 +1161,7 @@ def test_safety_16_a_restored_primary_that_is_mended_by_hand_gets_its_users_back
 
 @pytest.mark.parametrize("pods", ["gone", "of the edit"])
 def test_safety_16_a_paused_canary_is_left_for_half_a_primary_where_it_does_not_serve_what_was_analysed(pods: str) -> None:
-    world = at_weight(50)
-    until(world, lambda now: now.record.phase == states.PROMOTING and now.record.intent is None)
-    assert world.primary and world.target
-    world.primary.sick |= {A, B}
-    world.primary.changed_at = world.now
+    world = promoted_in_vain()
     assert Run(world).walk().outcome == "held"
     world.release(C)
     world.target.down, world.target.held = pods == "gone", pods == "gone"
