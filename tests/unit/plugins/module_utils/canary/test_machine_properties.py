@@ -298,6 +298,7 @@ def end(world: World) -> Run:
         if run.outcome == "unchanged":
             world.pass_time(SETTLED)
             return run
+        world.pass_time(10.0)           # whoever runs it again has read how it ended
     raise AssertionError(f"it never comes to rest: {run.outcome} {run.why}")
 
 
